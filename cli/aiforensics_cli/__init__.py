@@ -1,0 +1,1 @@
+"""The porch: the `aiforensics` command. Parse, call, show."""

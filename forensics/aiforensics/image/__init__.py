@@ -1,0 +1,6 @@
+"""The gate: the only place where bytes of a picture are decoded."""
+
+from aiforensics.image.gate import Limits, decode, from_array, read
+from aiforensics.image.picture import JpegFacts, Picture, Window
+
+__all__ = ["JpegFacts", "Limits", "Picture", "Window", "decode", "from_array", "read"]

@@ -1,0 +1,159 @@
+"""What the gate hands out: a decoded picture, the windows of it that are examined, and facts of its JPEG coding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+WINDOW = 256
+"""Side of an examined window in pixels."""
+MAX_WINDOWS = 4
+"""Examined windows at most, so that cost does not grow with megapixels."""
+MIN_SIDE = 64
+"""A window with a shorter side is extended by reflection, so that every measurement is defined."""
+_GRID = 16
+"""Windows start on multiples of the largest JPEG block (4:2:0), so that their grid phase is known to be zero."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A native-resolution part of a picture, at grid-aligned offset (x, y) of the picture as stored.
+
+    Attributes
+    ----------
+    pixels
+        (h, w, 3) uint8, RGB in sRGB, read-only, 64 ≤ h, w ≤ 256.
+    x, y
+        Offset of the upper left corner in the stored picture, multiples of 16.
+    """
+
+    pixels: NDArray[np.uint8]
+    x: int = 0
+    y: int = 0
+
+    @cached_property
+    def luma(self) -> NDArray[np.float32]:
+        """(h, w) float32 in [0, 255]: Y' of ITU-R BT.601, as JPEG uses it."""
+        luma = self.pixels @ np.array([0.299, 0.587, 0.114], np.float32)
+        luma.flags.writeable = False
+        return luma
+
+
+@dataclass(frozen=True, slots=True)
+class JpegFacts:
+    """Facts of a JPEG's coding; evidence quality and provenance use them, the score never does.
+
+    Attributes
+    ----------
+    tables
+        Quantisation tables, each 64 values in natural (row-major) order.
+    quality
+        Quality of the IJG scale (1 to 100) whose luminance table is nearest.
+    subsampling
+        Chroma subsampling such as `4:2:0`, or `grey`.
+    progressive
+        Whether the scans are progressive.
+    """
+
+    tables: tuple[tuple[int, ...], ...]
+    quality: int
+    subsampling: str
+    progressive: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture with the bytes that it came from.
+
+    Attributes
+    ----------
+    path
+        The input as the user named it.
+    data
+        The raw bytes; empty for a picture made from an array.
+    sha256
+        Of `data`, in hexadecimal.
+    format
+        `JPEG`, `PNG`, `WEBP`, `TIFF`, `BMP`, `GIF`, `AVIF`, `HEIF` or `ARRAY`.
+    image
+        8-bit RGB in sRGB, as stored: EXIF orientation is not applied, because rotation moves the JPEG grid.
+    orientation
+        The EXIF orientation, 1 to 8.
+    frames
+        Number of frames; the first is examined.
+    jpeg
+        Facts of the JPEG coding, or None.
+    notes
+        What decoding did to the picture (16 bits reduced, alpha composed …), one plain line each.
+    """
+
+    path: str
+    data: bytes = field(repr=False)
+    sha256: str
+    format: str
+    image: Image.Image = field(repr=False)
+    orientation: int = 1
+    frames: int = 1
+    jpeg: JpegFacts | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Pixels across, as stored."""
+        return self.image.width
+
+    @property
+    def height(self) -> int:
+        """Pixels down, as stored."""
+        return self.image.height
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """At most `MAX_WINDOWS` windows at native resolution, the most detailed first; deterministic."""
+        boxes = _candidate_boxes(self.width, self.height)
+        if len(boxes) > MAX_WINDOWS:
+            boxes = sorted(boxes, key=self._detail, reverse=True)[:MAX_WINDOWS]
+        return tuple(Window(_cut(self.image, box), x=box[0], y=box[1]) for box in boxes)
+
+    def upright(self, max_side: int) -> Image.Image:
+        """A copy for the eye: EXIF orientation applied, longest side at most `max_side` pixels."""
+        small = self.image.copy()
+        small.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+        small.getexif()[0x0112] = self.orientation
+        return ImageOps.exif_transpose(small)
+
+    def _detail(self, box: tuple[int, int, int, int]) -> float:
+        """Standard deviation of a coarse sample of the box, less where it is clipped to black or white."""
+        sample = np.asarray(self.image.crop(box).reduce(8).convert("L"), np.float32)
+        clipped = float(np.mean((sample < 4) | (sample > 251)))
+        return float(sample.std()) * (1.0 - clipped)
+
+
+def _candidate_boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """Grid-aligned boxes of at most `WINDOW` pixels, spread evenly: at most 3 × 3, never overlapping."""
+
+    def starts(length: int) -> list[int]:
+        if length <= WINDOW:
+            return [0]
+        count = min(3, length // WINDOW)
+        if count == 1:
+            return [(length - WINDOW) // 2 // _GRID * _GRID]
+        return [round(i * (length - WINDOW) / (count - 1)) // _GRID * _GRID for i in range(count)]
+
+    return [
+        (x, y, min(x + WINDOW, width), min(y + WINDOW, height)) for y in starts(height) for x in starts(width)
+    ]
+
+
+def _cut(image: Image.Image, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    pixels = np.asarray(image.crop(box), np.uint8)
+    short = [max(0, MIN_SIDE - side) for side in pixels.shape[:2]]
+    if any(short):
+        pixels = np.pad(pixels, ((0, short[0]), (0, short[1]), (0, 0)), mode="symmetric")
+    pixels = np.ascontiguousarray(pixels)
+    pixels.flags.writeable = False
+    return pixels

@@ -1,0 +1,1 @@
+"""Readers of what the file says of itself: one file each, never mixed into the pixel score."""

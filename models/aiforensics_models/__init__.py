@@ -1,0 +1,1 @@
+"""The cellar: networks, heads, calibration, generators and the shipped bundles. Arrays in, numbers out."""
