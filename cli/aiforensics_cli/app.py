@@ -1,0 +1,165 @@
+"""The front door: which commands there are, and what becomes of an error.
+
+A command's module is imported when the command is called, so that `--help` and `scan` load nothing that they do not
+use. Nobody sees a traceback unless `--debug` is given.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from aiforensics_cli.console import complain
+
+DONE, MATCHED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses of the contract: done; a `--fail-on` policy matched; usage error or refused input; Ctrl-C."""
+PIPE_CLOSED = 141
+"""What a shell reports for a program whose reader went away (128 + SIGPIPE), such as `aiforensics … | head -1`."""
+
+
+class Row(NamedTuple):
+    """A command: its name, which is its module in `aiforensics_cli.commands` too, and its line in the overview."""
+
+    name: str
+    help: str
+
+
+COMMANDS = (
+    Row("scan", "Say of each picture whether an AI model or a camera made it."),
+    Row("batch", "Scan folders, many files and ZIP archives, with local processes."),
+    Row("explain", "Explain one picture's verdict in words, cue by cue."),
+    Row("verify", "Check that a JSON finding still holds for its picture."),
+    Row("models", "List, show and check the model bundles."),
+    Row("doctor", "Show versions, extras and devices, and what to mend."),
+    Row("audit", "Find shortcuts in a data set: can size, format or metadata alone tell the classes apart?"),
+    Row("evaluate", "Measure a model bundle on labelled pictures."),
+)
+
+EXTRAS = {
+    "torch": "train",
+    "torchvision": "train",
+    "sklearn": "train",
+    "onnx": "train",
+    "matplotlib": "train",
+    "optuna": "train",
+    "pytorch_grad_cam": "train",
+    "pillow_heif": "heif",
+    "rawpy": "raw",
+    "c2pa": "c2pa",
+    "ray": "ray",
+}
+"""Optional packages against the extra that installs them."""
+
+
+class LazyCommand(TyperCommand):
+    """A command that is known by its row, and imported when it is called or asked for help."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:  # noqa: ANN401
+        """Import the command's module and let the real command parse its arguments."""
+        module = import_module(f"aiforensics_cli.commands.{self.name}")
+        command = typer.main.get_command(module.app)
+        command.name = self.name
+        return command.make_context(info_name, args, parent, **extra)
+
+
+class Porch(TyperGroup):
+    """The group of all commands; turns an expected error into one line and exit status 2."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401
+        super().__init__(**settings)
+        for row in COMMANDS:
+            self.add_command(LazyCommand(row.name, help=row.help, no_args_is_help=False))
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401
+        """In the order of the rows: what most people want comes first."""
+        return [row.name for row in COMMANDS]
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Run the command; with `--debug` every exception passes through."""
+        if ctx.params.get("debug"):
+            return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Python flushes standard output at exit and would complain there.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(PIPE_CLOSED) from None
+        except Exception as error:
+            line = expected(error)
+            if line is None:
+                raise
+            complain(line)
+            raise typer.Exit(REFUSED) from None
+
+
+app = typer.Typer(
+    name="aiforensics",
+    cls=Porch,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from aiforensics import __version__  # noqa: PLC0415
+
+        typer.echo(f"aiforensics {__version__}")
+        raise typer.Exit(DONE)
+
+
+@app.callback()
+def _overview(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (anywhere on the command line).")
+    ] = False,
+) -> None:
+    """Says whether a picture was made by an AI model or by a camera, how sure it is, why, and when it cannot tell.
+
+    Exit status: 0 done, 1 a --fail-on policy matched, 2 usage error or a refused input, 130 interrupted.
+    """
+
+
+def expected(error: Exception) -> str | None:
+    """Give the one line for the user, or None for an error that nobody expected.
+
+    The house's and the cellar's own exception classes carry such a line by rule; a missing optional package names the
+    extra that brings it; the operating system's errors name the file.
+    """
+    if type(error).__module__.startswith(("aiforensics.", "aiforensics_models.")):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        extra = EXTRAS.get(package)
+        if extra:
+            return f"this needs the package {package}: pip install 'aiforensics-toolkit[{extra}]'"
+        return f"this installation has no {error.name}" if package.startswith("aiforensics") else None
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "out of memory: try a smaller input or fewer workers"
+    return None
+
+
+def main() -> None:
+    """Run the command line of this process; never returns."""
+    args = sys.argv[1:]
+    end = args.index("--") if "--" in args else len(args)
+    debug = "--debug" in args[:end]
+    args = [*(["--debug"] if debug else []), *(a for a in args[:end] if a != "--debug"), *args[end:]]
+    try:
+        app(args, prog_name="aiforensics")
+    except Exception as error:
+        if debug:
+            raise
+        complain(f"internal error: {type(error).__name__}: {error} (--debug shows where)")
+        sys.exit(REFUSED)
