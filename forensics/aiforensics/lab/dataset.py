@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-Label = Literal["ai", "real"]
-Split = Literal["train", "val", "test"]
+import numpy as np
+
+from aiforensics.lab.duplicates import Progress, families, fingerprints, near_pairs, same_bytes
+from aiforensics.lab.manifest import Label, Row, Split, is_manifest, read_manifest
+
+__all__ = ["DatasetError", "Label", "Sample", "Split", "check_pictures", "load_dataset"]
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+SHARES: dict[Split, float] = {"train": 0.70, "val": 0.15, "test": 0.15}
+"""Shares of the splits that are drawn here, by group."""
+LEAST = 10
+"""Pictures that each class needs in each split that is used."""
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif"}
+)
+_VARIANT = re.compile(r"([ _-]+(copy|crop\d*|resized?|small|thumb|q\d{1,3}|\d{2,5}x\d{2,5})|@\dx)+$", re.IGNORECASE)
+"""Endings that mark a variant of the same picture: `face_q75`, `face-copy`, `face_640x480`, `face@2x`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +57,170 @@ class Sample:
 
 class DatasetError(Exception):
     """A data set that cannot be used, with the one line that tells its owner what to do."""
+
+
+def load_dataset(
+    path: Path | Sequence[Path],
+    *,
+    seed: int = 0,
+    need: Sequence[Split] = SPLITS,
+    progress: Progress | None = None,
+) -> tuple[Sample, ...]:
+    """Read a labelled data set, or several joined into one.
+
+    A folder holds `real/` and `ai/`, whose first-level subfolders are the sources; a folder with a `manifest.csv`, or a
+    CSV file, is read as a manifest: columns `file, label`, and where known `source, generator, group, split`; other
+    columns are ignored. Pictures without a group are grouped by their stem (without endings such as `_q75`) and by
+    perceptual hash; pictures without a split are split 70/15/15 by group, each source and class alike.
+
+    Parameters
+    ----------
+    path
+        The folder or manifest, or several of them.
+    seed
+        Of the split.
+    need
+        Splits that the caller will use; each class needs at least 10 pictures in each of them.
+    progress
+        Told how far the reading of pictures is, where reading is needed to group them.
+
+    Returns
+    -------
+    The samples, in the order of the manifest or of sorted paths.
+
+    Raises
+    ------
+    DatasetError
+        No pictures, an empty or too small class, an unknown label or split, missing or unreadable files, or the same
+        bytes in both classes.
+    """
+    paths = [path] if isinstance(path, Path) else list(path)
+    rows = [row for root in paths for row in _rows(root)]
+    named = ", ".join(str(root) for root in paths)
+    if not rows:
+        raise DatasetError(f"no pictures in {named}: expected real/ and ai/ with pictures, or a manifest.csv")
+    for label in ("real", "ai"):
+        if all(row.label != label for row in rows):
+            raise DatasetError(f"no pictures labelled {label} in {named}: both classes are needed")
+    rows = list({(row.path, row.label): row for row in rows}.values())
+    _check_files(rows)
+    rows = _grouped(rows, progress)
+    samples = tuple(
+        Sample(row.path, row.label, row.source, row.generator, row.group, split)
+        for row, split in zip(rows, _splits(rows, seed), strict=True)
+    )
+    _check_sizes(samples, need)
+    return samples
+
+
+def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) -> None:
+    """Decode every picture once.
+
+    Raises
+    ------
+    DatasetError
+        Some cannot be read; at most five are named.
+    """
+    _, broken = fingerprints([sample.path for sample in samples], progress)
+    _raise_broken(broken)
+
+
+def _rows(root: Path) -> list[Row]:
+    manifest = root / "manifest.csv" if root.is_dir() else root
+    if is_manifest(manifest):
+        try:
+            return read_manifest(manifest)
+        except ValueError as error:
+            raise DatasetError(str(error)) from error
+    if not root.is_dir():
+        raise DatasetError(f"{root}: not a folder or a manifest CSV")
+    folders = {child.name.lower(): child for child in sorted(root.iterdir()) if child.is_dir()}
+    if not folders.keys() & {"real", "ai"}:
+        found = ", ".join(sorted(folders)[:5]) or "none"
+        raise DatasetError(f"{root}: expected subfolders real/ and ai/, or a manifest.csv (subfolders found: {found})")
+    labels: tuple[Label, ...] = ("real", "ai")
+    return [row for label in labels if label in folders for row in _folder_rows(folders[label], label)]
+
+
+def _folder_rows(folder: Path, label: Label) -> Iterable[Row]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            parts = path.relative_to(folder).parts
+            source = parts[0] if len(parts) > 1 else f"{folder.parent.resolve().name}-{label}"
+            yield Row(path, label, source, generator=source if label == "ai" else "")
+
+
+def _check_files(rows: Sequence[Row]) -> None:
+    missing = [row.path for row in rows if not row.path.is_file()]
+    if missing:
+        raise DatasetError(f"{len(missing)} of {len(rows)} files are missing, the first is {missing[0]}")
+    for indices in same_bytes([row.path for row in rows]):
+        by_label = {rows[i].label: rows[i].path for i in indices}
+        if len(by_label) == 2:
+            raise DatasetError(
+                f"the same picture stands in both classes: {by_label['ai']} (ai) and {by_label['real']} (real)"
+            )
+
+
+def _grouped(rows: Sequence[Row], progress: Progress | None) -> list[Row]:
+    """Give every row without a group one: its stem family, joined with whatever looks the same."""
+    bare = [i for i, row in enumerate(rows) if not row.group]
+    if not bare:
+        return list(rows)
+    prints, broken = fingerprints([rows[i].path for i in bare], progress)
+    _raise_broken(broken)
+    stems: dict[tuple[str, str, Path, str], list[int]] = defaultdict(list)
+    for place, i in enumerate(bare):
+        row = rows[i]
+        stems[row.label, row.source, row.path.parent, _VARIANT.sub("", row.path.stem)].append(place)
+    ties = [(members[0], other) for members in stems.values() for other in members[1:]]
+    result = list(rows)
+    for i, first in zip(bare, families(len(bare), [*ties, *near_pairs(prints)]), strict=True):
+        head = rows[bare[first]]
+        result[i] = rows[i].with_group(f"{head.label}/{head.source}/{_VARIANT.sub('', head.path.stem)}#{first}")
+    return result
+
+
+def _splits(rows: Sequence[Row], seed: int) -> list[Split]:
+    """Take the given split, else that of the group, else draw one so that source and class come out 70/15/15."""
+    known: dict[str, Split] = {row.group: row.split for row in rows if row.split is not None}
+    members: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.group not in known:
+            members[row.group].append(row)
+    strata: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for group in sorted(members):
+        strata[members[group][0].label, members[group][0].source].append(group)
+    rng = np.random.default_rng(seed)
+    of_class: dict[str, Counter[Split]] = defaultdict(Counter)
+    for (label, _), groups in sorted(strata.items()):
+        of_source: Counter[Split] = Counter()
+        for place in rng.permutation(len(groups)):
+            group = groups[place]
+            split = SPLITS[int(np.argmax([_deficit(of_source, s) + _deficit(of_class[label], s) for s in SPLITS]))]
+            known[group] = split
+            of_source[split] += len(members[group])
+            of_class[label][split] += len(members[group])
+    return [row.split or known[row.group] for row in rows]
+
+
+def _deficit(have: Counter[Split], split: Split) -> float:
+    return SHARES[split] * (have.total() + 1) - have[split]
+
+
+def _check_sizes(samples: Sequence[Sample], need: Sequence[Split]) -> None:
+    counts = Counter((sample.label, sample.split) for sample in samples)
+    for label in ("real", "ai"):
+        for split in need:
+            if counts[label, split] < LEAST:
+                raise DatasetError(
+                    f"class {label} has {counts[label, split]} pictures in the {split} split and needs {LEAST} "
+                    f"(about {round(LEAST / SHARES['val'])} per class in all, in that many different groups)"
+                )
+
+
+def _raise_broken(broken: Sequence[tuple[Path, str]]) -> None:
+    if broken:
+        named = "; ".join(f"{path} ({why})" for path, why in broken[:5])
+        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
+        raise DatasetError(f"{len(broken)} pictures cannot be read: {named}{more}")

@@ -1,0 +1,84 @@
+"""Reading of a manifest CSV: one picture a line, with its label and what else is known of it."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+Label = Literal["ai", "real"]
+Split = Literal["train", "val", "test"]
+
+_LABELS: dict[str, Label] = {"ai": "ai", "real": "real"}
+_SPLITS: dict[str, Split] = {"train": "train", "val": "val", "test": "test"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A picture as its owner lists it; an empty `group` and a `split` of None are still to be found."""
+
+    path: Path
+    label: Label
+    source: str
+    generator: str = ""
+    group: str = ""
+    split: Split | None = None
+
+    def with_group(self, group: str) -> Row:
+        """Put the same picture in a group."""
+        return replace(self, group=group)
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a path is a CSV file."""
+    return path.suffix.lower() == ".csv" and path.is_file()
+
+
+def read_manifest(path: Path) -> list[Row]:
+    """Read a manifest CSV with a header line; files are named relative to its folder.
+
+    Parameters
+    ----------
+    path
+        The CSV, UTF-8. Columns `file` and `label` are needed; `source`, `generator`, `group` and `split` are read where
+        they stand; others are ignored.
+
+    Raises
+    ------
+    ValueError
+        A missing column, or a label, a split or a line that cannot be used, named with its line.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        try:
+            missing = [name for name in ("file", "label") if name not in (reader.fieldnames or ())]
+            if missing:
+                raise ValueError(f"{path}: the header has no column {' and no column '.join(missing)}")
+            return [_row(path, reader.line_num, line) for line in reader]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: not a readable CSV near line {reader.line_num} ({error})") from error
+
+
+def _row(manifest: Path, number: int, line: dict[str, str | None]) -> Row:
+    def cell(name: str) -> str:
+        return (line.get(name) or "").strip()
+
+    where = f"{manifest}, line {number}"
+    if not cell("file"):
+        raise ValueError(f"{where}: no file named")
+    label = _LABELS.get(cell("label").lower())
+    if label is None:
+        raise ValueError(f"{where}: label {cell('label')!r} is unknown, use ai or real")
+    split = _SPLITS.get(cell("split").lower())
+    if split is None and cell("split"):
+        raise ValueError(f"{where}: split {cell('split')!r} is unknown, use train, val or test")
+    generator = cell("generator")
+    return Row(
+        path=manifest.parent / cell("file"),
+        label=label,
+        source=cell("source") or generator or f"{manifest.parent.resolve().name}-{label}",
+        generator=generator,
+        group=cell("group"),
+        split=split,
+    )

@@ -1,0 +1,268 @@
+"""How a picture was delivered: the views that training draws and the conditions that evaluation names.
+
+Every view is a function of pixels and a numpy `Generator`, the same for both classes: it cuts a random window, so that
+neither the size of the picture nor the phase of its old JPEG grid says anything about its label, and re-encodes it, so
+that both classes share the last codec. Matching the delivery is what keeps a detector from learning the file instead of
+the picture (Grommelt et al., "Fake or JPEG?", arXiv:2403.17608).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+Deliver = Callable[[Pixels, np.random.Generator], Pixels]
+Kernel = Literal["nearest", "linear", "area", "cubic", "lanczos", "linear-aa", "cubic-aa", "lanczos-aa"]
+
+SIDE = 248
+"""Side of the evaluation window in pixels: a 256-px picture then still has all eight phases of the JPEG grid."""
+
+_CV_KERNELS: dict[str, int] = {
+    "nearest": cv2.INTER_NEAREST,
+    "linear": cv2.INTER_LINEAR,
+    "area": cv2.INTER_AREA,
+    "cubic": cv2.INTER_CUBIC,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
+_PIL_KERNELS: dict[str, Image.Resampling] = {
+    "linear-aa": Image.Resampling.BILINEAR,
+    "cubic-aa": Image.Resampling.BICUBIC,
+    "lanczos-aa": Image.Resampling.LANCZOS,
+}
+_TRAIN_KERNELS: tuple[Kernel, ...] = ("area", "linear", "cubic", "lanczos", "linear-aa", "cubic-aa", "lanczos-aa")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A named delivery condition.
+
+    Attributes
+    ----------
+    name
+        Short name, such as `jpeg75`.
+    title
+        The same for a person.
+    deliver
+        What happens to the window: (h, w, 3) uint8 and a generator → (h', w', 3) uint8.
+    family, level
+        The curve of the robustness sweep that the view belongs to, and its place on that curve.
+    """
+
+    name: str
+    title: str
+    deliver: Deliver
+    family: str = ""
+    level: float = 0.0
+
+    def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        """Cut a random window of at most `SIDE` pixels and deliver it.
+
+        Parameters
+        ----------
+        pixels
+            (h, w, 3) uint8, RGB; left unchanged.
+        rng
+            The only source of chance.
+
+        Returns
+        -------
+        (h', w', 3) uint8, RGB, contiguous, a new array.
+        """
+        return self.deliver(window(pixels, rng), rng)
+
+
+def random_view(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """One draw of the training distribution, the same for both classes.
+
+    A random window of 160 to 248 px at a random grid phase, mirrored half of the time; in 60 % of the draws rescaled by
+    0.45 to 1.4 with a random kernel; now and then light blur, noise or a colour cast; then one re-encoding, in a
+    quarter of the draws two: JPEG of quality 60 to 98 with 4:2:0 or 4:4:4 chroma, or WebP of quality 60 to 95 in 12 %.
+
+    Parameters
+    ----------
+    pixels
+        (h, w, 3) uint8, RGB; left unchanged.
+    rng
+        The only source of chance.
+
+    Returns
+    -------
+    (h', w', 3) uint8, RGB, contiguous, a new array.
+
+    Examples
+    --------
+    >>> picture = np.full((300, 400, 3), 128, np.uint8)
+    >>> seen = random_view(picture, np.random.default_rng(1))
+    >>> bool((seen == random_view(picture, np.random.default_rng(1))).all())
+    True
+    """
+    seen = window(pixels, rng, side=int(rng.integers(160, SIDE + 1)))
+    if rng.random() < 0.5:
+        seen = np.ascontiguousarray(seen[:, ::-1])
+    if rng.random() < 0.6:
+        factor = rng.uniform(0.45, 1.0) if rng.random() < 0.85 else rng.uniform(1.0, 1.4)
+        seen = resize(seen, factor, _TRAIN_KERNELS[rng.integers(len(_TRAIN_KERNELS))])
+    seen = _disturb(seen, rng)
+    for _ in range(1 + (rng.random() < 0.25)):
+        if rng.random() < 0.12:
+            seen = webp(seen, int(rng.integers(60, 96)))
+        else:
+            seen = jpeg(seen, int(rng.integers(60, 99)), full_chroma=bool(rng.random() < 0.5))
+    return seen
+
+
+def seeded(name: str, seed: int = 0) -> np.random.Generator:
+    """Make a generator that depends on a picture's name and a seed alone, never on the order of a data set.
+
+    Examples
+    --------
+    >>> bool(seeded("a.jpg").integers(9**9) == seeded("a.jpg").integers(9**9))
+    True
+    """
+    return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")])
+
+
+def window(pixels: Pixels, rng: np.random.Generator, side: int = SIDE) -> Pixels:
+    """Cut a random square window at native resolution, at most `side` px and never larger than the picture."""
+    height, width = pixels.shape[:2]
+    side = min(side, height, width)
+    y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    return np.array(pixels[y : y + side, x : x + side], order="C")
+
+
+def jpeg(pixels: Pixels, quality: int, *, full_chroma: bool = False) -> Pixels:
+    """Through JPEG at an IJG quality of 1 to 100; chroma 4:4:4 when `full_chroma`, else 4:2:0."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality, subsampling=0 if full_chroma else 2)
+    return _decoded(stream)
+
+
+def webp(pixels: Pixels, quality: int) -> Pixels:
+    """Through lossy WebP at a quality of 1 to 100."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "WEBP", quality=quality, method=2)
+    return _decoded(stream)
+
+
+def resize(pixels: Pixels, factor: float, kernel: Kernel = "area") -> Pixels:
+    """Resized by `factor` > 0, each side at least 8 px; `…-aa` kernels widen with the reduction, as browsers do."""
+    height, width = (max(8, round(side * factor)) for side in pixels.shape[:2])
+    if kernel in _PIL_KERNELS:
+        return np.array(Image.fromarray(pixels).resize((width, height), _PIL_KERNELS[kernel]), np.uint8)
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=_CV_KERNELS[kernel]), np.uint8)
+
+
+def blur(pixels: Pixels, sigma: float) -> Pixels:
+    """Gaussian blur with a standard deviation of `sigma` pixels."""
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
+
+
+def noise(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
+    """Independent Gaussian noise with a standard deviation of `sigma` grey levels."""
+    noisy = pixels + rng.normal(0.0, sigma, pixels.shape).astype(np.float32)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def colour_cast(pixels: Pixels, gains: NDArray[np.float64], gamma: float) -> Pixels:
+    """Apply a gain per channel and one gamma, as white balance and a brightness slider give."""
+    levels = np.arange(256)[:, None] / 255.0
+    table = np.clip(np.rint(255.0 * (levels * gains) ** gamma), 0, 255).astype(np.uint8)
+    return np.stack([table[pixels[..., c], c] for c in range(3)], axis=-1)
+
+
+def _decoded(stream: io.BytesIO) -> Pixels:
+    with Image.open(stream) as image:
+        return np.array(image.convert("RGB"), np.uint8)
+
+
+def _disturb(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    if rng.random() < 0.08:
+        pixels = blur(pixels, rng.uniform(0.3, 1.2))
+    if rng.random() < 0.08:
+        pixels = noise(pixels, rng.uniform(1.0, 5.0), rng)
+    if rng.random() < 0.10:
+        pixels = colour_cast(pixels, rng.uniform(0.92, 1.08, 3), rng.uniform(0.85, 1.18))
+    return pixels
+
+
+def _by_jpeg(pixels: Pixels, _rng: np.random.Generator, *, quality: int, full_chroma: bool = False) -> Pixels:
+    return jpeg(pixels, quality, full_chroma=full_chroma)
+
+
+def _by_webp(pixels: Pixels, _rng: np.random.Generator, *, quality: int) -> Pixels:
+    return webp(pixels, quality)
+
+
+def _by_resize(pixels: Pixels, _rng: np.random.Generator, *, factor: float) -> Pixels:
+    return jpeg(resize(pixels, factor, "area" if factor < 1 else "cubic"), 90)
+
+
+def _by_crop(pixels: Pixels, rng: np.random.Generator, *, side: int) -> Pixels:
+    return jpeg(window(pixels, rng, side), 90)
+
+
+def _by_blur(pixels: Pixels, _rng: np.random.Generator, *, sigma: float) -> Pixels:
+    return jpeg(blur(pixels, sigma), 90)
+
+
+def _by_noise(pixels: Pixels, rng: np.random.Generator, *, sigma: float) -> Pixels:
+    return jpeg(noise(pixels, sigma, rng), 90)
+
+
+def _by_screenshot(pixels: Pixels, _rng: np.random.Generator, *, factor: float) -> Pixels:
+    return resize(pixels, factor, "linear")
+
+
+def _by_reposts(pixels: Pixels, _rng: np.random.Generator, *, times: int) -> Pixels:
+    for factor, quality in ((0.8, 85), (0.85, 75), (0.9, 70))[:times]:
+        pixels = jpeg(resize(pixels, factor, "lanczos-aa"), quality)
+    return pixels
+
+
+CLEAN = View("clean", "native window, JPEG 95 4:4:4", partial(_by_jpeg, quality=95, full_chroma=True))
+JPEG90 = View("jpeg90", "JPEG 90", partial(_by_jpeg, quality=90))
+JPEG75 = View("jpeg75", "JPEG 75", partial(_by_jpeg, quality=75))
+HALF = View("half", "half size, then JPEG 90", partial(_by_resize, factor=0.5))
+
+CONDITIONS: tuple[View, ...] = (CLEAN, JPEG90, JPEG75, HALF)
+"""The matched conditions of every evaluation and of calibration."""
+
+SWEEP: tuple[View, ...] = (
+    *(
+        View(f"jpeg-{q}", f"JPEG {q}", partial(_by_jpeg, quality=q), "JPEG quality", q)
+        for q in (95, 85, 75, 65, 50, 40)
+    ),
+    *(View(f"webp-{q}", f"WebP {q}", partial(_by_webp, quality=q), "WebP quality", q) for q in (90, 70, 50)),
+    *(
+        View(f"resize-{f:g}", f"{f:g} × size, JPEG 90", partial(_by_resize, factor=f), "resize factor", f)
+        for f in (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+    ),
+    *(
+        View(f"crop-{s}", f"{s} px crop, JPEG 90", partial(_by_crop, side=s), "crop side (px)", s)
+        for s in (SIDE, 192, 128, 96, 64)
+    ),
+    *(
+        View(f"blur-{s:g}", f"blur of {s:g} px, JPEG 90", partial(_by_blur, sigma=s), "blur (px)", s)
+        for s in (0.5, 1.0, 2.0)
+    ),
+    *(
+        View(f"noise-{s:g}", f"noise of {s:g} levels, JPEG 90", partial(_by_noise, sigma=s), "noise (levels)", s)
+        for s in (2.0, 5.0, 10.0)
+    ),
+    *(
+        View(f"screenshot-{f:g}", f"screenshot at {f:g} ×, PNG", partial(_by_screenshot, factor=f), "screenshot", f)
+        for f in (0.7, 0.85, 1.15, 1.3)
+    ),
+    *(View(f"reposts-{n}", f"re-posted {n} ×", partial(_by_reposts, times=n), "re-posts", n) for n in (1, 2, 3)),
+)
+"""The robustness sweep: curves by `family`, in order of `level`; what is no codec itself ends in JPEG 90."""
