@@ -38,7 +38,7 @@ class Window:
     @cached_property
     def luma(self) -> NDArray[np.float32]:
         """(h, w) float32 in [0, 255]: Y' of ITU-R BT.601, as JPEG uses it."""
-        luma = self.pixels @ np.array([0.299, 0.587, 0.114], np.float32)
+        luma: NDArray[np.float32] = self.pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
         luma.flags.writeable = False
         return luma
 
@@ -78,7 +78,7 @@ class Picture:
     sha256
         Of `data`, in hexadecimal.
     format
-        `JPEG`, `PNG`, `WEBP`, `TIFF`, `BMP`, `GIF`, `AVIF`, `HEIF` or `ARRAY`.
+        `JPEG`, `PNG`, `WEBP`, `TIFF`, `BMP`, `GIF`, `AVIF`, `HEIF`, `RAW` or `ARRAY`.
     image
         8-bit RGB in sRGB, as stored: EXIF orientation is not applied, because rotation moves the JPEG grid.
     orientation
@@ -120,14 +120,14 @@ class Picture:
         return tuple(Window(_cut(self.image, box), x=box[0], y=box[1]) for box in boxes)
 
     def upright(self, max_side: int) -> Image.Image:
-        """A copy for the eye: EXIF orientation applied, longest side at most `max_side` pixels."""
+        """Return a copy for the eye: EXIF orientation applied, longest side at most `max_side` pixels."""
         small = self.image.copy()
         small.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
         small.getexif()[0x0112] = self.orientation
         return ImageOps.exif_transpose(small)
 
     def _detail(self, box: tuple[int, int, int, int]) -> float:
-        """Standard deviation of a coarse sample of the box, less where it is clipped to black or white."""
+        """Return the standard deviation of a coarse sample of the box, less where it is clipped to black or white."""
         sample = np.asarray(self.image.crop(box).reduce(8).convert("L"), np.float32)
         clipped = float(np.mean((sample < 4) | (sample > 251)))
         return float(sample.std()) * (1.0 - clipped)
@@ -144,9 +144,7 @@ def _candidate_boxes(width: int, height: int) -> list[tuple[int, int, int, int]]
             return [(length - WINDOW) // 2 // _GRID * _GRID]
         return [round(i * (length - WINDOW) / (count - 1)) // _GRID * _GRID for i in range(count)]
 
-    return [
-        (x, y, min(x + WINDOW, width), min(y + WINDOW, height)) for y in starts(height) for x in starts(width)
-    ]
+    return [(x, y, min(x + WINDOW, width), min(y + WINDOW, height)) for y in starts(height) for x in starts(width)]
 
 
 def _cut(image: Image.Image, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:

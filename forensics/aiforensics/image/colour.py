@@ -1,0 +1,191 @@
+"""All colour handling in one place: what a decoder gives becomes 8-bit RGB in sRGB, with a note of what was done."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+# Media-relative colorants of sRGB in D50 (IEC 61966-2-1, adapted by Bradford as in ICC.1:2022, annex E).
+_SRGB_COLORANTS = {
+    b"rXYZ": (0.4360, 0.2225, 0.0139),
+    b"gXYZ": (0.3851, 0.7169, 0.0971),
+    b"bXYZ": (0.1431, 0.0606, 0.7139),
+}
+_SRGB_AT_HALF = 0.2140
+_DEEP_MODES = ("I", "F")
+
+
+def to_srgb(image: Image.Image, bits: int, max_profile: int) -> tuple[Image.Image, tuple[str, ...]]:
+    """Bring a decoded picture to 8-bit RGB in sRGB; an RGB picture without a profile passes as it is.
+
+    Parameters
+    ----------
+    image
+        A loaded picture in any mode of Pillow.
+    bits
+        Bits per channel that the file stores, 8 when unknown.
+    max_profile
+        A longer ICC profile, in bytes, is not used.
+
+    Returns
+    -------
+    tuple
+        The picture, and one plain line for every step that changed pixels.
+    """
+    notes: list[str] = []
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith(_DEEP_MODES):
+        image = _eight_bits(image, bits, notes)
+    elif bits > 8:
+        notes.append(f"{bits} bits per channel reduced to 8")
+    if image.mode == "1":
+        notes.append("a picture of pure black and white")
+        image = image.convert("L")
+    image = _opaque(image, notes)
+    image = _managed(image, profile, max_profile, notes)
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    return image, tuple(notes)
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Whether an ICC profile describes sRGB: its colorants and the middle of its tone curve, whatever its name."""
+    try:
+        tags = _tags(profile)
+        if profile[16:20] != b"RGB " or b"A2B0" in tags or not {b"rTRC", *_SRGB_COLORANTS} <= tags.keys():
+            return False
+        for name, wanted in _SRGB_COLORANTS.items():
+            found = [v / 65536 for v in struct.unpack_from(">3i", tags[name], 8)]
+            if any(abs(a - b) > 0.003 for a, b in zip(found, wanted, strict=True)):
+                return False
+        return abs(_curve_at_half(tags[b"rTRC"]) - _SRGB_AT_HALF) < 0.01
+    except (struct.error, IndexError, ValueError, OverflowError, ZeroDivisionError):
+        return False
+
+
+def _eight_bits(image: Image.Image, bits: int, notes: list[str]) -> Image.Image:
+    """Grey of 16 or 32 bits, or floating point, scaled to 8 bits."""
+    values = np.asarray(image)
+    if image.mode == "F":
+        low, high = _finite_range(values)
+        if low >= 0.0 and high <= 1.0:
+            low, high = 0.0, 1.0
+        elif low >= 0.0 and high <= 255.0:
+            low, high = 0.0, 255.0
+        notes.append(f"floating-point values from {low:g} to {high:g} scaled to 8 bits")
+    else:
+        low, high = 0.0, float(2 ** min(bits, 16) - 1 if bits > 8 else 65535)
+        if image.mode == "I":
+            found_low, found_high = _finite_range(values)
+            if found_low < low or found_high > high:
+                low, high = found_low, found_high
+        notes.append(f"integer values from {low:g} to {high:g} scaled to 8 bits")
+    span = (high - low) or 1.0
+    scaled = np.empty(values.shape, np.uint8)
+    for row, line in enumerate(values):  # line by line: no second copy of the whole picture in floating point
+        unit = (np.nan_to_num(line.astype(np.float64), nan=low, posinf=high, neginf=low) - low) / span
+        scaled[row] = np.clip(np.rint(unit * 255.0), 0, 255)
+    return Image.fromarray(scaled)
+
+
+def _finite_range(values: NDArray[np.generic]) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
+def _opaque(image: Image.Image, notes: list[str]) -> Image.Image:
+    """Without alpha: dropped where it hides nothing, else composed over white, which is what a person would see."""
+    if image.mode in {"RGBa", "La"}:
+        image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
+    if image.mode in {"PA", "RGBX"}:
+        image = image.convert("RGBA" if image.mode == "PA" else "RGB")
+    if "transparency" in image.info and image.mode in {"P", "RGB", "L"}:
+        image = image.convert("RGBA")
+    if image.mode == "P":
+        image = image.convert("RGB")
+        notes.append("palette colours")
+    if image.mode not in {"RGBA", "LA"}:
+        return image
+    alpha = image.getchannel("A")
+    base = image.convert("RGB" if image.mode == "RGBA" else "L")
+    lowest = alpha.getextrema()[0]
+    if isinstance(lowest, tuple) or lowest == 255:
+        return base
+    notes.append("transparent parts composed over white")
+    return Image.composite(base, Image.new(base.mode, base.size, "white"), alpha)
+
+
+def _managed(image: Image.Image, profile: object, max_profile: int, notes: list[str]) -> Image.Image:
+    """Transform from the ICC profile to sRGB; a profile that cannot be used is a note, never an error."""
+    if image.mode == "LAB":
+        notes.append("CIELAB converted to sRGB")
+        return _from_lab(image)
+    if not isinstance(profile, bytes) or not profile:
+        if image.mode == "CMYK":
+            notes.append("CMYK without a colour profile converted by the plain formula")
+        return image
+    if len(profile) > max_profile:
+        notes.append("the colour profile is too large and was ignored")
+        return image
+    if image.mode == "RGB" and is_srgb(profile):
+        return image
+    from PIL import ImageCms  # noqa: PLC0415 - rarely needed, and slow to import
+
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        name = " ".join(ImageCms.getProfileDescription(source).split())[:60] or "unnamed"
+        changed = ImageCms.profileToProfile(
+            image,
+            source,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        notes.append("the colour profile is broken or does not fit and was ignored")
+        return image
+    notes.append(f"colours converted from the profile “{name}” to sRGB")
+    return changed if changed is not None else image
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    from PIL import ImageCms  # noqa: PLC0415 - rarely needed, and slow to import
+
+    changed = ImageCms.profileToProfile(
+        image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )
+    return image.convert("RGB") if changed is None else changed
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    """Tagged elements of an ICC profile (ICC.1:2022, 7.3); at most 100 are read."""
+    count = min(struct.unpack_from(">I", profile, 128)[0], 100)
+    tags = {}
+    for index in range(count):
+        name, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * index)
+        tags[name] = profile[offset : offset + size]
+    return tags
+
+
+def _curve_at_half(element: bytes) -> float:
+    """Value at 0.5 of a `curv` or `para` element (ICC.1:2022, 10.6 and 10.18)."""
+    if element[:4] == b"curv":
+        count = struct.unpack_from(">I", element, 8)[0]
+        if count == 0:
+            return 0.5
+        if count == 1:
+            return float(0.5 ** (struct.unpack_from(">H", element, 12)[0] / 256))
+        middle = (count - 1) / 2
+        pair = [struct.unpack_from(">H", element, 12 + 2 * i)[0] for i in (int(middle), int(middle + 0.5))]
+        return float(sum(pair) / 2 / 65535)
+    kind = struct.unpack_from(">H", element, 8)[0]
+    count = (1, 3, 4, 5, 7)[kind]
+    found = [v / 65536 for v in struct.unpack_from(f">{count}i", element, 12)]
+    if kind == 0:
+        return float(0.5 ** found[0])
+    offset = found[3] if kind == 2 else found[5] if kind == 4 else 0.0
+    return float((found[1] * 0.5 + found[2]) ** found[0] + offset)

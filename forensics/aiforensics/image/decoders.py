@@ -1,0 +1,205 @@
+"""From bytes of a known format to pixels: the one place where a decoder runs, and where its failures are translated."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+import zlib
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from aiforensics.evidence import InputError
+from aiforensics.image import ifd, jpegfacts
+from aiforensics.image.colour import to_srgb
+from aiforensics.image.heif import decode_heif
+from aiforensics.image.limits import Limits, check_frames, check_metadata, check_scans, check_size
+from aiforensics.image.picture import JpegFacts
+from aiforensics.image.raw import develop
+from aiforensics.image.sniff import claimed_size
+from aiforensics.image.structure import cut_short, gif_frames
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+_PLUGINS = {
+    "JPEG": ("JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PngImagePlugin", "PngImageFile"),
+    "WEBP": ("WebPImagePlugin", "WebPImageFile"),
+    "TIFF": ("TiffImagePlugin", "TiffImageFile"),
+    "BMP": ("BmpImagePlugin", "BmpImageFile"),
+    "GIF": ("GifImagePlugin", "GifImageFile"),
+    "AVIF": ("AvifImagePlugin", "AvifImageFile"),
+}
+_FAILURES = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    AssertionError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What decoders are known to raise on damaged files."""
+_TAG_BITS, _TAG_ORIENTATION = 258, 274
+# Filters of warnings belong to the whole process, so only one decoder runs at a time; workers are processes.
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Pixels as 8-bit RGB in sRGB, and what the file says of them; the fields are those of `Picture`."""
+
+    image: Image.Image
+    orientation: int = 1
+    frames: int = 1
+    jpeg: JpegFacts | None = None
+    notes: tuple[str, ...] = ()
+
+
+def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
+    """Decode the first picture of a file after checking what it claims.
+
+    Parameters
+    ----------
+    kind
+        The format, as `sniff` names it.
+    data
+        The whole file.
+    limits
+        What is refused before decoding.
+
+    Raises
+    ------
+    InputError
+        `unsupported`, `unreadable`, `truncated` or `too-large`.
+    """
+    with _LOCK, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            decoded = _decode(kind, data, limits)
+        except _FAILURES as failure:
+            raise _refusal(kind, data, failure) from None
+    if any(issubclass(w.category, UserWarning) for w in warned):
+        note = "the decoder warned of damaged metadata"
+        return Decoded(decoded.image, decoded.orientation, decoded.frames, decoded.jpeg, (*decoded.notes, note))
+    return decoded
+
+
+def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
+    check = partial(check_size, limits=limits)
+    claimed = claimed_size(kind, data)
+    if claimed is not None:
+        check(*claimed)
+    if kind == "RAW":
+        note = "camera RAW developed by LibRaw, not by the camera"
+        return Decoded(develop(data, check), notes=(note,))
+    if kind == "HEIF":
+        image, frames, bits = decode_heif(data, check)
+        return _finish(image, limits, bits=bits, frames=frames)
+    if kind == "JPEG":
+        return _decode_jpeg(data, limits)
+    if kind == "TIFF":
+        return _decode_tiff(data, limits)
+    if kind == "GIF":
+        check_frames(gif_frames(data, limits.max_frames + 1), limits)
+    image = _open(kind, data)
+    check(*image.size)
+    frames = gif_frames(data, limits.max_frames) if kind == "GIF" else int(getattr(image, "n_frames", 1))
+    check_frames(frames, limits)
+    image.load()
+    bits = data[24] if kind == "PNG" else 8
+    return _finish(image, limits, bits=bits, orientation=ifd.orientation(_exif(image)), frames=frames)
+
+
+def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
+    header = jpegfacts.read_header(data)
+    if header.size is not None:
+        check_size(*header.size, limits)
+    check_frames(header.pictures, limits)
+    check_metadata(max(header.metadata, header.exif_load), limits)
+    if header.progressive:
+        check_scans(data.count(b"\xff\xda"), limits)
+    image = _open("JPEG", data)
+    check_size(*image.size, limits)
+    tables: dict[int, list[int]] = getattr(image, "quantization", {})
+    facts = jpegfacts.facts(header, tables)
+    image.load()
+    notes = ("an HDR gain map is ignored",) if header.gain_map else ()
+    turn = ifd.orientation(header.exif)
+    return _finish(image, limits, orientation=turn, frames=header.pictures, jpeg=facts, notes=notes)
+
+
+def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
+    pages = ifd.chain(data, limits.max_frames + 1)
+    check_frames(len(pages), limits)
+    if pages:
+        load = sum(entry.size for entry in pages[0].entries.values())
+        check_metadata(max(0, load - len(data)), limits)  # more than the file has: values overlap to fill memory
+    image = _open("TIFF", data)
+    check_size(*image.size, limits)
+    tags = getattr(image, "tag_v2", {})
+    stored = tags.get(_TAG_BITS, (8,))
+    turned = tags.get(_TAG_ORIENTATION, 1) in range(2, 9)
+    image.load()
+    notes = ("the TIFF's orientation is applied to the pixels",) if turned else ()
+    bits = max(stored) if isinstance(stored, tuple) and stored else 8
+    return _finish(image, limits, bits=int(bits), frames=max(1, len(pages)), notes=notes)
+
+
+def _open(kind: str, data: bytes) -> ImageFile:
+    """Read the header by the format's own plugin of Pillow, so that no other plugin ever sees the bytes."""
+    module, name = _PLUGINS[kind]
+    opened: ImageFile = getattr(import_module(f"PIL.{module}"), name)(BytesIO(data))
+    return opened
+
+
+def _exif(image: Image.Image) -> bytes:
+    exif = image.info.get("exif", b"")
+    return exif if isinstance(exif, bytes) else b""
+
+
+def _finish(
+    image: Image.Image,
+    limits: Limits,
+    *,
+    bits: int = 8,
+    orientation: int = 1,
+    frames: int = 1,
+    jpeg: JpegFacts | None = None,
+    notes: tuple[str, ...] = (),
+) -> Decoded:
+    rgb, changes = to_srgb(image, bits, limits.max_metadata)
+    if frames > 1:
+        notes = (f"the file holds {frames} pictures, the first is examined", *notes)
+    if type(rgb) is not Image.Image:  # a plugin's picture would hold the file and its metadata
+        rgb = _plain(rgb)
+    return Decoded(rgb, orientation, frames, jpeg, (*notes, *changes))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Keep the pixels, not copied, and leave the plugin behind."""
+    plain = image._new(image.im)
+    plain.info = {}
+    return plain
+
+
+def _refusal(kind: str, data: bytes, failure: BaseException) -> InputError:
+    words = str(failure).lower()
+    if isinstance(failure, (MemoryError, Image.DecompressionBombError)) or "decompressed data too large" in words:
+        return InputError("too-large", f"the {kind} would fill too much memory: save a smaller copy without metadata")
+    if isinstance(failure, EOFError) or "truncated" in words or cut_short(kind, data):
+        return InputError("truncated", f"the {kind} is cut short: get the whole file again from where it came from")
+    return InputError("unreadable", f"the {kind} is damaged and cannot be decoded: get the original file again")

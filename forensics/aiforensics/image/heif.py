@@ -1,0 +1,43 @@
+"""HEIC and HEIF through the optional library pillow-heif (the `heif` extra); nothing else imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+
+from PIL import Image
+
+from aiforensics.evidence import InputError
+
+
+def decode_heif(data: bytes, check: Callable[[int, int], None]) -> tuple[Image.Image, int, int]:
+    """Decode the primary picture; libheif turns it upright by itself.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    check
+        Called with the claimed width and height in pixels before anything is decoded.
+
+    Returns
+    -------
+    tuple
+        The picture, the number of pictures in the file, and the bits per channel that are stored.
+
+    Raises
+    ------
+    InputError
+        `unsupported` without the extra.
+    """
+    try:
+        import pillow_heif  # noqa: PLC0415 - an optional library
+    except ImportError:
+        raise InputError(
+            "unsupported", 'HEIC pictures need an extra: pip install "aiforensics-toolkit[heif]"'
+        ) from None
+    opened = pillow_heif.open_heif(BytesIO(data))
+    check(*opened.size)
+    frame = opened[opened.primary_index]
+    bits = frame.info.get("bit_depth")
+    return frame.to_pillow(), len(opened), bits if isinstance(bits, int) else 8

@@ -1,0 +1,159 @@
+"""Facts of a JPEG's coding, and the walk over its header that checks what it claims before a decoder runs.
+
+Markers follow ITU-T T.81, annex B. The quality is that of the Independent JPEG Group's scale (libjpeg, `jcparam.c`).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.image import ifd
+from aiforensics.image.picture import JpegFacts
+
+# Table K.1 of ITU-T T.81 in natural (row-major) order.
+STANDARD_LUMINANCE = (
+    16, 11, 10, 16, 24, 40, 51, 61,
+    12, 12, 14, 19, 26, 58, 60, 55,
+    14, 13, 16, 24, 40, 57, 69, 56,
+    14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77,
+    24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101,
+    72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+"""The luminance table that libjpeg scales, at quality 50."""
+
+_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+_BARE = {0x01, *range(0xD0, 0xD9)}
+_MPF_COUNT = 0xB001
+
+
+@dataclass(slots=True)
+class Header:
+    """What stands before the first scan.
+
+    Attributes
+    ----------
+    complete
+        Whether a scan begins at all; if not, the file is cut short.
+    sampling
+        (horizontal, vertical) sampling factors of each component.
+    size
+        (width, height) in pixels that the frame claims.
+    metadata
+        Bytes in application segments and comments.
+    exif_load
+        Bytes that a reader of the Exif would load; more than the Exif has when entries overlap.
+    pictures
+        Pictures that an MPF index announces; 1 without one.
+    """
+
+    complete: bool = False
+    progressive: bool = False
+    sampling: tuple[tuple[int, int], ...] = ()
+    size: tuple[int, int] | None = None
+    metadata: int = 0
+    exif_load: int = 0
+    pictures: int = 1
+    gain_map: bool = False
+    exif: bytes = field(default=b"", repr=False)
+
+
+def read_header(data: bytes) -> Header:
+    """Walk the markers of a JPEG up to its first scan."""
+    header = Header()
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            at = data.find(b"\xff", at)  # decoders skip stray bytes between segments
+            if at < 0:
+                break
+            continue
+        marker = data[at + 1]
+        if marker in {0xFF, 0x00}:
+            at += 1
+            continue
+        if marker in _BARE:
+            at += 2
+            continue
+        length = struct.unpack_from(">H", data, at + 2)[0]
+        if marker == 0xDA:
+            header.complete = at + 2 + length <= len(data)
+            break
+        if marker == 0xD9:
+            break
+        _take(header, marker, data[at + 4 : at + 2 + length])
+        at += 2 + max(length, 2)
+    header.exif_load = sum(entry.size for entry in ifd.first(header.exif).entries.values())
+    return header
+
+
+def facts(header: Header, tables: dict[int, list[int]]) -> JpegFacts:
+    """Facts of the coding from the header and from Pillow's `quantization`, which is in natural order."""
+    ordered = tuple(tuple(int(v) for v in tables[key]) for key in sorted(tables))
+    quality = ijg_quality(ordered[0]) if ordered else 1
+    return JpegFacts(ordered, quality, subsampling(header.sampling), header.progressive)
+
+
+def ijg_quality(luminance: tuple[int, ...]) -> int:
+    """Return the quality, 1 to 100, whose IJG luminance table is nearest in the sum of absolute differences.
+
+    Parameters
+    ----------
+    luminance
+        64 values in natural order.
+
+    Examples
+    --------
+    >>> ijg_quality(STANDARD_LUMINANCE)
+    50
+    """
+    distances = np.abs(_scaled_tables() - np.asarray(luminance, np.int64)).sum(axis=1)
+    return 1 + int(len(distances) - 1 - np.argmin(distances[::-1]))
+
+
+def subsampling(sampling: tuple[tuple[int, int], ...]) -> str:
+    """Chroma subsampling in the usual J:a:b notation, `grey` for one component.
+
+    Examples
+    --------
+    >>> subsampling(((2, 2), (1, 1), (1, 1)))
+    '4:2:0'
+    """
+    if len(sampling) < 3:
+        return "grey"
+    names = {(1, 1): "4:4:4", (2, 1): "4:2:2", (1, 2): "4:4:0", (2, 2): "4:2:0", (4, 1): "4:1:1", (4, 2): "4:1:0"}
+    (h, v), (ch, cv) = sampling[0], sampling[1]
+    if not ch or not cv or h % ch or v % cv:
+        return f"{h}x{v}, {ch}x{cv}"
+    return names.get((h // ch, v // cv), f"{h}x{v}, {ch}x{cv}")
+
+
+@lru_cache(maxsize=1)
+def _scaled_tables() -> NDArray[np.int64]:
+    """(100, 64): the standard luminance table at every quality, as `jpeg_set_quality` scales it with force_baseline."""
+    quality = np.arange(1, 101)
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None]
+    return np.clip((np.array(STANDARD_LUMINANCE, np.int64) * scale + 50) // 100, 1, 255)
+
+
+def _take(header: Header, marker: int, body: bytes) -> None:
+    if marker in _FRAMES and len(body) >= 6:
+        height, width = struct.unpack_from(">HH", body, 1)
+        header.size = (width, height)
+        header.progressive = marker in _PROGRESSIVE
+        header.sampling = tuple((f >> 4, f & 15) for f in body[7::3][: body[5]])
+    elif 0xE0 <= marker <= 0xEF or marker == 0xFE:
+        header.metadata += len(body)
+        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
+            header.exif += body[6:]
+        elif marker == 0xE2 and body.startswith(b"MPF\0"):
+            count = ifd.first(body[4:]).entries.get(_MPF_COUNT)
+            header.pictures = max(1, count.short) if count is not None else 1
+        header.gain_map = header.gain_map or b"hdrgm:Version" in body or b"urn:iso:std:iso:ts:21496" in body

@@ -1,0 +1,111 @@
+"""What a file may claim, and the refusals of those that claim more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiforensics.evidence import InputError
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a stranger's file may claim before it is refused.
+
+    Attributes
+    ----------
+    max_bytes
+        Size of the file in bytes.
+    max_pixels
+        Width times height in pixels.
+    max_side
+        Longer side in pixels.
+    max_frames
+        Frames, pages or pictures in one file; only the first is ever decoded.
+    max_metadata
+        Bytes of metadata that a reader would load.
+    max_scans
+        Scans of a progressive JPEG; each makes the decoder pass over the whole picture again.
+    """
+
+    max_bytes: int = 200 * MB
+    max_pixels: int = 150 * MB
+    max_side: int = 65_500
+    max_frames: int = 10_000
+    max_metadata: int = 64 * MB
+    max_scans: int = 200
+
+
+def check_bytes(size: int, limits: Limits) -> None:
+    """Refuse an empty file and one of more than `max_bytes`.
+
+    Raises
+    ------
+    InputError
+        `unreadable` or `too-large`.
+    """
+    if size == 0:
+        raise InputError("unreadable", "the file is empty: get it again from where it came from")
+    if size > limits.max_bytes:
+        raise InputError(
+            "too-large", f"the file has more than {limits.max_bytes / MB:g} MB: give a smaller copy or raise the limit"
+        )
+
+
+def check_size(width: int, height: int, limits: Limits) -> None:
+    """Refuse a picture that claims no pixels, or more than `max_pixels` or `max_side`.
+
+    Raises
+    ------
+    InputError
+        `unreadable` or `too-large`.
+    """
+    if width < 1 or height < 1:
+        raise InputError("unreadable", f"the picture claims {width} × {height} pixels: the file is damaged")
+    if width * height > limits.max_pixels or max(width, height) > limits.max_side:
+        raise InputError(
+            "too-large",
+            f"the picture claims {width} × {height} pixels, more than {limits.max_pixels / MB:g} megapixels or "
+            f"{limits.max_side} on a side: cut out a part at its native size",
+        )
+
+
+def check_frames(frames: int, limits: Limits) -> None:
+    """Refuse a file with more than `max_frames` pictures.
+
+    Raises
+    ------
+    InputError
+        `too-large`.
+    """
+    if frames > limits.max_frames:
+        raise InputError(
+            "too-large", f"the file holds more than {limits.max_frames} frames: save the one in question as a picture"
+        )
+
+
+def check_metadata(size: int, limits: Limits) -> None:
+    """Refuse a file whose metadata would fill more than `max_metadata` bytes of memory.
+
+    Raises
+    ------
+    InputError
+        `too-large`.
+    """
+    if size > limits.max_metadata:
+        raise InputError(
+            "too-large", f"the metadata claim more than {limits.max_metadata / MB:g} MB: save a copy without them"
+        )
+
+
+def check_scans(scans: int, limits: Limits) -> None:
+    """Refuse a JPEG of more than `max_scans` scans.
+
+    Raises
+    ------
+    InputError
+        `too-large`.
+    """
+    if scans > limits.max_scans:
+        raise InputError("too-large", f"the JPEG has more than {limits.max_scans} scans: save it again in one scan")

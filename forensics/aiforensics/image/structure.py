@@ -1,0 +1,68 @@
+"""What the blocks of a file say without decoding it: how many frames it has, and whether it was cut short."""
+
+from __future__ import annotations
+
+from aiforensics.image import ifd
+
+
+def gif_frames(data: bytes, most: int) -> int:
+    """Pictures in a GIF (GIF89a specification, section 20), counted up to `most`; at least 1."""
+    frames = 0
+    at = 13 + _table(data[10]) if len(data) > 10 else len(data)
+    while at < len(data) and frames < most:
+        block = data[at]
+        if block == 0x2C and at + 9 < len(data):
+            frames += 1
+            at = _after_sub_blocks(data, at + 11 + _table(data[at + 9]))
+        elif block == 0x21:
+            at = _after_sub_blocks(data, at + 2)
+        elif block == 0x3B:
+            break
+        else:
+            at += 1
+    return max(1, frames)
+
+
+def cut_short(kind: str, data: bytes) -> bool:
+    """Whether a file that could not be decoded ends before its own structure says that it ends."""
+    if kind == "JPEG":
+        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda") or b"\xff\xda" not in data
+    if kind == "GIF":
+        return not data.endswith(b"\x3b")
+    return _claimed_end(kind, data) > len(data)
+
+
+def _claimed_end(kind: str, data: bytes) -> int:
+    """Where the file ends by its own words; 0 when it says nothing of it."""
+    if kind == "PNG":
+        return 0 if b"IEND" in data[-12:] else _last_end(data, 8, header=8, extra=4)
+    if kind in {"AVIF", "HEIF"}:
+        return _last_end(data, 0, header=0, extra=0)
+    if kind == "WEBP":
+        return 8 + int.from_bytes(data[4:8], "little")
+    if kind == "BMP":
+        return int.from_bytes(data[2:6], "little")
+    return ifd.last_offset(data) if kind == "TIFF" else 0
+
+
+def _last_end(data: bytes, at: int, *, header: int, extra: int) -> int:
+    """Where the last chunk or box ends by its own length; beyond the data when it was cut off."""
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        if header == 0 and length == 1:
+            length = int.from_bytes(data[at + 8 : at + 16], "big")
+        if header == 0 and length < 8:  # the box reaches to the end of the file, or is damaged
+            return len(data)
+        at += header + length + extra
+    return at + (8 if at < len(data) else 0)
+
+
+def _table(flags: int) -> int:
+    """Bytes of the colour table that the flags announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _after_sub_blocks(data: bytes, at: int) -> int:
+    while at < len(data) and data[at]:
+        at += 1 + data[at]
+    return at + 1
