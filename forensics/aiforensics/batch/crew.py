@@ -1,0 +1,230 @@
+"""The supervisor: one process per worker, each replaced when it dies or stalls.
+
+`concurrent.futures` gives up the whole pool when one process dies, so this is a small supervisor of its own: a pipe
+to each worker, a deadline for each item.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+
+from aiforensics.batch.listing import Item
+from aiforensics.batch.worker import THREADS, Result, Scans, serve
+from aiforensics.evidence import ErrorKind, Refusal
+
+AHEAD = 256
+"""Results that may wait for an earlier one, so that memory stays bounded while the order of the input is kept."""
+START_SECONDS = 120.0
+"""A worker that is not ready after this long (Python, the libraries, the model) counts as failed."""
+START_ATTEMPTS = 3
+"""Failed starts in a row before the batch gives up."""
+
+
+class BatchError(Exception):
+    """A batch that cannot run or continue, with the one line that tells its owner what to do."""
+
+
+def scan_items(
+    items: Iterable[Item | Refusal],
+    factory: Callable[[], Scans],
+    *,
+    workers: int | None = None,
+    timeout: float = 60.0,
+) -> Iterator[Result]:
+    """Scan items in worker processes and give the results in the order of the items.
+
+    Memory does not grow with the number of items. Closing the iterator ends the workers. On systems that start
+    processes afresh, a script that calls this needs the usual `if __name__ == "__main__":`.
+
+    Parameters
+    ----------
+    items
+        What to scan; a refusal among them goes straight to the results.
+    factory
+        Makes a worker's scanner, such as `functools.partial(Scanner, "default")`. It travels to another process.
+    workers
+        Number of processes; default: one per usable processor.
+    timeout
+        Seconds for one item. A worker that takes longer is ended and replaced, and the item refused.
+
+    Yields
+    ------
+    Result
+        A finding or a refusal in the form of the command line contract, one per item.
+
+    Raises
+    ------
+    BatchError
+        When no worker can start.
+    """
+    crew = _Crew(factory, workers or usable_processors(), timeout)
+    source = enumerate(items)
+    arrived: dict[int, Result] = {}
+    given = done = 0
+    open_ended = True
+    try:
+        while open_ended or done < given:
+            while open_ended and given - done < AHEAD and crew.has_room():
+                number, item = next(source, (-1, None))
+                if item is None:
+                    open_ended = False
+                    break
+                given += 1
+                if isinstance(item, Refusal):
+                    arrived[number] = item.to_dict()
+                else:
+                    crew.give(number, item)
+            if done not in arrived and done < given:
+                arrived.update(crew.collect())
+            while done in arrived:
+                yield arrived.pop(done)
+                done += 1
+    finally:
+        crew.close()
+
+
+def usable_processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Worker:
+    """One process, its pipe, and the item that it works on."""
+
+    def __init__(self, factory: Callable[[], Scans]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, factory), daemon=True, name="aiforensics-worker")
+        with _one_thread_and_no_interrupt():
+            self.process.start()
+        theirs.close()
+        self.ready = False
+        self.job: tuple[int, Item] | None = None
+        self.deadline = time.monotonic() + START_SECONDS
+
+    def give(self, number: int, item: Item, timeout: float) -> None:
+        """Hand over an item; before the worker is ready, its clock is that of the start."""
+        self.job = number, item
+        if self.ready:
+            self.deadline = time.monotonic() + timeout
+        try:
+            self.connection.send_bytes(json.dumps([item.path, item.file, item.member]).encode())
+        except OSError:
+            self.ready = False  # it died between two items, so this one is innocent and goes to another worker
+
+    def end(self, grace: float = 0.0) -> str:
+        """End the process, after `grace` seconds for ending by itself, and say in words how it ended."""
+        self.process.join(grace)
+        self.process.kill()
+        self.process.join()
+        code = self.process.exitcode or 0
+        self.connection.close()
+        self.process.close()
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
+class _Crew:
+    """The workers; started one by one while there is work for them."""
+
+    def __init__(self, factory: Callable[[], Scans], size: int, timeout: float) -> None:
+        self.factory = factory
+        self.size = size
+        self.timeout = timeout
+        self.workers: list[_Worker] = []
+        self.again: deque[tuple[int, Item]] = deque()
+        self.failed_starts = 0
+
+    def has_room(self) -> bool:
+        """Whether an item can be given now."""
+        return not self.again and (len(self.workers) < self.size or any(w.job is None for w in self.workers))
+
+    def give(self, number: int, item: Item) -> None:
+        """Give an item to an idle worker, or to a new one."""
+        worker = next((w for w in self.workers if w.job is None), None)
+        if worker is None:
+            worker = _Worker(self.factory)
+            self.workers.append(worker)
+        worker.give(number, item, self.timeout)
+
+    def collect(self) -> dict[int, Result]:
+        """Wait until something happens: a result, a death, or a deadline."""
+        while self.again:
+            self.give(*self.again.popleft())
+        busy = {w.connection: w for w in self.workers if w.job is not None}
+        patience = min(w.deadline for w in busy.values()) - time.monotonic()
+        results: dict[int, Result] = {}
+        spoken = wait(list(busy), max(0.0, patience))
+        for connection, worker in busy.items():
+            if connection in spoken:
+                results.update(self._hear(worker))
+            elif worker.deadline <= time.monotonic():
+                results.update(self._lose(worker, "timeout", f"no result within {self.timeout:g} s"))
+        return results
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self.workers:
+            worker.end()
+        self.workers.clear()
+
+    def _hear(self, worker: _Worker) -> dict[int, Result]:
+        try:
+            message = json.loads(worker.connection.recv_bytes())
+        except (EOFError, OSError):
+            return self._lose(worker, "unreadable", "this file ended the process that read it")
+        if "failed" in message:
+            raise BatchError(str(message["failed"]))
+        if "ready" in message:
+            worker.ready = True
+            worker.deadline = time.monotonic() + self.timeout
+            self.failed_starts = 0
+            return {}
+        number, _ = worker.job or (-1, None)
+        worker.job = None
+        return {number: message}
+
+    def _lose(self, worker: _Worker, kind: ErrorKind, line: str) -> dict[int, Result]:
+        """Take a dead or stalled worker out; its item is refused, unless the worker never became ready."""
+        self.workers.remove(worker)
+        ending = worker.end(grace=0.0 if kind == "timeout" else 5.0)
+        if worker.job is None:
+            return {}
+        if worker.ready:
+            number, item = worker.job
+            detail = line if kind == "timeout" else f"{line} ({ending})"
+            return {number: Refusal(item.path, kind, detail).to_dict()}
+        self.failed_starts += 1
+        if self.failed_starts >= START_ATTEMPTS:
+            raise BatchError(f"no worker process could start ({ending}): try fewer workers")
+        self.again.append(worker.job)
+        return {}
+
+
+@contextmanager
+def _one_thread_and_no_interrupt() -> Iterator[None]:
+    """Set what a process inherits while it starts: one thread per library, and deafness to Ctrl-C."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+    try:
+        yield
+    finally:
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,184 @@
+"""Where the results of a batch go: CSV or JSON Lines, one line per picture, so that a torn end costs one line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from aiforensics.batch.crew import BatchError
+from aiforensics.batch.worker import Result
+from aiforensics.evidence import SCHEMA
+
+COLUMNS = (
+    *("path", "sha256", "format", "width", "height", "verdict", "p_ai", "low", "high", "quality", "provenance"),
+    *("top_reason", "error", "origin", "model"),
+)
+"""Columns of the CSV: the contract's, then what the file says of its origin, and the model."""
+
+Kind = Literal["csv", "jsonl"]
+_FORMULA = ("=", "+", "-", "@", "'", "＝", "＋", "－", "＠")
+
+
+def to_row(result: Mapping[str, Any]) -> dict[str, str]:
+    """Lay a result out as the cells of `COLUMNS`; a cell without a value is empty.
+
+    Cells that a spreadsheet would run as a formula get an apostrophe in front, control signs become escapes.
+    """
+    cells = dict.fromkeys(COLUMNS, "")
+    cells["path"] = _cell(result["path"])
+    if "error" in result:
+        cells["error"] = _cell(f"{result['error']['kind']}: {result['error']['message']}")
+        return cells
+    low, high = result["interval"]
+    reasons = result["reasons"]
+    given = {
+        **{key: result[key] for key in ("sha256", "format", "width", "height", "verdict", "p_ai")},
+        "low": low,
+        "high": high,
+        "quality": result["quality"]["level"],
+        "provenance": result["provenance"]["level"],
+        "top_reason": reasons[0]["text"] if reasons else "",
+        "origin": result["provenance"]["origin"],
+        "model": _model(result),
+    }
+    return cells | {key: _cell(str(value)) for key, value in given.items()}
+
+
+class Ledger:
+    """A growing CSV or JSON Lines file (or stream).
+
+    Parameters
+    ----------
+    target
+        The file, or an open text stream such as standard output.
+    kind
+        `csv` or `jsonl`.
+    resume
+        Continue the file: a last line without its end is cut off, and what it holds is not written again.
+
+    Raises
+    ------
+    BatchError
+        When the file to continue was not written by this command.
+    """
+
+    def __init__(self, target: Path | IO[str], kind: Kind, *, resume: bool = False) -> None:
+        self.kind: Kind = kind
+        self.path = target if isinstance(target, Path) else None
+        self.model = ""
+        self._done: set[bytes] = set()
+        continued = resume and isinstance(target, Path) and self._load(target)
+        if isinstance(target, Path):
+            # Names that are not UTF-8 keep their bytes.
+            mode = "a" if continued else "w"
+            self._stream: IO[str] = target.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+        else:
+            self._stream = target
+        self._writer = csv.DictWriter(self._stream, COLUMNS, lineterminator="\n")
+        if kind == "csv" and not continued:
+            self._writer.writeheader()
+            self._stream.flush()
+
+    def holds(self, path: str) -> bool:
+        """Whether the file that is continued has a line for this path."""
+        return bool(self._done) and _mark(_cell(path)) in self._done
+
+    def write(self, result: Result) -> None:
+        """Append one result; one that the continued file holds is left out."""
+        if self.holds(result["path"]):
+            return
+        model = _model(result)
+        if model and self.model not in ("", model):
+            raise BatchError(f"{self.path} was written with the model {self.model}, this is {model}: use another file")
+        self.model = model or self.model
+        if self.kind == "csv":
+            self._writer.writerow(to_row(result))
+        else:
+            self._stream.write(json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file; a stream stays open for its owner."""
+        if self.path:
+            self._stream.close()
+
+    def _load(self, path: Path) -> bool:
+        """Learn what the file holds and cut a torn last line off; False when there is nothing to continue."""
+        if not path.exists():
+            return False
+        whole = 0
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                if not line.endswith(b"\n"):
+                    break
+                whole += len(line)
+                self._learn(line.decode("utf-8", "surrogateescape"), number)
+        with path.open("r+b") as stream:
+            stream.truncate(whole)
+        return whole > 0
+
+    def _learn(self, line: str, number: int) -> None:
+        if self.kind == "csv" and number == 1:
+            if line.rstrip("\n") != ",".join(COLUMNS):
+                raise BatchError(f"{self.path} cannot be continued: its first line is not this version's header")
+            return
+        try:
+            result = _from_csv(line) if self.kind == "csv" else json.loads(line)
+            self._done.add(_mark(_cell(result["path"]) if self.kind == "jsonl" else result["cell"]))
+            self.model = _model(result) or self.model
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
+
+
+def read_back(path: Path, kind: Kind) -> Iterator[Result]:
+    """Results of a finished file, for a page about all of them; from a CSV, with the keys that its columns hold."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
+        for number, line in enumerate(stream):
+            if kind == "jsonl":
+                yield json.loads(line)
+            elif number:
+                yield _from_csv(line)
+
+
+def _from_csv(line: str) -> Result:
+    row = dict(zip(COLUMNS, next(csv.reader(io.StringIO(line))), strict=True))
+    path = row["path"].removeprefix("'")
+    if row["error"]:
+        kind, _, message = row["error"].partition(": ")
+        return {"schema": SCHEMA, "path": path, "cell": row["path"], "error": {"kind": kind, "message": message}}
+    name, version, sha256 = row["model"].rsplit(" ", 2)
+    return {
+        **{key: row[key] for key in ("sha256", "format", "verdict")},
+        **{key: int(row[key]) for key in ("width", "height")},
+        "schema": SCHEMA,
+        "path": path,
+        "cell": row["path"],
+        "p_ai": float(row["p_ai"]),
+        "interval": [float(row["low"]), float(row["high"])],
+        "quality": {"level": row["quality"], "reasons": []},
+        "provenance": {"level": row["provenance"], "origin": row["origin"], "claims": []},
+        "reasons": [{"text": row["top_reason"].removeprefix("'")}] if row["top_reason"] else [],
+        "model": {"name": name, "version": version, "sha256": sha256},
+    }
+
+
+def _model(result: Mapping[str, Any]) -> str:
+    """Name the bundle in one cell: name, version and the beginning of its sha256."""
+    model = result.get("model")
+    return f"{model['name']} {model['version']} {model['sha256'][:12]}" if model else ""
+
+
+def _cell(text: str) -> str:
+    """One line that no spreadsheet runs as a formula."""
+    plain = "".join(c if c >= " " and not "\x7f" <= c <= "\x9f" else f"\\x{ord(c):02x}" for c in text)
+    return f"'{plain}" if plain.startswith(_FORMULA) else plain
+
+
+def _mark(cell: str) -> bytes:
+    """Eight bytes per path: a million of them fit into memory."""
+    return blake2b(cell.encode("utf-8", "surrogateescape"), digest_size=8).digest()

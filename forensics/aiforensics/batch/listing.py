@@ -1,0 +1,184 @@
+"""What a batch consists of: files, the pictures of folders, the members of ZIP archives, found while it runs."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from aiforensics.evidence import InputError, Refusal
+from aiforensics.image.sniff import sniff
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
+    | {".avif", ".heic", ".heif", ".hif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"}
+)
+"""File names that are listed in folders and archives; names without a suffix are listed by their first bytes."""
+MAX_MEMBERS = 100_000
+"""Members of one archive at most."""
+MAX_MEMBER_BYTES = 200_000_000
+"""Unpacked size of one member at most."""
+MAX_RATIO = 200
+"""Unpacked against packed size at most, for members over a megabyte: pictures hardly shrink, bombs do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture of a batch.
+
+    Attributes
+    ----------
+    path
+        Its name in the results: the path, or `archive.zip!member`.
+    file
+        The file on disk.
+    member
+        Index of the member in the archive, or -1 when the file is the picture.
+    """
+
+    path: str
+    file: str
+    member: int = -1
+
+
+class Listing:
+    """The items of a batch, in a fixed order, listed as they are needed.
+
+    Files and archives that are named are always tried. Folders are walked in the order of names: hidden files, other
+    files than pictures, archives, and links to folders (they may go in circles) are left out and counted in `skipped`.
+
+    Parameters
+    ----------
+    sources
+        Files, folders and ZIP archives. A missing one becomes a refusal, so that it shows among the results.
+    """
+
+    def __init__(self, sources: Iterable[str | Path]) -> None:
+        self.sources = [os.fspath(source) for source in sources]
+        self.skipped = 0
+
+    def __iter__(self) -> Iterator[Item | Refusal]:
+        self.skipped = 0
+        for source in self.sources:
+            if Path(source).is_dir():
+                yield from self._folder(source)
+            elif not Path(source).exists():
+                yield Refusal(source, "not-found", "no such file or folder")
+            elif _is_archive(source):
+                yield from self._archive(source)
+            else:
+                yield Item(source, source)
+
+    def _folder(self, folder: str) -> Iterator[Item | Refusal]:
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            yield Refusal(folder, "unreadable", f"the folder cannot be read: {error.strerror}")
+            return
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                yield from self._folder(entry.path)
+            elif _may_be_picture(entry.name) and entry.is_file() and (Path(entry.name).suffix or _sniff(entry.path)):
+                yield Item(entry.path, entry.path)
+            else:
+                self.skipped += 1
+
+    def _archive(self, file: str) -> Iterator[Item | Refusal]:
+        try:
+            members = _members(file)
+        except InputError as error:
+            yield Refusal(file, error.kind, error.message)
+            return
+        for index, info in enumerate(members):
+            name = PurePosixPath(info.filename)
+            if info.is_dir():
+                continue
+            if name.suffix and _may_be_picture(name.name) and "__MACOSX" not in name.parts:
+                yield Item(f"{file}!{info.filename}", file, index)
+            else:
+                self.skipped += 1
+
+
+def read_member(item: Item) -> bytes:
+    """Unpack one member of an archive into memory, never to the disk.
+
+    Raises
+    ------
+    InputError
+        For a member that is too large, packed too tightly, encrypted or broken.
+    """
+    info = _members(item.file)[item.member]
+    if info.file_size > MAX_MEMBER_BYTES:
+        raise InputError("too-large", f"the member unpacks to {info.file_size} bytes, over {MAX_MEMBER_BYTES}")
+    if info.file_size > 1_000_000 and info.file_size > MAX_RATIO * max(info.compress_size, 1):
+        raise InputError("too-large", f"the member is packed more than {MAX_RATIO}:1, as archive bombs are")
+    try:
+        with zipfile.ZipFile(item.file) as archive, archive.open(info) as stream:
+            return stream.read(MAX_MEMBER_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        # RuntimeError: zipfile's word for a member that is encrypted or packed by a method it lacks.
+        raise InputError("unreadable", f"the archive member cannot be unpacked: {error}") from None
+
+
+def _may_be_picture(name: str) -> bool:
+    suffix = Path(name).suffix.lower()
+    return not name.startswith(".") and (not suffix or suffix in SUFFIXES)
+
+
+def _sniff(file: str) -> bool:
+    """Whether the first bytes are those of a picture; a file that cannot be opened is listed, and the scan says why."""
+    try:
+        with Path(file).open("rb") as stream:
+            sniff(stream.read(4096))
+    except InputError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_archive(file: str) -> bool:
+    if Path(file).suffix.lower() == ".zip":
+        return True
+    try:
+        with Path(file).open("rb") as stream:
+            return stream.read(4) == b"PK\3\4"
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _members(file: str) -> list[zipfile.ZipInfo]:
+    """Read the archive's directory; kept, because a worker asks for it once per member."""
+    try:
+        if _directory_bytes(file) > MAX_MEMBERS * 512:
+            raise InputError("too-large", f"the archive lists more than {MAX_MEMBERS} members: split it")
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
+        raise InputError("unreadable", f"this is not a readable ZIP archive: {error}") from None
+    if len(members) > MAX_MEMBERS:
+        raise InputError("too-large", f"the archive lists {len(members)} members, over {MAX_MEMBERS}: split it")
+    return members
+
+
+def _directory_bytes(file: str) -> int:
+    """Size of the archive's directory by its end record, read before zipfile loads that directory whole."""
+    with Path(file).open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 65_557 - 76))  # a comment of at most 65,535 bytes follows the record
+        tail = stream.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) < at + 22:
+        raise zipfile.BadZipFile("its directory is missing")
+    (directory,) = struct.unpack_from("<L", tail, at + 12)
+    at64 = tail.rfind(b"PK\6\6", 0, at)
+    if directory == 0xFFFFFFFF and 0 <= at64 <= len(tail) - 48:
+        (directory,) = struct.unpack_from("<Q", tail, at64 + 40)
+    return int(directory)

@@ -1,0 +1,26 @@
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def fakes(monkeypatch):
+    """The module of fake scanners, importable by worker processes too."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    yield importlib.import_module("fake_scanners")
+    sys.modules.pop("fake_scanners", None)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Makes files in a folder: `folder("a.png", "b.jpg")`."""
+
+    def make(*names):
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(name.encode())
+        return tmp_path
+
+    return make

@@ -1,0 +1,92 @@
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from aiforensics.batch import BatchError, Item, Listing, crew, scan_items
+from aiforensics.evidence import Refusal
+
+
+def test_results_keep_the_order_of_the_input(fakes, folder):
+    root = folder("0slow.png", *(f"{i}.png" for i in range(1, 8)))
+    results = list(scan_items(Listing([root]), fakes.Scanner, workers=2))
+    assert [Path(r["path"]).name for r in results] == sorted(f.name for f in root.iterdir())
+    assert all(r["verdict"] == "real" for r in results)
+
+
+def test_a_crash_a_stall_and_a_defect_cost_one_file_each(fakes, folder):
+    root = folder("a.png", "b-segfault.png", "c-hang.png", "d-bad.png", "e-bug.png", "f.png", "g-segfault.png", "h.png")
+    results = {Path(r["path"]).name: r for r in scan_items(Listing([root]), fakes.Scanner, workers=2, timeout=2.0)}
+    kinds = {name: r["error"]["kind"] if "error" in r else r["verdict"] for name, r in results.items()}
+    assert kinds == {
+        "a.png": "real",
+        "b-segfault.png": "unreadable",
+        "c-hang.png": "timeout",
+        "d-bad.png": "truncated",
+        "e-bug.png": "unreadable",
+        "f.png": "real",
+        "g-segfault.png": "unreadable",
+        "h.png": "real",
+    }
+    assert "SIGSEGV" in results["b-segfault.png"]["error"]["message"]
+    assert results["e-bug.png"]["error"]["message"] == "the scan failed: ZeroDivisionError: a defect"
+    assert results["c-hang.png"]["error"]["message"] == "no result within 2 s"
+    assert not multiprocessing.active_children()
+
+
+def test_a_refusal_of_the_listing_is_a_result(fakes, tmp_path):
+    results = list(scan_items(Listing([tmp_path / "none.png"]), fakes.Scanner, workers=1))
+    assert [r["error"]["kind"] for r in results] == ["not-found"]
+    assert list(scan_items([], fakes.Scanner)) == []
+
+
+def test_workers_use_one_thread_and_the_parent_keeps_its_setting(fakes, folder, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    root = folder("threads.png")
+    (result,) = scan_items(Listing([root]), fakes.Scanner, workers=1)
+    assert result["error"]["message"] == "1"
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_a_library_that_prints_does_not_reach_standard_output(fakes, folder, capfd):
+    (result,) = scan_items(Listing([folder("noisy.png")]), fakes.Scanner, workers=1)
+    assert result["verdict"] == "real"
+    assert capfd.readouterr().out == ""
+
+
+def test_a_scanner_that_cannot_be_made_is_one_clear_error(fakes, folder):
+    with pytest.raises(BatchError, match="there is no such model"):
+        list(scan_items(Listing([folder("a.png")]), fakes.refuse_to_start, workers=1))
+    with pytest.raises(BatchError, match="no worker process could start"):
+        list(scan_items(Listing([folder("a.png")]), fakes.die_at_start, workers=1))
+
+
+def test_input_is_taken_as_it_is_needed_and_closing_ends_the_workers(fakes, folder, monkeypatch):
+    monkeypatch.setattr(crew, "AHEAD", 4)
+    path = str(folder("a.png") / "a.png")
+    taken = 0
+
+    def endless():
+        nonlocal taken
+        while True:
+            taken += 1
+            yield Item(path, path)
+
+    results = scan_items(endless(), fakes.Scanner, workers=1)
+    assert [next(results)["path"] for _ in range(3)] == [path] * 3
+    assert taken <= 3 + 4
+    results.close()
+    assert not multiprocessing.active_children()
+
+
+def test_a_slow_item_holds_back_a_bounded_number_of_results(fakes, folder, monkeypatch):
+    monkeypatch.setattr(crew, "AHEAD", 3)
+    root = folder("slow.png", "a.png")
+    items = [Item(str(root / "slow.png"), str(root / "slow.png")), *[Refusal("x", "unreadable", "y")] * 5]
+    results = scan_items(items, fakes.Scanner, workers=1)
+    start = time.monotonic()
+    assert next(results)["verdict"] == "real"
+    assert time.monotonic() - start >= 0.3
+    assert [r["path"] for r in results] == ["x"] * 5

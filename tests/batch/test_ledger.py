@@ -1,0 +1,105 @@
+import csv
+import io
+import json
+
+import pytest
+
+from aiforensics.batch import COLUMNS, BatchError, Ledger, to_row
+from aiforensics.batch.ledger import read_back
+from aiforensics.evidence import Refusal
+
+CONTRACT = "path,sha256,format,width,height,verdict,p_ai,low,high,quality,provenance,top_reason,error"
+
+
+@pytest.fixture
+def results(fakes):
+    names = ["a.jpg", "=1+1.jpg", 'new\nline,"q".jpg', "'=x", "caf\udce9.jpg", "ünï.jpg"]
+    return [*(fakes.finding(n).to_dict() for n in names), Refusal("-z.png", "truncated", "ends early").to_dict()]
+
+
+def test_the_columns_begin_as_the_contract_says():
+    assert ",".join(COLUMNS).startswith(CONTRACT)
+
+
+def test_rows_carry_the_finding_and_no_formula(fakes):
+    row = to_row(fakes.finding("@evil.png").to_dict())
+    assert row["path"] == "'@evil.png"
+    assert row["top_reason"].startswith("'=cmd")
+    assert (row["verdict"], row["p_ai"], row["low"], row["high"]) == ("real", "0.125", "0.1", "0.2")
+    assert (row["quality"], row["provenance"], row["error"]) == ("good", "none", "")
+    refused = to_row(Refusal("x", "timeout", "no result").to_dict())
+    assert refused["error"] == "timeout: no result"
+    assert refused["verdict"] == ""
+
+
+@pytest.mark.parametrize("start", [*"=+-@'", "＝", "\t=", "\r="])
+def test_no_cell_begins_like_a_formula(start):
+    path = to_row(Refusal(f"{start}1", "unreadable", "x").to_dict())["path"]
+    assert path[0] in "'\\"
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_torn_file_is_continued_without_loss_or_repetition(tmp_path, results, kind):
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    ledger = Ledger(whole, kind)
+    for result in results:
+        ledger.write(result)
+    ledger.close()
+    lines = whole.read_bytes().splitlines(keepends=True)
+    assert len(lines) == len(results) + (kind == "csv")
+    for size in range(0, whole.stat().st_size, 37):
+        torn.write_bytes(whole.read_bytes()[:size])
+        ledger = Ledger(torn, kind, resume=True)
+        for result in results:
+            ledger.write(result)
+        ledger.close()
+        assert torn.read_bytes() == whole.read_bytes()
+    assert next(r["path"] for r in read_back(whole, kind)) == "a.jpg"
+    assert [r.get("p_ai") for r in read_back(whole, kind)] == [0.125] * 6 + [None]
+
+
+def test_the_csv_is_read_by_a_csv_reader(results):
+    stream = io.StringIO()
+    ledger = Ledger(stream, "csv")
+    for result in results:
+        ledger.write(result)
+    rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
+    assert [r["path"] for r in rows][2] == 'new\\x0aline,"q".jpg'
+    assert rows[-1]["error"] == "truncated: ends early"
+
+
+def test_json_lines_are_the_results(results):
+    stream = io.StringIO()
+    ledger = Ledger(stream, "jsonl")
+    for result in results:
+        ledger.write(result)
+    assert [json.loads(line) for line in stream.getvalue().splitlines()] == results
+
+
+def test_without_resume_the_file_starts_anew(tmp_path, results):
+    for _ in range(2):
+        ledger = Ledger(tmp_path / "o.csv", "csv")
+        ledger.write(results[0])
+        ledger.close()
+    assert len((tmp_path / "o.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("csv", "a,b\n1,2\n"), ("jsonl", "{}\n"), ("jsonl", "[1]\n"), ("jsonl", "x\n")]
+)
+def test_another_file_is_not_continued(tmp_path, kind, text):
+    (tmp_path / "o").write_text(text)
+    with pytest.raises(BatchError, match="cannot be continued"):
+        Ledger(tmp_path / "o", kind, resume=True)
+    assert (tmp_path / "o").read_text() == text
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_results_of_two_models_never_mix(tmp_path, fakes, kind):
+    ledger = Ledger(tmp_path / "o", kind)
+    ledger.write(fakes.finding("a.png", model="one").to_dict())
+    ledger.close()
+    ledger = Ledger(tmp_path / "o", kind, resume=True)
+    with pytest.raises(BatchError, match="written with the model one"):
+        ledger.write(fakes.finding("b.png", model="two").to_dict())
+    ledger.close()

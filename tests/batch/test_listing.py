@@ -1,0 +1,132 @@
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from aiforensics.batch import Item, Listing, listing
+from aiforensics.batch.listing import read_member
+from aiforensics.evidence import InputError, Refusal
+from aiforensics.image import sniff
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    listing._members.cache_clear()
+
+
+def archive(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in members.items():
+            out.writestr(name, data)
+    return str(path)
+
+
+def test_a_folder_gives_its_pictures_in_order_and_counts_the_rest(tmp_path):
+    for name in ("b.JPG", "a.png", "sub/z.webp", "notes.txt", ".hidden.png", ".git/x.png", "bare", "barer"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(PNG if name == "bare" else b"text")
+    (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere")
+    found = Listing([tmp_path])
+    names = [os.path.relpath(item.path, tmp_path) for item in found]
+    assert names == ["a.png", "b.JPG", "bare", "link.png", str(Path("sub", "z.webp"))]
+    assert found.skipped == 6  # notes.txt, .hidden.png, .git, barer, circle, dangling.png
+
+
+def test_named_files_are_always_tried_and_missing_ones_are_refused(tmp_path):
+    (tmp_path / "odd.txt").write_bytes(b"x")
+    found = list(Listing([tmp_path / "odd.txt", tmp_path / "missing.jpg"]))
+    assert isinstance(found[0], Item)
+    assert isinstance(found[1], Refusal)
+    assert found[1].kind == "not-found"
+
+
+def test_the_suffixes_cover_every_format_of_the_gate():
+    assert set(sniff._SUFFIXES) <= listing.SUFFIXES
+
+
+def test_an_archive_gives_its_members_without_unpacking_to_disk(tmp_path):
+    path = archive(
+        tmp_path / "a.zip",
+        {"d/one.png": PNG, "../../up.jpg": b"1", "__MACOSX/._x.png": b"", "d/.h.png": b"", "t.txt": b""},
+    )
+    found = Listing([path])
+    items = list(found)
+    assert [item.path for item in items] == [f"{path}!d/one.png", f"{path}!../../up.jpg"]
+    assert found.skipped == 3
+    assert read_member(items[0]) == PNG
+    assert [f.name for f in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_an_archive_is_known_by_its_bytes(tmp_path):
+    path = archive(tmp_path / "album.cbz", {"p.png": PNG})
+    assert [item.member for item in Listing([path])] == [0]
+
+
+def test_members_of_the_same_name_are_both_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
+        out.writestr("p.png", b"first")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            out.writestr("p.png", b"second")
+    assert [read_member(item) for item in Listing([tmp_path / "a.zip"])] == [b"first", b"second"]
+
+
+def test_bombs_are_refused_before_they_unpack(tmp_path, monkeypatch):
+    path = archive(tmp_path / "a.zip", {"bomb.png": bytes(30_000_000)})
+    (item,) = Listing([path])
+    with pytest.raises(InputError, match="200:1") as caught:
+        read_member(item)
+    assert caught.value.kind == "too-large"
+    monkeypatch.setattr(listing, "MAX_MEMBER_BYTES", 1000)
+    with pytest.raises(InputError, match="unpacks to 30000000 bytes"):
+        read_member(item)
+
+
+def test_a_member_that_lies_about_its_size_is_cut_or_refused(tmp_path):
+    path = archive(tmp_path / "a.zip", {"p.png": bytes(range(256)) * 40})
+    raw = (tmp_path / "a.zip").read_bytes()
+    size = (256 * 40).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(raw.replace(size, (100).to_bytes(4, "little")))
+    (item,) = Listing([path])
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        read_member(item)
+
+
+@pytest.mark.parametrize("cap", ["MAX_MEMBERS", "directory"])
+def test_archives_with_too_many_members_are_refused(tmp_path, monkeypatch, cap):
+    path = archive(tmp_path / "a.zip", {f"{i}.png": b"" for i in range(40)})
+    monkeypatch.setattr(listing, "MAX_MEMBERS", 39 if cap == "MAX_MEMBERS" else 2)
+    (refusal,) = Listing([path])
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind == "too-large"
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\3\4 not really", "cut", "encrypted", "method"])
+def test_broken_archives_are_one_refusal(tmp_path, damage):
+    path = tmp_path / "a.zip"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as out:
+        out.writestr("p.png", PNG)
+    raw = bytearray(buffer.getvalue())
+    central = raw.rfind(b"PK\1\2")
+    if damage == "cut":
+        raw = raw[:-10]
+    elif damage == "encrypted":
+        raw[6] |= 1
+        raw[central + 8] |= 1
+    elif damage == "method":
+        raw[8] = raw[central + 10] = 97
+    else:
+        raw = damage
+    path.write_bytes(raw)
+    (found,) = Listing([path])
+    if isinstance(found, Refusal):
+        assert found.kind == "unreadable"
+    else:
+        with pytest.raises(InputError, match="cannot be unpacked"):
+            read_member(found)
