@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from aiforensics.lab import views
@@ -27,6 +30,13 @@ def test_a_view_is_deterministic_and_leaves_its_input(view: View, photo) -> None
     assert np.array_equal(one, two)
     assert np.array_equal(photo, before)
     assert not np.array_equal(one, view(photo, seeded("b", 3)))
+
+
+@pytest.mark.parametrize("view", ALL, ids=[v.name for v in ALL])
+def test_the_file_of_a_view_decodes_to_its_pixels(view: View, photo) -> None:
+    with Image.open(io.BytesIO(view.file(photo, seeded("a")))) as image:
+        assert image.format == view.codec.format
+        assert np.array_equal(np.asarray(image.convert("RGB")), view(photo, seeded("a")))
 
 
 def test_names_are_unique_and_curves_have_several_levels() -> None:

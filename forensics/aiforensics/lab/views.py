@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Pixels = NDArray[np.uint8]
-Deliver = Callable[[Pixels, np.random.Generator], Pixels]
+Change = Callable[[Pixels, np.random.Generator], Pixels]
 Kernel = Literal["nearest", "linear", "area", "cubic", "lanczos", "linear-aa", "cubic-aa", "lanczos-aa"]
 
 SIDE = 248
@@ -43,6 +43,44 @@ _TRAIN_KERNELS: tuple[Kernel, ...] = ("area", "linear", "cubic", "lanczos", "lin
 
 
 @dataclass(frozen=True, slots=True)
+class Codec:
+    """The encoder that a picture was last saved with.
+
+    Attributes
+    ----------
+    format
+        `JPEG`, `WEBP` (lossy) or `PNG`.
+    quality
+        1 to 100; PNG has none.
+    full_chroma
+        Whether JPEG keeps full chroma (4:4:4) instead of 4:2:0.
+    """
+
+    format: Literal["JPEG", "WEBP", "PNG"]
+    quality: int = 100
+    full_chroma: bool = False
+
+    def encode(self, pixels: Pixels) -> bytes:
+        """Encode (h, w, 3) uint8 as the bytes of a file."""
+        stream = io.BytesIO()
+        image = Image.fromarray(pixels)
+        if self.format == "JPEG":
+            image.save(stream, "JPEG", quality=self.quality, subsampling=0 if self.full_chroma else 2)
+        elif self.format == "WEBP":
+            image.save(stream, "WEBP", quality=self.quality, method=2)
+        else:
+            image.save(stream, "PNG", compress_level=1)
+        return stream.getvalue()
+
+    def pass_through(self, pixels: Pixels) -> Pixels:
+        """Encode and decode again: (h, w, 3) uint8 → (h, w, 3) uint8."""
+        if self.format == "PNG":
+            return pixels
+        with Image.open(io.BytesIO(self.encode(pixels))) as image:
+            return np.array(image.convert("RGB"), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """A named delivery condition.
 
@@ -52,15 +90,18 @@ class View:
         Short name, such as `jpeg75`.
     title
         The same for a person.
-    deliver
-        What happens to the window: (h, w, 3) uint8 and a generator → (h', w', 3) uint8.
+    codec
+        The encoder that comes last.
+    change
+        What happens to the window before it: (h, w, 3) uint8 and a generator → (h', w', 3) uint8; None for nothing.
     family, level
         The curve of the robustness sweep that the view belongs to, and its place on that curve.
     """
 
     name: str
     title: str
-    deliver: Deliver
+    codec: Codec
+    change: Change | None = None
     family: str = ""
     level: float = 0.0
 
@@ -78,7 +119,15 @@ class View:
         -------
         (h', w', 3) uint8, RGB, contiguous, a new array.
         """
-        return self.deliver(window(pixels, rng), rng)
+        return self.codec.pass_through(self._changed(pixels, rng))
+
+    def file(self, pixels: Pixels, rng: np.random.Generator) -> bytes:
+        """Deliver the same window as a file: its bytes decode to what calling the view gives."""
+        return self.codec.encode(self._changed(pixels, rng))
+
+    def _changed(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        seen = window(pixels, rng)
+        return seen if self.change is None else self.change(seen, rng)
 
 
 def random_view(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -142,16 +191,12 @@ def window(pixels: Pixels, rng: np.random.Generator, side: int = SIDE) -> Pixels
 
 def jpeg(pixels: Pixels, quality: int, *, full_chroma: bool = False) -> Pixels:
     """Through JPEG at an IJG quality of 1 to 100; chroma 4:4:4 when `full_chroma`, else 4:2:0."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=quality, subsampling=0 if full_chroma else 2)
-    return _decoded(stream)
+    return Codec("JPEG", quality, full_chroma).pass_through(pixels)
 
 
 def webp(pixels: Pixels, quality: int) -> Pixels:
     """Through lossy WebP at a quality of 1 to 100."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "WEBP", quality=quality, method=2)
-    return _decoded(stream)
+    return Codec("WEBP", quality).pass_through(pixels)
 
 
 def resize(pixels: Pixels, factor: float, kernel: Kernel = "area") -> Pixels:
@@ -180,11 +225,6 @@ def colour_cast(pixels: Pixels, gains: NDArray[np.float64], gamma: float) -> Pix
     return np.stack([table[pixels[..., c], c] for c in range(3)], axis=-1)
 
 
-def _decoded(stream: io.BytesIO) -> Pixels:
-    with Image.open(stream) as image:
-        return np.array(image.convert("RGB"), np.uint8)
-
-
 def _disturb(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     if rng.random() < 0.08:
         pixels = blur(pixels, rng.uniform(0.3, 1.2))
@@ -195,74 +235,71 @@ def _disturb(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return pixels
 
 
-def _by_jpeg(pixels: Pixels, _rng: np.random.Generator, *, quality: int, full_chroma: bool = False) -> Pixels:
-    return jpeg(pixels, quality, full_chroma=full_chroma)
+def _resized(pixels: Pixels, _rng: np.random.Generator, *, factor: float) -> Pixels:
+    return resize(pixels, factor, "area" if factor < 1 else "cubic")
 
 
-def _by_webp(pixels: Pixels, _rng: np.random.Generator, *, quality: int) -> Pixels:
-    return webp(pixels, quality)
+def _blurred(pixels: Pixels, _rng: np.random.Generator, *, sigma: float) -> Pixels:
+    return blur(pixels, sigma)
 
 
-def _by_resize(pixels: Pixels, _rng: np.random.Generator, *, factor: float) -> Pixels:
-    return jpeg(resize(pixels, factor, "area" if factor < 1 else "cubic"), 90)
+def _noisy(pixels: Pixels, rng: np.random.Generator, *, sigma: float) -> Pixels:
+    return noise(pixels, sigma, rng)
 
 
-def _by_crop(pixels: Pixels, rng: np.random.Generator, *, side: int) -> Pixels:
-    return jpeg(window(pixels, rng, side), 90)
-
-
-def _by_blur(pixels: Pixels, _rng: np.random.Generator, *, sigma: float) -> Pixels:
-    return jpeg(blur(pixels, sigma), 90)
-
-
-def _by_noise(pixels: Pixels, rng: np.random.Generator, *, sigma: float) -> Pixels:
-    return jpeg(noise(pixels, sigma, rng), 90)
-
-
-def _by_screenshot(pixels: Pixels, _rng: np.random.Generator, *, factor: float) -> Pixels:
+def _screenshot(pixels: Pixels, _rng: np.random.Generator, *, factor: float) -> Pixels:
     return resize(pixels, factor, "linear")
 
 
-def _by_reposts(pixels: Pixels, _rng: np.random.Generator, *, times: int) -> Pixels:
-    for factor, quality in ((0.8, 85), (0.85, 75), (0.9, 70))[:times]:
+def _reposted(pixels: Pixels, _rng: np.random.Generator, *, times: int) -> Pixels:
+    for factor, quality in ((0.8, 85), (0.85, 75), (0.9, 75))[: times - 1]:
         pixels = jpeg(resize(pixels, factor, "lanczos-aa"), quality)
-    return pixels
+    return resize(pixels, (0.8, 0.85, 0.9)[times - 1], "lanczos-aa")
 
 
-CLEAN = View("clean", "native window, JPEG 95 4:4:4", partial(_by_jpeg, quality=95, full_chroma=True))
-JPEG90 = View("jpeg90", "JPEG 90", partial(_by_jpeg, quality=90))
-JPEG75 = View("jpeg75", "JPEG 75", partial(_by_jpeg, quality=75))
-HALF = View("half", "half size, then JPEG 90", partial(_by_resize, factor=0.5))
+_J90 = Codec("JPEG", 90)
+
+CLEAN = View("clean", "native window, JPEG 95 4:4:4", Codec("JPEG", 95, full_chroma=True))
+JPEG90 = View("jpeg90", "JPEG 90", _J90)
+JPEG75 = View("jpeg75", "JPEG 75", Codec("JPEG", 75))
+HALF = View("half", "half size, then JPEG 90", _J90, partial(_resized, factor=0.5))
 
 CONDITIONS: tuple[View, ...] = (CLEAN, JPEG90, JPEG75, HALF)
 """The matched conditions of every evaluation and of calibration."""
 
 SWEEP: tuple[View, ...] = (
+    *(View(f"jpeg-{q}", f"JPEG {q}", Codec("JPEG", q), None, "JPEG quality", q) for q in (95, 85, 75, 65, 50, 40)),
+    *(View(f"webp-{q}", f"WebP {q}", Codec("WEBP", q), None, "WebP quality", q) for q in (90, 70, 50)),
     *(
-        View(f"jpeg-{q}", f"JPEG {q}", partial(_by_jpeg, quality=q), "JPEG quality", q)
-        for q in (95, 85, 75, 65, 50, 40)
-    ),
-    *(View(f"webp-{q}", f"WebP {q}", partial(_by_webp, quality=q), "WebP quality", q) for q in (90, 70, 50)),
-    *(
-        View(f"resize-{f:g}", f"{f:g} × size, JPEG 90", partial(_by_resize, factor=f), "resize factor", f)
+        View(f"resize-{f:g}", f"{f:g} × size, JPEG 90", _J90, partial(_resized, factor=f), "resize factor", f)
         for f in (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
     ),
     *(
-        View(f"crop-{s}", f"{s} px crop, JPEG 90", partial(_by_crop, side=s), "crop side (px)", s)
+        View(f"crop-{s}", f"{s} px crop, JPEG 90", _J90, partial(window, side=s), "crop side (px)", s)
         for s in (SIDE, 192, 128, 96, 64)
     ),
     *(
-        View(f"blur-{s:g}", f"blur of {s:g} px, JPEG 90", partial(_by_blur, sigma=s), "blur (px)", s)
+        View(f"blur-{s:g}", f"blur of {s:g} px, JPEG 90", _J90, partial(_blurred, sigma=s), "blur (px)", s)
         for s in (0.5, 1.0, 2.0)
     ),
     *(
-        View(f"noise-{s:g}", f"noise of {s:g} levels, JPEG 90", partial(_by_noise, sigma=s), "noise (levels)", s)
+        View(f"noise-{s:g}", f"noise of {s:g} levels, JPEG 90", _J90, partial(_noisy, sigma=s), "noise (levels)", s)
         for s in (2.0, 5.0, 10.0)
     ),
     *(
-        View(f"screenshot-{f:g}", f"screenshot at {f:g} ×, PNG", partial(_by_screenshot, factor=f), "screenshot", f)
+        View(
+            f"screenshot-{f:g}",
+            f"screenshot at {f:g} ×, PNG",
+            Codec("PNG"),
+            partial(_screenshot, factor=f),
+            "screenshot scale",
+            f,
+        )
         for f in (0.7, 0.85, 1.15, 1.3)
     ),
-    *(View(f"reposts-{n}", f"re-posted {n} ×", partial(_by_reposts, times=n), "re-posts", n) for n in (1, 2, 3)),
+    *(
+        View(f"reposts-{n}", f"re-posted {n} ×", Codec("JPEG", q), partial(_reposted, times=n), "re-posts", n)
+        for n, q in ((1, 85), (2, 75), (3, 75))
+    ),
 )
-"""The robustness sweep: curves by `family`, in order of `level`; what is no codec itself ends in JPEG 90."""
+"""The robustness sweep: curves by `family`, in order of `level`; what has no codec of its own ends in JPEG 90."""
