@@ -1,0 +1,108 @@
+"""What a file holds beside its pixels, taken out of the container once and within bounds.
+
+Every container reader fills a `Contents`. None of them raises: what cannot be read is noted in `problems`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MAX_BLOCK = 8 << 20
+"""Bytes kept of one metadata block (EXIF, XMP, ICC, IPTC)."""
+MAX_TEXT = 4 << 20
+"""Bytes kept of one text, after decompression."""
+MAX_TOTAL = 32 << 20
+"""Bytes kept of all texts and blocks of one file together."""
+MAX_PARTS = 65_536
+"""Chunks, segments or boxes that are walked in one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A keyword and its text, with the place where it stands (such as `PNG tEXt`)."""
+
+    keyword: str
+    text: str
+    source: str
+
+
+@dataclass
+class Contents:
+    """The metadata blocks of one file.
+
+    Attributes
+    ----------
+    exif
+        A TIFF block (starting with its byte order mark), or empty.
+    xmp
+        XMP packets, undecoded.
+    photoshop
+        Photoshop image resources (`8BIM` blocks), where IPTC records live.
+    icc
+        The ICC profile, or empty.
+    texts
+        Text chunks and comments.
+    manifest
+        Whether a C2PA manifest store is embedded.
+    parts
+        Names of the chunks, segments or boxes in file order; runs of the same name stand once.
+    trailing
+        Bytes after the end of the picture.
+    problems
+        What could not be read, one plain phrase each.
+    """
+
+    exif: bytes = b""
+    xmp: list[bytes] = field(default_factory=list)
+    photoshop: bytes = b""
+    icc: bytes = b""
+    texts: list[Text] = field(default_factory=list)
+    manifest: bool = False
+    parts: list[str] = field(default_factory=list)
+    trailing: int = 0
+    problems: list[str] = field(default_factory=list)
+    _kept: int = 0
+    _walked: int = 0
+
+    def keep(self, block: bytes, limit: int = MAX_BLOCK, what: str = "a metadata block") -> bytes:
+        """`block`, cut to `limit` and to what is left of the file's allowance; a cut is noted in `problems`."""
+        room = min(limit, MAX_TOTAL - self._kept)
+        if len(block) > room:
+            self.problem(f"{what} was cut after {room} of {len(block)} bytes")
+            block = block[:room]
+        self._kept += len(block)
+        return block
+
+    def add_text(self, keyword: str, raw: bytes, encoding: str, source: str) -> None:
+        """Decode and keep one text."""
+        raw = self.keep(raw, MAX_TEXT, f"{source} {keyword[:40]}")
+        self.texts.append(
+            Text(keyword, _decode(raw, encoding), f"{source} {keyword}" if source.startswith("PNG") else source)
+        )
+
+    def problem(self, text: str) -> None:
+        """Note what could not be read; at most 20 different phrases are kept."""
+        if len(self.problems) < 20 and text not in self.problems:
+            self.problems.append(text)
+
+    def has_room(self) -> bool:
+        """Whether another part may be walked."""
+        self._walked += 1
+        if self._walked <= MAX_PARTS:
+            return True
+        self.problem(f"only the first {MAX_PARTS} parts of the container were read")
+        return False
+
+    def part(self, name: str) -> None:
+        """Note a chunk, segment or box; its name comes from the file and is cut."""
+        name = "".join(c for c in name[:24] if c.isprintable())
+        if not self.parts or self.parts[-1] != name:
+            self.parts.append(name)
+
+
+def _decode(raw: bytes, encoding: str) -> str:
+    """Text in the stated encoding; programs often write UTF-8 where the standard asks for Latin-1."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1" if encoding == "utf-8" else encoding, "replace")

@@ -1,0 +1,97 @@
+"""What every provenance reader gets: one file, taken apart once, and what the user allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from aiforensics.evidence import Claim
+from aiforensics.image.picture import Picture
+from aiforensics.provenance import jpeg_container, other_containers, png_container, tiff_ifd, xmp_packet
+from aiforensics.provenance.contents import Contents
+from aiforensics.provenance.tiff_ifd import Directories
+from aiforensics.provenance.xmp_packet import Properties
+
+MAX_VALUE = 300
+"""Characters of a claim's value; longer ones are cut."""
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """A picture with its metadata, parsed at most once and only when a reader asks.
+
+    Attributes
+    ----------
+    picture
+        The decoded picture with its bytes.
+    online
+        Whether remote manifests and certificate status may be fetched.
+    trust
+        PEM file with trust anchors for Content Credentials, or None.
+    """
+
+    picture: Picture
+    online: bool = False
+    trust: Path | None = None
+
+    @cached_property
+    def contents(self) -> Contents:
+        """The metadata blocks of the container, sniffed from the bytes and never from the name."""
+        data = self.picture.data
+        contents = Contents()
+        walk = _walker(data)
+        if walk is not None:
+            walk(data, contents)
+        return contents
+
+    @cached_property
+    def exif(self) -> Directories:
+        """The EXIF directories."""
+        return tiff_ifd.read(self.contents.exif)
+
+    @cached_property
+    def xmp(self) -> Properties:
+        """The XMP properties of all packets."""
+        return xmp_packet.read(self.contents.xmp)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader of what the file says of itself.
+
+    Attributes
+    ----------
+    name
+        Short name, shown when the reader fails.
+    reads
+        What it reads, in a few words.
+    read
+        Dossier → claims. It may fail on a hostile file; then it costs its own claims only.
+    """
+
+    name: str
+    reads: str
+    read: Callable[[Dossier], Iterable[Claim]]
+
+
+def clean(value: object, limit: int = MAX_VALUE) -> str:
+    """One line of printable text of bounded length."""
+    text = str(value)[: 4 * limit]
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _walker(data: bytes) -> Callable[[bytes, Contents], None] | None:
+    if data[:3] == b"\xff\xd8\xff":
+        return jpeg_container.walk
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return png_container.walk
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return other_containers.walk_webp
+    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
+        return other_containers.walk_tiff
+    if data[:6] in {b"GIF87a", b"GIF89a"}:
+        return other_containers.walk_gif
+    return other_containers.walk_isobmff if data[4:8] == b"ftyp" else None

@@ -1,0 +1,104 @@
+"""Model, sampler, seed and prompt out of the forms in which generators write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from aiforensics.provenance.generator_texts import load
+
+_SETTING = re.compile(r"(?:^|[,\n])\s*([A-Z][\w +]{1,30}):\s*([^,\n]{1,200})")
+_KEYS = {
+    "model": (
+        "Model",
+        "model",
+        "base_model_name",
+        "base_model",
+        "sd_model_name",
+        "use_stable_diffusion_model",
+        "Model name",
+    ),
+    "sampler": ("Sampler", "sampler", "sampler_name", "scheduler", "ksamplerName"),
+    "seed": ("Seed", "seed"),
+    "prompt": ("prompt", "Prompt", "positive_prompt", "PositivePrompt", "c", "raw_prompt"),
+}
+_MAX_NODES = 4000
+
+
+def is_parameters(text: str) -> bool:
+    r"""Whether a text has the AUTOMATIC1111 form: a step count beside a sampler, a seed or a guidance scale.
+
+    >>> is_parameters("a cat\\nSteps: 20, Sampler: Euler a, Seed: 7")
+    True
+    >>> is_parameters("Steps: walk up the hill")
+    False
+    """
+    return bool(re.search(r"\bSteps: \d+", text)) and bool(
+        re.search(r"\b(Sampler|Seed|CFG scale): \S", text, re.IGNORECASE)
+    )
+
+
+def from_parameters(text: str) -> dict[str, str]:
+    """Fields of the AUTOMATIC1111 form."""
+    cut = re.search(r"\n?\s*Negative prompt:|\n\s*Steps: \d", text)
+    settings = text[text.rfind("Steps:") :][:20_000]
+    found = {m[1].strip(): m[2].strip() for m in _SETTING.finditer(f"\n{settings}")}
+    fields = {kind: _first(found, _KEYS[kind]) for kind in ("model", "sampler", "seed")}
+    return {**fields, "prompt": text[: cut.start()].strip() if cut else ""}
+
+
+def from_mapping(content: Mapping[str, Any]) -> dict[str, str]:
+    """Fields of a JSON object with any of the known names."""
+    fields = {kind: _first(content, names) for kind, names in _KEYS.items()}
+    for nested in ("sui_image_params", "extraMetadata", "Comment"):
+        inner = content.get(nested)
+        inner = load(inner) if isinstance(inner, str) else inner
+        if isinstance(inner, dict):
+            deeper = {kind: _first(inner, names) for kind, names in _KEYS.items()}
+            fields = {kind: value or deeper[kind] for kind, value in fields.items()}
+    return fields
+
+
+def from_graph(text: str) -> dict[str, str]:
+    """Fields of a ComfyUI graph: the loader's model, the sampler's seed, the longest prompt text."""
+    content = load(text)
+    if isinstance(content, dict) and isinstance(content.get("prompt"), dict):
+        content = content["prompt"]
+    nodes = list(content.values())[:_MAX_NODES] if isinstance(content, dict) else []
+    fields: dict[str, str] = {}
+    for node in nodes:
+        inputs = node.get("inputs") if isinstance(node, dict) else None
+        if not isinstance(inputs, dict):
+            continue
+        for kind, names in (
+            ("model", ("ckpt_name", "unet_name", "model_name", "model")),
+            ("sampler", ("sampler_name", "sampler")),
+            ("seed", ("seed", "noise_seed")),
+        ):
+            value = _first(inputs, names)
+            if value and kind not in fields:
+                fields[kind] = value
+        prompt = _first(inputs, ("text", "prompt", "text_g", "clip_l", "t5xxl"))
+        if "encode" in str(node.get("class_type", "")).lower() and len(prompt) > len(fields.get("prompt", "")):
+            fields["prompt"] = prompt
+    return fields
+
+
+def from_any(text: str) -> dict[str, str]:
+    """Fields of a text in any of the forms."""
+    if is_parameters(text) and not text.lstrip().startswith("{"):
+        return from_parameters(text)
+    content = load(text)
+    return from_mapping(content) if isinstance(content, dict) else {}
+
+
+def _first(content: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    """Return the first value that is a text or a number (or an object with a `name`)."""
+    for name in names:
+        value = content.get(name)
+        if isinstance(value, dict):
+            value = value.get("name", value.get("model_name"))
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
+            return str(value)
+    return ""

@@ -1,0 +1,222 @@
+"""What image generators write into their files: program, model, sampler, seed, prompt.
+
+Every program has its own form. The forms here were read from the programs' own documentation and public sample files;
+the tests build a file of each. A claim of this kind is easily forged and easily removed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from aiforensics.evidence import Claim
+from aiforensics.provenance import generator_fields
+from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance.generator_texts import Entries, collect
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_VERSION = re.compile(r"(?:^|[,\n])\s*Version:\s*([^\s,]+)")
+_NAMED = re.compile(
+    r"\b(NovelAI|Midjourney|DALL[·\-.]?E|ChatGPT|gpt-image|OpenAI|Stable ?Diffusion|DreamStudio|Stability\.? ?AI"
+    r"|Adobe Firefly|Firefly|Imagen|Google Gemini|Gemini|Grok|Bing Image Creator|Microsoft Designer|Ideogram"
+    r"|Leonardo\.? ?AI|Recraft|Playground AI|Krea|FLUX\.\d|Black Forest Labs|NightCafe|Dreamina|Jimeng|Seedream|Kling"
+    r"|Craiyon|Draw ?Things|Fooocus|InvokeAI|ComfyUI|SwarmUI|SD\.Next|Easy Diffusion|DiffusionBee|Mochi Diffusion"
+    r"|Nano ?Banana|Qwen-Image|Hunyuan|Imagined with AI|Meta AI|Civitai|Tensor\.?Art)\b",
+    re.IGNORECASE,
+)
+_AUTOMATIC_VERSIONS = (
+    (re.compile(r"^f\d+\.\d+(\.\d+)?v\d+-v"), "reForge"),
+    (re.compile(r"^f\d+\.\d+(\.\d+)?-v"), "EasyReforge"),
+    (re.compile(r"^f\d"), "Stable Diffusion WebUI Forge"),
+    (re.compile(r"^classic"), "Forge Classic"),
+    (re.compile(r"^neo"), "Forge Neo"),
+    (re.compile(r"^Fooocus"), "Fooocus"),
+    (re.compile(r"^ComfyUI"), "ComfyUI"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    program: str
+    source: str
+    fields: Mapping[str, str]
+
+
+def read(dossier: Dossier) -> Iterator[Claim]:
+    """Claims of the generator, its model, sampler, seed and prompt."""
+    entries = collect(dossier)
+    hit = _recognise(entries)
+    if hit is None:
+        return
+    words = f"the file claims to be made with {hit.program}"
+    if hit.program == "ComfyUI":
+        words += " (a screenshot or photograph that went through a workflow carries the same data)"
+    yield Claim("generator", words, hit.source, "ai")
+    for kind in ("model", "sampler", "seed"):
+        if hit.fields.get(kind):
+            yield Claim(kind, clean(hit.fields[kind]), hit.source, "ai")
+    if hit.fields.get("prompt"):
+        yield Claim("prompt", clean(hit.fields["prompt"], 1000), hit.source, "ai", private=True)
+
+
+def _recognise(entries: Entries) -> _Hit | None:
+    """Return the first form that fits, from the most to the least specific."""
+    for rule in (_by_keyword, _by_json, _by_graph, _by_parameters, _by_description, _by_name):
+        hit = rule(entries)
+        if hit is not None:
+            return hit
+    return None
+
+
+def _by_keyword(entries: Entries) -> _Hit | None:
+    """Keywords that one program alone uses."""
+    unique = (
+        ("invokeai_metadata", "InvokeAI"),
+        ("invokeai_graph", "InvokeAI"),
+        ("sd-metadata", "InvokeAI"),
+        ("generation_data", "Tensor.Art"),
+        ("smproj", "Stability Matrix"),
+        ("sui_image_params", "SwarmUI"),
+        ("fooocus_scheme", "Fooocus"),
+        ("use_stable_diffusion_model", "Easy Diffusion"),
+        ("extraMetadata", "Civitai"),
+        ("Dream", "InvokeAI"),
+    )
+    for keyword, program in unique:
+        entry = entries.get(keyword)
+        if entry is not None and (keyword != "Dream" or " -s" in entry.text):
+            other = entries.get("parameters") or entry
+            fields = generator_fields.from_any(entry.text) or generator_fields.from_any(other.text)
+            if keyword == "use_stable_diffusion_model":
+                fields = generator_fields.from_mapping({k: e.text for k, e in entries.items()})
+            return _Hit(program, entry.source, fields)
+    return None
+
+
+def _by_json(entries: Entries) -> _Hit | None:
+    """JSON texts with fields that one program alone writes."""
+    marks = (
+        ('"sui_image_params"', "SwarmUI"),
+        ('"swarm_version"', "SwarmUI"),
+        ('"RuinedFooocus"', "RuinedFooocus"),
+        ('"use_stable_diffusion_model"', "Easy Diffusion"),
+        ('"extraMetadata"', "Civitai"),
+        ('"civitai:', "Civitai"),
+        ("urn:air:", "Civitai"),
+        ('"noise_schedule"', "NovelAI"),
+        ('"v4_prompt"', "NovelAI"),
+        ('"uncond_scale"', "NovelAI"),
+        ('\\"noise_schedule\\"', "NovelAI"),
+    )
+    for entry in entries.values():
+        if not entry.text.lstrip().startswith("{"):
+            continue
+        head = entry.text
+        for mark, program in marks:
+            if mark in head:
+                return _Hit(program, entry.source, generator_fields.from_any(entry.text))
+        if '"Model"' in head and '"resolution"' in head and '"prompt"' in head:
+            return _Hit(
+                "a Hugging Face Space with Stable Diffusion", entry.source, generator_fields.from_any(entry.text)
+            )
+        if '"base_model' in head and '"prompt"' in head:
+            return _Hit("Fooocus", entry.source, generator_fields.from_any(entry.text))
+        if '"uc"' in head and '"sampler"' in head and '"c"' in head:
+            return _Hit("Draw Things", entry.source, generator_fields.from_any(entry.text))
+        if '"aigc_info"' in head:
+            maker = re.search(r'"source_info"\s*:\s*"([\w .-]{1,40})"', head)
+            name = maker[1].capitalize() if maker else "an AI service"
+            return _Hit(f"{name} (ByteDance AIGC record)", entry.source, {})
+    return None
+
+
+def _by_graph(entries: Entries) -> _Hit | None:
+    """ComfyUI's `prompt` (nodes with a class_type) and `workflow` (nodes and links)."""
+    for keyword in ("prompt", "workflow", "UserComment", "Comment", "ImageDescription", "Make", "parameters"):
+        entry = entries.get(keyword)
+        if entry is None or not entry.text.lstrip().startswith("{"):
+            continue
+        graph = '"class_type"' in entry.text or ('"nodes"' in entry.text and '"links"' in entry.text)
+        if graph:
+            fields = generator_fields.from_graph(entry.text)
+            text = entries.get("parameters")
+            if text is not None and not fields.get("prompt"):
+                fields = {**fields, **generator_fields.from_parameters(text.text)}
+            program = (
+                "Civitai" if entries.text("Artist") == "ai" and _UUID.fullmatch(entries.text("Software")) else "ComfyUI"
+            )
+            return _Hit(program, entry.source, fields)
+    return None
+
+
+def _by_parameters(entries: Entries) -> _Hit | None:
+    """Return the text form of the AUTOMATIC1111 family: prompt, negative prompt, one line of settings."""
+    for keyword in ("parameters", "UserComment", "Comment", "ImageDescription", "XPComment", "Description"):
+        entry = entries.get(keyword)
+        if entry is None or not generator_fields.is_parameters(entry.text):
+            continue
+        return _Hit(_automatic_program(entry.text, entries), entry.source, generator_fields.from_parameters(entry.text))
+    return None
+
+
+def _automatic_program(text: str, entries: Entries) -> str:
+    if "App: SD.Next" in text or "App:SD.Next" in text:
+        return "SD.Next"
+    if "Civitai resources:" in text or (entries.text("Artist") == "ai" and _UUID.fullmatch(entries.text("Software"))):
+        return "Civitai"
+    tool = entries.text("CreatorTool") or entries.text("Software")
+    if tool.startswith("Draw Things"):
+        return "Draw Things"
+    version = _VERSION.search(text)
+    if version:
+        for pattern, program in _AUTOMATIC_VERSIONS:
+            if pattern.search(version[1]):
+                return program
+    return "Stable Diffusion web UI (AUTOMATIC1111 form)"
+
+
+def _by_description(entries: Entries) -> _Hit | None:
+    """Descriptions of hosted services: Midjourney's Job ID, Grok's signature, the early DALL·E tags."""
+    for keyword in ("Description", "ImageDescription", "description", "Comment"):
+        entry = entries.get(keyword)
+        if entry is None:
+            continue
+        job = re.search(r"\bJob ID:\s*([0-9a-f-]{36})", entry.text)
+        if job:
+            prompt = entry.text[: job.start()].strip()
+            version = re.search(r"--(?:v|version|niji)\s+(\S{1,12})", prompt)
+            fields = {"prompt": prompt, "model": f"Midjourney {version[1]}" if version else ""}
+            return _Hit("Midjourney", entry.source, fields)
+        if re.match(r"Signature: [A-Za-z0-9+/=]{40,}", entry.text) and _UUID.fullmatch(entries.text("Artist")):
+            return _Hit("xAI Grok", entry.source, {})
+    if "MakerNote@IFD0" in entries and "UserComment@IFD0" in entries and not entries.text("Make"):
+        entry = entries["UserComment@IFD0"]
+        return _Hit("OpenAI DALL·E 2 (its way of placing EXIF tags)", entry.source, {})
+    return None
+
+
+def _by_name(entries: Entries) -> _Hit | None:
+    """Return A generator's name in a field that names the program or the source."""
+    for keyword in (
+        "Software",
+        "CreatorTool",
+        "Source",
+        "Credit",
+        "Make",
+        "Model",
+        "Title",
+        "generator",
+        "Artist",
+        "Author",
+    ):
+        entry = entries.get(keyword)
+        if entry is None or len(entry.text) > 200:
+            continue
+        named = _NAMED.search(entry.text)
+        if named:
+            comment = entries.get("Comment")
+            fields = generator_fields.from_any(comment.text) if comment else {}
+            model = {"model": entries.text("Source")} if entries.text("Source") else {}
+            return _Hit(named[0], entry.source, {**model, **fields})
+    return None

@@ -1,0 +1,106 @@
+"""The JPEG coding itself: quantisation tables against known programs, and traces of programs in the markers.
+
+Tables are compared with those of the Independent JPEG Group's scale (most programs and many phones use it) and with
+those of Photoshop, as Pillow's `JpegPresets` list them. Source: ITU-T T.81, annex K; Kornblum, "Using JPEG quantization
+tables to identify imagery processed by software", Digital Investigation 5 (2008), doi:10.1016/j.diin.2008.05.004.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import JpegPresets
+
+from aiforensics.evidence import Claim, ProvenanceOrigin
+from aiforensics.image.jpegfacts import STANDARD_LUMINANCE
+from aiforensics.provenance.dossier import Dossier
+
+Tables = tuple[tuple[int, ...], ...]
+
+_PRESET_WORDS = {
+    "low": "Photoshop's 'low' quality",
+    "medium": "Photoshop's 'medium' quality",
+    "high": "Photoshop's 'high' quality",
+    "maximum": "Photoshop's 'maximum' quality",
+    "web_low": "Photoshop's 'Save for web, low'",
+    "web_medium": "Photoshop's 'Save for web, medium'",
+    "web_high": "Photoshop's 'Save for web, high'",
+    "web_very_high": "Photoshop's 'Save for web, very high'",
+    "web_maximum": "Photoshop's 'Save for web, maximum'",
+}
+_CHROMINANCE = (
+    17, 18, 24, 47, 99, 99, 99, 99,
+    18, 21, 26, 66, 99, 99, 99, 99,
+    24, 26, 56, 99, 99, 99, 99, 99,
+    47, 66, 99, 99, 99, 99, 99, 99,
+    *(99,) * 32,
+)  # fmt: skip
+"""Table K.2 of ITU-T T.81 in natural order."""
+
+
+def read(dossier: Dossier) -> Iterator[Claim]:
+    """Claims from tables and markers."""
+    facts = dossier.picture.jpeg
+    contents = dossier.contents
+    if facts is not None:
+        program = table_owner(facts.tables)
+        known = program or f"tables of no known program (nearest common quality {facts.quality})"
+        form = "progressive" if facts.progressive else "baseline"
+        origin: ProvenanceOrigin = "edited" if is_photoshop(program) else "unknown"
+        yield Claim("jpeg-coding", f"{known}; {facts.subsampling}, {form}", "JPEG quantisation tables", origin)
+    for mark, program in (
+        ("APP13 Photoshop", "Photoshop or a program of its form"),
+        ("APP12 Ducky", "Photoshop's 'Save for web'"),
+    ):
+        if mark in contents.parts:
+            yield Claim("software", f"a segment that {program} writes", f"JPEG {mark}")
+    if contents.trailing > 64:
+        yield Claim("trailing-data", f"{contents.trailing} bytes follow the end of the picture", "file structure")
+
+
+def table_owner(tables: Tables) -> str:
+    """Return the program family whose tables these are, or an empty text.
+
+    Parameters
+    ----------
+    tables
+        Quantisation tables of 64 values in natural order.
+    """
+    if not tables:
+        return ""
+    if tables[:2] in _photoshop():
+        return _photoshop()[tables[:2]]
+    quality = _standard().get(tables[0])
+    if quality is None or (len(tables) > 1 and tables[1] not in {_scaled(_CHROMINANCE, quality), tables[0]}):
+        return ""
+    return f"the standard tables at quality {quality}, as most programs and many phones use them"
+
+
+def is_photoshop(owner: str) -> bool:
+    """Whether `table_owner` named Photoshop."""
+    return owner.startswith("Photoshop")
+
+
+@cache
+def _photoshop() -> dict[Tables, str]:
+    presets: dict[str, Any] = JpegPresets.presets
+    return {
+        tuple(tuple(table) for table in presets[name]["quantization"]): words
+        for name, words in _PRESET_WORDS.items()
+        if name in presets
+    }
+
+
+@cache
+def _standard() -> dict[tuple[int, ...], int]:
+    return {_scaled(STANDARD_LUMINANCE, quality): quality for quality in range(1, 101)}
+
+
+@cache
+def _scaled(base: tuple[int, ...], quality: int) -> tuple[int, ...]:
+    """Return A base table at a quality of the Independent JPEG Group's scale (`jpeg_quality_scaling` of libjpeg)."""
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return tuple(int(v) for v in np.clip((np.array(base) * scale + 50) // 100, 1, 255))

@@ -1,0 +1,63 @@
+"""From single claims to one rung and one origin.
+
+The ladder, strongest first: signed and trusted > signed, signer unknown; a broken signature is `invalid` whatever else
+the file says; then an unsigned claim > an open watermark > nothing. No rung proves anything of an unsigned file: claims
+are written by whoever had the file last, and their absence proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiforensics.evidence import Claim, Provenance, ProvenanceLevel, ProvenanceOrigin
+
+SIGNATURE_KINDS: dict[str, ProvenanceLevel] = {
+    "signature-trusted": "signed-trusted",
+    "signature-unknown": "signed",
+    "signature-invalid": "invalid",
+}
+"""Kinds of claims that only a validated manifest gives, against the rung that they give."""
+
+_CLAIMING_KINDS = {
+    "camera",
+    "generator",
+    "source-type",
+    "aigc-label",
+    "credit",
+    "signature",
+    "software",
+    "hidden-data",
+    "ai-edit",
+}
+_ORIGIN_ORDER: tuple[ProvenanceOrigin, ...] = ("ai", "edited", "camera")
+
+
+def combine(claims: Iterable[Claim]) -> Provenance:
+    """Rung and origin of a set of claims.
+
+    Signed claims decide the origin where there is a valid signature. Otherwise `ai` outweighs `edited`, and that
+    outweighs `camera`: a generator's own mark on a camera's EXIF block is the rarer and the more telling claim.
+    """
+    claims = tuple(claims)
+    levels = [SIGNATURE_KINDS[c.kind] for c in claims if c.kind in SIGNATURE_KINDS]
+    signed = tuple(c for c in claims if c.source.startswith("C2PA"))
+    unsigned = tuple(c for c in claims if c.kind in _CLAIMING_KINDS and not c.source.startswith("C2PA"))
+    if "invalid" in levels:
+        # A broken signature takes its own claims down with it; what stands outside of it is still a claim.
+        return Provenance("invalid", _origin(unsigned), claims)
+    for level in ("signed-trusted", "signed"):
+        if level in levels:
+            return Provenance(level, _origin(signed), claims)
+    if signed or any(c.origin != "unknown" or c.kind == "generator" for c in unsigned):
+        return Provenance("claimed", _origin((*signed, *unsigned)), claims)
+    if any(c.kind == "watermark" for c in claims):
+        return Provenance("watermark", "ai", claims)
+    return Provenance("none", "unknown", claims)
+
+
+def _origin(claims: Iterable[Claim]) -> ProvenanceOrigin:
+    found = {c.origin for c in claims}
+    for origin in _ORIGIN_ORDER:
+        if origin in found:
+            return origin
+    return "unknown"

@@ -1,0 +1,103 @@
+"""PNG chunks: texts (plain, compressed, international), EXIF, ICC, and the C2PA chunk (`caBX`).
+
+Chunks with a wrong checksum are read all the same and noted: some generators write them.
+Source: PNG specification, third edition, section 11; C2PA specification 2.1, section A.3.2.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from aiforensics.provenance.contents import MAX_BLOCK, MAX_TEXT, Contents
+
+_CHECKED = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP"}
+
+
+def walk(data: bytes, contents: Contents) -> None:
+    """Fill `contents` from the chunks of a PNG (or APNG) file."""
+    position = 8
+    while position + 8 <= len(data) and contents.has_room():
+        length, kind = struct.unpack_from(">I4s", data, position)
+        start, end = position + 8, position + 8 + length
+        name = kind.decode("latin-1")
+        contents.part(name)
+        if end > len(data):
+            contents.problem(f"PNG chunk {name!a} runs past the end of the file")
+            end = len(data)
+        if kind in _CHECKED and length <= MAX_BLOCK:
+            _read_chunk(kind, data[start:end], contents)
+            stored = data[end : end + 4]
+            if len(stored) == 4 and struct.pack(">I", zlib.crc32(data[position + 4 : end])) != stored:
+                contents.problem(f"PNG chunk {name} has a wrong checksum; it was read all the same")
+        elif kind in _CHECKED:
+            contents.problem(f"PNG chunk {name} of {length} bytes was not read: too long")
+        elif kind == b"caBX":
+            contents.manifest = True
+        position = end + 4
+        if kind == b"IEND":
+            contents.trailing = max(0, len(data) - position)
+            return
+
+
+def _read_chunk(kind: bytes, body: bytes, contents: Contents) -> None:
+    if kind == b"eXIf":
+        contents.exif = contents.keep(body.removeprefix(b"Exif\0\0"), what="PNG eXIf")
+        return
+    keyword, found, rest = body.partition(b"\0")
+    if not found:
+        contents.problem(f"PNG chunk {kind.decode()} has no keyword")
+        return
+    name = keyword[:79].decode("latin-1")
+    source = f"PNG {kind.decode()}"
+    if kind == b"tEXt":
+        _add(name, rest, "latin-1", source, contents)
+    elif kind == b"zTXt":
+        _add(name, inflate(rest[1:], MAX_TEXT, contents, source), "latin-1", source, contents)
+    elif kind == b"iCCP":
+        contents.icc = contents.keep(inflate(rest[1:], MAX_BLOCK, contents, source), what=source)
+    elif kind == b"iTXt" and len(rest) >= 2:
+        compressed = rest[0] == 1
+        _language, _, tail = rest[2:].partition(b"\0")
+        _translated, _, text = tail.partition(b"\0")
+        _add(name, inflate(text, MAX_TEXT, contents, source) if compressed else text, "utf-8", source, contents)
+
+
+def inflate(packed: bytes, limit: int, contents: Contents, what: str) -> bytes:
+    """Decompress at most `limit` bytes, so that a zlib bomb costs no more than that."""
+    stream = zlib.decompressobj()
+    try:
+        text = stream.decompress(packed, limit)
+    except zlib.error:
+        contents.problem(f"{what} cannot be decompressed")
+        return b""
+    if stream.unconsumed_tail:
+        contents.problem(f"{what} was cut after {limit} decompressed bytes")
+    return text
+
+
+def _add(name: str, text: bytes, encoding: str, source: str, contents: Contents) -> None:
+    """Keep a text; the ones that wrap another kind of block are unwrapped."""
+    if name == "XML:com.adobe.xmp":
+        contents.xmp.append(contents.keep(text, what="XMP"))
+    elif name.startswith("Raw profile type "):
+        _add_raw_profile(name.removeprefix("Raw profile type "), text, contents)
+    else:
+        contents.add_text(name, text, encoding, source)
+
+
+def _add_raw_profile(name: str, text: bytes, contents: Contents) -> None:
+    """ImageMagick's way of storing EXIF, IPTC and XMP: a name, a length and hexadecimal digits."""
+    lines = text.strip().split(b"\n", 2)
+    try:
+        block = bytes.fromhex(lines[2].decode("ascii")) if len(lines) == 3 else b""
+    except ValueError:
+        contents.problem(f"raw profile {name[:20]!a} is not hexadecimal")
+        return
+    block = contents.keep(block, what=f"raw profile {name[:20]}")
+    if name in {"exif", "APP1"} and block.startswith(b"Exif\0\0"):
+        contents.exif = block[6:]
+    elif name == "xmp":
+        contents.xmp.append(block)
+    elif name in {"iptc", "8bim"}:
+        contents.photoshop = block

@@ -1,0 +1,63 @@
+"""All readers over one picture: claims, ladder, redaction."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+from aiforensics.evidence import Claim, Provenance
+from aiforensics.image.picture import Picture
+from aiforensics.provenance import exif, generators, jpeg_structure, ladder
+from aiforensics.provenance.dossier import Dossier, Reader, clean
+
+READERS: tuple[Reader, ...] = (
+    Reader("exif", "camera, lens, software, dates, place, names", exif.read),
+    Reader("generators", "program, model, sampler, seed and prompt of an image generator", generators.read),
+    Reader("jpeg", "quantisation tables and markers", jpeg_structure.read),
+)
+"""Every reader; each costs only its own claims when a hostile file breaks it."""
+
+_MAX_CLAIMS = 200
+# What a hostile file can raise in code that parses bytes; anything else is a fault of this program and must be seen.
+_BROKEN = (ValueError, TypeError, LookupError, ArithmeticError, OSError, RecursionError, MemoryError, struct.error)
+
+
+def read_provenance(picture: Picture, *, online: bool = False, trust: Path | None = None) -> Provenance:
+    """Everything that a file says of itself, as claims, with its rung on the ladder.
+
+    The pixel score never sees any of it. A file that breaks a reader yields a claim of kind `unreadable`.
+
+    Parameters
+    ----------
+    picture
+        The decoded picture with its bytes; a picture without bytes makes no claims but may carry a watermark.
+    online
+        Whether remote manifests and certificate status may be fetched. Nothing else ever uses the network.
+    trust
+        PEM file with the trust anchors for Content Credentials; without it no signer is trusted.
+
+    Returns
+    -------
+    Provenance
+        Claims in the order of `READERS`, at most 200, each value at most about 1,000 characters of printable text.
+    """
+    dossier = Dossier(picture, online, trust)
+    claims: list[Claim] = []
+    for reader in READERS:
+        try:
+            claims.extend(reader.read(dossier))
+        except _BROKEN as error:
+            claims.append(Claim("unreadable", clean(f"{reader.reads}: {error or type(error).__name__}"), reader.name))
+    claims.extend(Claim("unreadable", clean(problem), "file structure") for problem in dossier.contents.problems)
+    return ladder.combine(list(dict.fromkeys(claims))[:_MAX_CLAIMS])
+
+
+def redact(provenance: Provenance) -> Provenance:
+    """Return the same provenance with the values of private claims (places, names, prompts) removed.
+
+    >>> redact(Provenance(claims=(Claim("place", "48.2, 16.3", "EXIF GPS", private=True),))).claims[0].value
+    '(removed)'
+    """
+    claims = tuple(replace(c, value="(removed)") if c.private else c for c in provenance.claims)
+    return replace(provenance, claims=claims)
