@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aiforensics.evidence import InputError
+from aiforensics.image import read
 
 MAX_DHASH = 4
 """Bits in which the difference hashes of near duplicates may differ."""
@@ -167,8 +168,6 @@ def _sha256(path: Path) -> str:
 
 
 def _fingerprint_file(path: Path) -> Fingerprint | str:
-    from aiforensics.image import read  # noqa: PLC0415
-
     try:
         picture = read(path)
     except InputError as error:

@@ -1,0 +1,329 @@
+"""Figures of a detector on labelled pictures, with grouped bootstrap intervals.
+
+Labels are 1 for `ai` and 0 for `real`. `accuracy`, `balanced_accuracy`, `precision`, `recall`, `f1` and the confusion
+matrix force an answer on every picture at `p_ai` ≥ 0.5; `coverage`, `selective_accuracy`, `false_alarms` and the like
+follow the verdicts at the shipped thresholds, where `inconclusive` is an answer of its own.
+
+Intervals are percentiles of a bootstrap that draws whole groups (the same prompt, the same scene) with replacement
+(Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8): pictures of one group are not
+independent. All draws are computed at once, as rows of weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+ECE_BINS = 15
+"""Equal-mass bins of the expected calibration error."""
+DRAWS = 1000
+"""Bootstrap draws."""
+_CHUNK = 2_000_000
+"""Weights held at once, so that memory does not grow with the data set."""
+
+FORCED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
+RANKED = ("roc_auc", "average_precision")
+CALIBRATED = ("ece", "brier")
+SELECTIVE = ("coverage", "selective_accuracy", "false_alarms", "detections", "missed")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a detector said of labelled pictures, as arrays of one length n.
+
+    Attributes
+    ----------
+    labels
+        (n,) 1 for `ai`, 0 for `real`.
+    p_ai
+        (n,) calibrated probability of `ai` in [0, 1].
+    verdicts
+        (n,) `ai`, `real` or `inconclusive`.
+    groups
+        (n,) names of what is drawn together in the bootstrap.
+    """
+
+    labels: NDArray[np.int64]
+    p_ai: Floats
+    verdicts: NDArray[np.str_]
+    groups: NDArray[np.str_]
+
+    @classmethod
+    def of(
+        cls,
+        labels: ArrayLike,
+        p_ai: ArrayLike,
+        verdicts: Sequence[str] | None = None,
+        groups: Sequence[str] | None = None,
+    ) -> Scores:
+        """Make scores of any array-likes.
+
+        Without verdicts, 0.5 decides and nothing is inconclusive; without groups, each picture is its own.
+        """
+        label = np.asarray(labels, np.int64)
+        p = np.asarray(p_ai, np.float64)
+        if len(label) != len(p) or not np.isfinite(p).all() or not np.isin(label, (0, 1)).all():
+            raise ValueError("labels must be 0 or 1, with one finite probability for each")
+        said = np.where(p >= 0.5, "ai", "real") if verdicts is None else np.asarray(verdicts, np.str_)
+        names = np.arange(len(p)).astype(np.str_) if groups is None else np.asarray(groups, np.str_)
+        return cls(label, p, said, names)
+
+    def __len__(self) -> int:
+        return len(self.p_ai)
+
+    def pick(self, mask: NDArray[np.bool_]) -> Scores:
+        """Only the pictures of a boolean mask."""
+        return Scores(self.labels[mask], self.p_ai[mask], self.verdicts[mask], self.groups[mask])
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure with its 95 % interval; NaN where it is not defined, such as the AUC of one class."""
+
+    value: float
+    low: float
+    high: float
+
+
+def figures(scores: Scores, weights: Floats | None = None) -> dict[str, Floats]:
+    """Every headline figure, for each row of weights.
+
+    Parameters
+    ----------
+    scores
+        Of n pictures.
+    weights
+        (draws, n) weight of each picture in each draw; one row of ones where it is None.
+
+    Returns
+    -------
+    (draws,) for each name of `FORCED`, `RANKED`, `CALIBRATED` and `SELECTIVE`, all in [0, 1], NaN where undefined.
+    """
+    w = np.ones((1, len(scores))) if weights is None else weights
+    ai, p = scores.labels == 1, scores.p_ai
+    called = p >= 0.5
+    tp, fp = _total(w, ai & called), _total(w, ~ai & called)
+    fn, tn = _total(w, ai & ~called), _total(w, ~ai & ~called)
+    answered = scores.verdicts != "inconclusive"
+    right = np.where(ai, scores.verdicts == "ai", scores.verdicts == "real")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "accuracy": (tp + tn) / w.sum(1),
+            "balanced_accuracy": (tp / (tp + fn) + tn / (tn + fp)) / 2,
+            "precision": tp / (tp + fp),
+            "recall": tp / (tp + fn),
+            "f1": 2 * tp / (2 * tp + fp + fn),
+            "roc_auc": _roc_auc(scores.labels, p, w),
+            "average_precision": _average_precision(scores.labels, p, w),
+            "ece": _ece(scores.labels, p, w),
+            "brier": w @ (p - scores.labels) ** 2 / w.sum(1),
+            "coverage": _total(w, answered) / w.sum(1),
+            "selective_accuracy": _total(w, right) / _total(w, answered),
+            "false_alarms": _total(w, ~ai & (scores.verdicts == "ai")) / _total(w, ~ai),
+            "detections": _total(w, ai & (scores.verdicts == "ai")) / _total(w, ai),
+            "missed": _total(w, ai & (scores.verdicts == "real")) / _total(w, ai),
+        }
+
+
+def headline(scores: Scores, *, draws: int = DRAWS, seed: int = 0) -> dict[str, Figure]:
+    """Every figure of `figures` with the 95 % interval of a grouped bootstrap."""
+    values = figures(scores)
+    drawn = bootstrap(scores, lambda weights: figures(scores, weights), draws=draws, seed=seed)
+    return {name: Figure(float(values[name][0]), *drawn[name]) for name in values}
+
+
+def figure(scores: Scores, name: str, *, draws: int = DRAWS, seed: int = 0) -> Figure:
+    """One figure of `figures` with its interval."""
+    measure = _ONE.get(name)
+
+    def one(weights: Floats) -> dict[str, Floats]:
+        return {name: measure(scores, weights) if measure else figures(scores, weights)[name]}
+
+    value = float(one(np.ones((1, len(scores))))[name][0])
+    return Figure(value, *bootstrap(scores, one, draws=draws, seed=seed)[name])
+
+
+def bootstrap(
+    scores: Scores, measure: Callable[[Floats], Mapping[str, Floats]], *, draws: int = DRAWS, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals by drawing groups with replacement.
+
+    Parameters
+    ----------
+    scores
+        Of n pictures.
+    measure
+        (draws, n) weights → (draws,) values by name.
+    draws, seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    Low and high by name; NaN where no draw defines the figure.
+    """
+    chunks = [measure(weights) for weights in _draws(scores.groups, draws, seed)]
+    result = {}
+    for name in chunks[0]:
+        values = np.concatenate([chunk[name] for chunk in chunks])
+        values = values[np.isfinite(values)]
+        low, high = np.percentile(values, (2.5, 97.5)) if len(values) else (np.nan, np.nan)
+        result[name] = (float(low), float(high))
+    return result
+
+
+def roc_auc(labels: ArrayLike, p_ai: ArrayLike) -> float:
+    """Area under the ROC curve; ties count half, NaN with one class.
+
+    Examples
+    --------
+    >>> roc_auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
+    return float(figures(Scores.of(labels, np.asarray(p_ai)))["roc_auc"][0])
+
+
+def average_precision(labels: ArrayLike, p_ai: ArrayLike) -> float:
+    """Average precision: precision at each new recall, weighted by the step in recall, without interpolation."""
+    return float(figures(Scores.of(labels, p_ai))["average_precision"][0])
+
+
+def ece(labels: ArrayLike, p_ai: ArrayLike) -> float:
+    """Measure the expected calibration error over 15 bins of equal mass.
+
+    Nguyen and O'Connor, "Posterior calibration and exploratory analysis for natural language processing models", 2015
+    (doi:10.18653/v1/D15-1182).
+    """
+    return float(figures(Scores.of(labels, p_ai))["ece"][0])
+
+
+def brier(labels: ArrayLike, p_ai: ArrayLike) -> float:
+    """Brier score: the mean squared difference of probability and label."""
+    return float(figures(Scores.of(labels, p_ai))["brier"][0])
+
+
+def confusion_matrix(scores: Scores) -> dict[str, dict[str, int]]:
+    """Count at `p_ai` ≥ 0.5: truth → answer → pictures."""
+    called = np.where(scores.p_ai >= 0.5, "ai", "real")
+    return _counts(scores.labels, called, ("real", "ai"))
+
+
+def verdict_matrix(scores: Scores) -> dict[str, dict[str, int]]:
+    """Count at the shipped thresholds: truth → verdict, `inconclusive` included → pictures."""
+    return _counts(scores.labels, scores.verdicts, ("real", "inconclusive", "ai"))
+
+
+def by_key(
+    scores: Scores, keys: Sequence[str], *, draws: int = DRAWS, seed: int = 0
+) -> dict[str, dict[str, float | int | str | list[float]]]:
+    """Figures of each source or generator.
+
+    Parameters
+    ----------
+    scores
+        Of n pictures.
+    keys
+        (n,) source or generator of each; empty ones are left out.
+
+    Returns
+    -------
+    By key: `label` (`ai`, `real` or `mixed`), `pictures`, `mean_p_ai`, `called_ai`, `called_real`, `inconclusive`
+    (shares), `called_ai_interval`, and where both classes exist `roc_auc` against all pictures of the other class, with
+    `roc_auc_interval`.
+    """
+    names = np.asarray(keys, np.str_)
+    result: dict[str, dict[str, float | int | str | list[float]]] = {}
+    for name in sorted(set(names.tolist()) - {""}):
+        mine = scores.pick(names == name)
+        label = {0: "real", 1: "ai"}.get(int(mine.labels.min()), "") if np.ptp(mine.labels) == 0 else "mixed"
+        row: dict[str, float | int | str | list[float]] = {"label": label, "pictures": len(mine)}
+        row["mean_p_ai"] = float(mine.p_ai.mean())
+        for verdict, key in (("ai", "called_ai"), ("real", "called_real"), ("inconclusive", "inconclusive")):
+            row[key] = float(np.mean(mine.verdicts == verdict))
+        share = figure(mine, "called_ai", draws=draws, seed=seed)
+        row["called_ai_interval"] = [share.low, share.high]
+        against = scores.pick((names == name) | (scores.labels != mine.labels[0])) if label != "mixed" else mine
+        if np.ptp(against.labels) > 0:
+            auc = figure(against, "roc_auc", draws=draws, seed=seed)
+            row["roc_auc"], row["roc_auc_interval"] = auc.value, [auc.low, auc.high]
+        result[name] = row
+    return result
+
+
+def _draws(groups: NDArray[np.str_], draws: int, seed: int) -> Iterator[Floats]:
+    _, place = np.unique(groups, return_inverse=True)
+    count = int(place.max()) + 1
+    rng = np.random.default_rng(seed)
+    step = max(1, _CHUNK // len(groups))
+    for start in range(0, draws, step):
+        times = rng.multinomial(count, np.full(count, 1 / count), size=min(step, draws - start))
+        yield times[:, place].astype(np.float64)
+
+
+def _total(weights: Floats, mask: NDArray[np.bool_]) -> Floats:
+    return np.asarray(weights @ mask.astype(np.float64))
+
+
+def _ties(p: Floats, *, descending: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order of the scores and where each run of equal scores starts in it."""
+    order = np.argsort(-p if descending else p, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(p[order]) != 0])
+    return order, starts
+
+
+def _runs(labels: NDArray[np.int64], p: Floats, w: Floats, *, descending: bool) -> tuple[Floats, Floats]:
+    """(draws, distinct scores) weight of `ai` and of `real` at each distinct score."""
+    order, starts = _ties(p, descending=descending)
+    ai = labels[order] == 1
+    sorted_w = w[:, order]
+    return np.add.reduceat(sorted_w * ai, starts, axis=1), np.add.reduceat(sorted_w * ~ai, starts, axis=1)
+
+
+def _roc_auc(labels: NDArray[np.int64], p: Floats, w: Floats) -> Floats:
+    ai, real = _runs(labels, p, w, descending=False)
+    below = np.cumsum(real, axis=1) - real / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((ai * below).sum(1) / (ai.sum(1) * real.sum(1)))
+
+
+def _average_precision(labels: NDArray[np.int64], p: Floats, w: Floats) -> Floats:
+    ai, real = _runs(labels, p, w, descending=True)
+    hits = np.cumsum(ai, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = np.nan_to_num(hits / (hits + np.cumsum(real, axis=1)))
+        return np.asarray((ai * precision).sum(1) / ai.sum(1))
+
+
+def _ece(labels: NDArray[np.int64], p: Floats, w: Floats) -> Floats:
+    edges = equal_mass_edges(p)
+    starts = np.flatnonzero(np.r_[True, np.diff(np.searchsorted(edges, np.sort(p), side="right")) != 0])
+    order = np.argsort(p, kind="stable")
+    gap = np.add.reduceat(w[:, order] * (p - labels)[order], starts, axis=1)
+    return np.asarray(np.abs(gap).sum(1) / w.sum(1))
+
+
+def equal_mass_edges(p: Floats, bins: int = ECE_BINS) -> Floats:
+    """Inner edges of bins that hold equally many scores; equal scores are never divided."""
+    return np.unique(np.quantile(p, np.arange(1, bins) / bins))
+
+
+def _called_ai(scores: Scores, weights: Floats) -> Floats:
+    return np.asarray(_total(weights, scores.verdicts == "ai") / weights.sum(1))
+
+
+_ONE: dict[str, Callable[[Scores, Floats], Floats]] = {
+    "called_ai": _called_ai,
+    "roc_auc": lambda scores, weights: _roc_auc(scores.labels, scores.p_ai, weights),
+}
+
+
+def _counts(labels: NDArray[np.int64], answers: NDArray[np.str_], columns: Iterable[str]) -> dict[str, dict[str, int]]:
+    columns = tuple(columns)
+    return {
+        truth: {answer: int(np.sum((labels == value) & (answers == answer))) for answer in columns}
+        for truth, value in (("real", 0), ("ai", 1))
+    }
