@@ -1,7 +1,25 @@
 """The analyzers: one file each, one visible tuple. A new one is tested the moment it is listed here."""
 
+from aiforensics.analyzers.color import Color
+from aiforensics.analyzers.ela import ErrorLevel
+from aiforensics.analyzers.jpeg import Jpeg
+from aiforensics.analyzers.noise import Noise
 from aiforensics.analyzers.protocol import Analyzer, Exhibit
+from aiforensics.analyzers.spectrum import Spectrum
+from aiforensics.analyzers.texture import Texture
 
-__all__ = ["ANALYZERS", "Analyzer", "Exhibit"]
+__all__ = ["ANALYZERS", "NOT_SCORED", "SCORED", "Analyzer", "Exhibit"]
 
-ANALYZERS: tuple[Analyzer, ...] = ()
+ANALYZERS: tuple[Analyzer, ...] = (ErrorLevel(), Spectrum(), Texture(), Noise(), Jpeg(), Color())
+
+NOT_SCORED: tuple[str, ...] = ("jpeg.quality_estimate",)
+"""Features, or whole analyzers, that are evidence on the page or belong to evidence quality, never to the score."""
+
+SCORED: tuple[str, ...] = tuple(
+    spec.name
+    for analyzer in ANALYZERS
+    if analyzer.name not in NOT_SCORED
+    for spec in analyzer.specs
+    if spec.name not in NOT_SCORED
+)
+"""Full names of the features that may enter the score, in order."""

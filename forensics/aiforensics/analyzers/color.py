@@ -1,0 +1,199 @@
+"""Colour: how the channels go together, and the traces of lens and colour filter array between them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.analyzers.numerics import (
+    Plane,
+    block_mean,
+    correlation,
+    correlation_of,
+    covariance,
+    entropy,
+    feature_specs,
+    filtered,
+    heat,
+    histogram,
+    log10,
+    log_ratio,
+    mean_square,
+    phase_means,
+    pool,
+)
+from aiforensics.analyzers.protocol import Exhibit, Pixels
+from aiforensics.evidence import Card, FeatureSpec
+from aiforensics.image import Window
+
+LAPLACE = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], np.float32) / 4.0
+"""Error of the bilinear interpolation of a pixel from its four neighbours."""
+
+
+class Color:
+    """Channel correlations, saturation and hue, chroma detail, channel displacement and demosaicing traces.
+
+    Source: McCloskey and Albright 2018, arXiv 1812.08247 (saturation and colour of generated pictures); Johnson and
+    Farid 2006, doi:10.1145/1161366.1161376 (lateral chromatic aberration); Lucas and Kanade 1981 (displacement);
+    Popescu and Farid 2005, doi:10.1109/TSP.2005.855406, and Gallagher and Chen 2008,
+    doi:10.1109/CVPRW.2008.4562984 (interpolation residual on the colour filter lattice).
+    """
+
+    name = "color"
+    card = Card(
+        title="Colour statistics",
+        looks_for="Traces of lens and sensor between the colour channels (tiny displacements, the lattice of the "
+        "colour filter), and the balance of colour and fine colour detail, which generators set differently.",
+        fooled_by="Filters and colour grading move saturation and hue; JPEG halves colour detail; any resize erases "
+        "the sensor's lattice. Art and studio pictures have unusual colours by intention.",
+        ignore_when="The picture is black and white, graded, or small.",
+        source="McCloskey 2018, arXiv 1812.08247; Johnson 2006, doi:10.1145/1161366.1161376; Popescu 2005, "
+        "doi:10.1109/TSP.2005.855406; Gallagher 2008, doi:10.1109/CVPRW.2008.4562984",
+    )
+    specs: tuple[FeatureSpec, ...] = feature_specs(
+        name,
+        [
+            ("link_rg", "correlation", "red and green values"),
+            ("link_gb", "correlation", "green and blue values"),
+            ("link_rb", "correlation", "red and blue values"),
+            ("saturation", "share", "mean saturation"),
+            ("saturation_spread", "share", "spread of the saturation"),
+            ("vivid", "share", "pixels of more than 80 % saturation"),
+            ("pale", "share", "pixels of less than 5 % saturation"),
+            ("hue_entropy", "bits", "variety of 18 hues, weighted by saturation"),
+            ("black", "share", "channel values of at most 2"),
+            ("white", "share", "channel values of at least 253"),
+            ("chroma_level", "log10 grey levels", "deviation of the chroma planes"),
+            ("chroma_detail", "log10 ratio", "fine detail of chroma against luma"),
+            ("chroma_fine", "log10 ratio", "fine detail of chroma against its detail at half size"),
+            ("chroma_balance", "log10 ratio", "fine detail of blue against red chroma"),
+            ("chroma_link", "correlation", "fine detail of chroma and luma over 8×8 blocks"),
+            ("shift_red", "log10 pixels", "displacement of red against green"),
+            ("shift_blue", "log10 pixels", "displacement of blue against green"),
+            ("shift_spread", "log10 pixels", "spread of the displacement over parts of the window"),
+            ("lattice_green", "log10 ratio", "interpolation residual of green on the two diagonal lattices"),
+            ("lattice_red", "log10 ratio", "interpolation residual of red, strongest against weakest of four phases"),
+            ("lattice_blue", "log10 ratio", "interpolation residual of blue, strongest against weakest of four phases"),
+        ],
+    )
+
+    def measure(self, exhibit: Exhibit) -> dict[str, float]:
+        """Mean over windows of the colour statistics."""
+        return pool(self.name, exhibit, _measure)
+
+    def map(self, window: Window) -> Pixels:
+        """Fine detail of chroma in 4×4 blocks: bright where colour changes within a few pixels."""
+        height, width = window.pixels.shape[:2]
+        chroma = cv2.cvtColor(window.pixels, cv2.COLOR_RGB2YCrCb)[:, :, 1:]
+        detail = np.abs(filtered(np.ascontiguousarray(chroma), LAPLACE)).mean(2)
+        return heat(np.log10(block_mean(detail, 4) + 0.1), -1.0, 1.0, (height, width))
+
+
+def displacement(plane: Plane, reference: Plane) -> NDArray[np.float64]:
+    """(n, 2) displacement in pixels (x, y) of a plane against a reference, per quarter of each side; Lucas-Kanade.
+
+    Least-squares solution of ∇reference · d = reference - plane over each of 4 × 4 parts, after both planes are
+    brought to the same local mean and contrast; parts without detail in both directions are left out.
+    """
+    gx = np.asarray(cv2.Sobel(reference, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
+    gy = np.asarray(cv2.Sobel(reference, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
+    side = min(reference.shape) // 4
+    products = (gx * gx, gx * gy, gy * gy, reference * reference, reference * plane)
+    xx, xy, yy, rr, rp = (block_mean(p, side).astype(np.float64) for p in products)
+    gain = np.clip(rp / np.maximum(rr, 1e-6), 0.0, 4.0)
+    # The plane differs from the reference by a contrast (gain) and a displacement.
+    mixed = (gx * reference, gy * reference, gx * plane, gy * plane)
+    tx, ty, sx, sy = (block_mean(p, side).astype(np.float64) for p in mixed)
+    bx, by = gain * tx - sx, gain * ty - sy
+    det = xx * yy - xy * xy
+    usable = (det > 0.05 * (xx + yy) ** 2 / 4.0) & (xx + yy > 1.0) & (gain > 0.1)
+    scale = np.where(usable, det * gain, 1.0)
+    shifts = np.stack([(yy * bx - xy * by) / scale, (xx * by - xy * bx) / scale], axis=-1)
+    return np.clip(shifts[usable], -3.0, 3.0)
+
+
+def _measure(window: Window) -> dict[str, float]:
+    pixels = window.pixels
+    red, green, blue = (np.ascontiguousarray(p, np.float32) for p in cv2.split(pixels))
+    moments = covariance(pixels[::2, ::2].astype(np.float32))
+    counts = histogram(pixels.reshape(pixels.shape[0], -1))
+    return {
+        "link_rg": correlation_of(moments, 0, 1),
+        "link_gb": correlation_of(moments, 1, 2),
+        "link_rb": correlation_of(moments, 0, 2),
+        "black": float(counts[:3].sum() / counts.sum()),
+        "white": float(counts[253:].sum() / counts.sum()),
+        **_hues(pixels),
+        **_chroma(pixels),
+        **_lens(red, green, blue),
+        **_lattice(red, green, blue),
+    }
+
+
+def _hues(pixels: Pixels) -> dict[str, float]:
+    hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
+    table = np.asarray(cv2.calcHist([hsv], [0, 1], None, [18, 256], [0.0, 180.0, 0.0, 256.0]), np.float64)
+    levels = np.arange(256) / 255.0
+    shares = table.sum(0) / table.sum()
+    mean = float((shares * levels).sum())
+    return {
+        "saturation": mean,
+        "saturation_spread": max(float((shares * levels**2).sum()) - mean**2, 0.0) ** 0.5,
+        "vivid": float(shares[205:].sum()),
+        "pale": float(shares[:13].sum()),
+        "hue_entropy": entropy((table * levels).sum(1)),
+    }
+
+
+def _chroma(pixels: Pixels) -> dict[str, float]:
+    ycc = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb), np.uint8)
+    small = np.asarray(cv2.resize(ycc, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+    fine, coarse = filtered(ycc, LAPLACE), filtered(small, LAPLACE)
+    luma, red, blue = (np.ascontiguousarray(fine[:, :, i]) for i in range(3))
+    fine_red, fine_blue = mean_square(red) ** 0.5, mean_square(blue) ** 0.5
+    half = mean_square(np.ascontiguousarray(coarse[:, :, 1:])) ** 0.5
+    chroma = ((fine_red**2 + fine_blue**2) / 2.0) ** 0.5
+    deviations = np.asarray(cv2.meanStdDev(ycc)[1], np.float64).ravel()
+    return {
+        "chroma_level": log10(float(np.hypot(deviations[1], deviations[2])), 0.1),
+        "chroma_detail": log_ratio(chroma, mean_square(luma) ** 0.5, 0.05),
+        "chroma_fine": log_ratio(chroma, half, 0.05),
+        "chroma_balance": log_ratio(fine_blue, fine_red, 0.05),
+        "chroma_link": correlation(block_mean(np.abs(red) + np.abs(blue), 8), block_mean(np.abs(luma), 8)),
+    }
+
+
+def _lens(red: Plane, green: Plane, blue: Plane) -> dict[str, float]:
+    """Displacement of red and blue against green between details of about two to eight pixels."""
+    bands = [_band(p) for p in (red, green, blue)]
+    red_shift, blue_shift = displacement(bands[0], bands[1]), displacement(bands[2], bands[1])
+    both = [s for s in (red_shift, blue_shift) if len(s) > 1]
+    spread = float(np.mean([np.hypot(*s.std(0)) for s in both])) if both else 0.0
+    return {
+        "shift_red": _size(red_shift),
+        "shift_blue": _size(blue_shift),
+        "shift_spread": log10(spread, 1e-3),
+    }
+
+
+def _band(plane: Plane) -> Plane:
+    soft = cv2.GaussianBlur(plane, (0, 0), 1.0)
+    return np.asarray(soft - cv2.blur(soft, (9, 9)), np.float32)
+
+
+def _size(shifts: NDArray[np.float64]) -> float:
+    return log10(float(np.hypot(*np.median(shifts, axis=0))) if len(shifts) else 0.0, 1e-3)
+
+
+def _lattice(red: Plane, green: Plane, blue: Plane) -> dict[str, float]:
+    """Interpolated pixels have smaller residuals than measured ones.
+
+    Green was measured on one of two diagonal lattices, red and blue at one of four phases.
+    """
+    r, g, b = (phase_means(np.abs(filtered(p, LAPLACE)), 2) for p in (red, green, blue))
+    return {
+        "lattice_green": abs(log_ratio(float(g[0, 0] + g[1, 1]), float(g[0, 1] + g[1, 0]), 0.05)),
+        "lattice_red": log_ratio(float(r.max()), float(r.min()), 0.05),
+        "lattice_blue": log_ratio(float(b.max()), float(b.min()), 0.05),
+    }

@@ -1,0 +1,248 @@
+"""JPEG traces in the pixels: DCT coefficients, first digits, blocking, double compression and a quality estimate."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.analyzers.numerics import (
+    GAUSSIAN_SHAPE,
+    Plane,
+    feature_specs,
+    heat,
+    histogram,
+    log10,
+    log_ratio,
+    phase_means,
+    pool,
+)
+from aiforensics.analyzers.protocol import Exhibit, Pixels
+from aiforensics.evidence import Card, FeatureSpec
+from aiforensics.image import Window
+
+_U, _V = np.mgrid[0:8, 0:8]
+_DCT = (np.cos((2 * _V + 1) * _U * np.pi / 16) * np.where(_U == 0, np.sqrt(1 / 8), 0.5)).astype(np.float32)
+_GROUPS = ((1,), (2,), (3,), (4,), (5, 6), (7, 8), (9, 10), (11, 12, 13, 14))
+_BANDS: tuple[NDArray[np.bool_], ...] = tuple(np.isin(_U + _V, group) for group in _GROUPS)
+_MODES = tuple((u, v) for u in range(4) for v in range(4) if 1 <= u + v <= 3)
+"""The nine lowest AC frequencies, which keep coefficients at every quality."""
+_BENFORD = np.log10(1.0 + 1.0 / np.arange(1, 10))
+_QUALITIES = np.arange(30, 95)
+"""Above 94 the steps are 1 and 2, which the rounding of the pixels hides."""
+_VALUES = np.arange(256)
+_STEPS = np.arange(1, 65)
+# A coefficient quantised with step s lies on its multiples; below s / 2 there is nothing to see but the zero.
+_MASS = (_VALUES[None, :] >= np.maximum(_STEPS[:, None] / 2.0, 1.0)) & (_VALUES[None, :] < 255)
+_COMB = np.where(_MASS, np.cos(2.0 * np.pi * _VALUES[None, :] / _STEPS[:, None]), 0.0)
+
+
+class Jpeg:
+    """Statistics of 8×8 DCT coefficients on the grid of the file and off it.
+
+    Source: Lam and Goodman 2000, doi:10.1109/83.869177 (Laplacian AC coefficients); Fu, Shi and Su 2007,
+    doi:10.1117/12.704723 (first digits); Fan and de Queiroz 2003, doi:10.1109/TIP.2002.807361 (blocking and the
+    quantiser's traces); Popescu and Farid 2004, doi:10.1007/978-3-540-30114-1_10 (double quantisation).
+    """
+
+    name = "jpeg"
+    card = Card(
+        title="JPEG traces",
+        looks_for="The distribution of the 8×8 frequency coefficients, block borders, and the gaps that one or two "
+        "JPEG compressions leave. A photograph's coefficients follow known laws; synthesised detail departs from them.",
+        fooled_by="Almost every picture was compressed somewhere; an edited photograph is compressed twice, and so is "
+        "a generated picture that was shared. Resizing erases the grid.",
+        ignore_when="On its own. Compression history says where a picture travelled, not who made it.",
+        source="Lam 2000, doi:10.1109/83.869177; Fu 2007, doi:10.1117/12.704723; Fan 2003, "
+        "doi:10.1109/TIP.2002.807361; Popescu 2004, doi:10.1007/978-3-540-30114-1_10",
+    )
+    specs: tuple[FeatureSpec, ...] = feature_specs(
+        name,
+        [
+            ("scale_1", "log10 grey levels", "mean magnitude of the two lowest AC coefficients"),
+            *((f"scale_{i}", "log10 ratio", f"mean magnitude of AC band {i} of 8 against band 1") for i in range(2, 9)),
+            *(
+                (f"shape_{i}", "1", f"shape of the distribution of AC band {i} of 8; lower has heavier tails")
+                for i in (1, 3, 5, 7, 8)
+            ),
+            *((f"zero_{i}", "share", f"coefficients of AC band {i} of 8 that round to zero") for i in (1, 3, 5, 7, 8)),
+            ("benford", "log10", "departure of first digits from their logarithmic law, on the grid"),
+            ("benford_off", "log10", "departure of first digits from their logarithmic law, off the grid"),
+            ("digit_gap", "log10 ratio", "departure of first digits on the grid against off it"),
+            ("blocking", "log10 ratio", "steps across the 8×8 borders of the file's grid against steps elsewhere"),
+            ("blocking_other", "log10 ratio", "strongest period-8 steps off the file's grid against steps elsewhere"),
+            ("zero_gap", "share", "coefficients that round to zero on the grid less those off it"),
+            ("periodic", "1", "how far low coefficients lie on the multiples of one step, on the grid"),
+            ("periodic_off", "1", "how far low coefficients lie on the multiples of one step, at the best other phase"),
+            ("double", "1", "regular gaps in the levels of quantised coefficients (double compression)"),
+            ("quality_estimate", "IJG quality", "JPEG quality that the pixels betray; 100 where none does; not scored"),
+        ],
+    )
+
+    def measure(self, exhibit: Exhibit) -> dict[str, float]:
+        """Mean over windows of the coefficient statistics."""
+        return pool(self.name, exhibit, _measure)
+
+    def map(self, window: Window) -> Pixels:
+        """Second differences across the block borders against those inside, per 8×8 block; bright where blocky."""
+        height, width = window.pixels.shape[:2]
+        luma = window.luma[: height // 8 * 8, : width // 8 * 8]
+        step = np.zeros_like(luma)
+        step[:, 1:-2] = np.abs(luma[:, :-3] - luma[:, 1:-2] - luma[:, 2:-1] + luma[:, 3:])
+        cells = step.reshape(luma.shape[0] // 8, 8, luma.shape[1] // 8, 8).mean(1)
+        contrast = np.log10((cells[:, :, 7] + 0.5) / (cells[:, :, 1:6].mean(2) + 0.5))
+        return heat(contrast.astype(np.float32), -0.2, 1.0, (height, width))
+
+
+def block_dct(luma: Plane) -> Plane:
+    """(h / 8, 8, w / 8, 8) orthonormal type-II DCT of the 8×8 blocks of a plane whose sides are multiples of 8.
+
+    Axes are block row, vertical frequency, block column, horizontal frequency.
+    """
+    height, width = luma.shape
+    columns = np.matmul(_DCT, luma.reshape(height // 8, 8, width))
+    rows = np.matmul(columns.reshape(-1, 8), _DCT.T)
+    return np.asarray(rows.reshape(height // 8, 8, width // 8, 8), np.float32)
+
+
+def quality_of(levels: NDArray[np.float64]) -> float:
+    """IJG quality whose luminance steps explain the histograms of `_MODES`; 100 where no quality does.
+
+    Parameters
+    ----------
+    levels
+        (9, 256) counts of the rounded magnitudes of the nine lowest AC coefficients.
+    """
+    hits, mass = levels @ _COMB.T, levels @ _MASS.T  # (9, 64) over steps 1 to 64
+    modes = np.arange(9)
+    total = mass[modes, _STEPS_OF_QUALITY - 1].sum(1)
+    filled = (mass[modes, _STEPS_OF_QUALITY - 1] >= 4.0).sum(1) >= 4
+    scores = np.where(filled, hits[modes, _STEPS_OF_QUALITY - 1].sum(1) / np.maximum(total, 64.0), 0.0)
+    if scores.max() < 0.5:
+        return 100.0
+    # Divisors of the true steps score as high as they do: the lowest of the near-best qualities is the true one.
+    first = int(np.argmax(scores >= scores.max() - 0.02))
+    near = scores[first : first + 4] >= scores.max() - 0.02
+    return float(_QUALITIES[first + int(near.sum()) // 2])
+
+
+def _measure(window: Window) -> dict[str, float]:
+    luma = window.luma
+    luma = luma[: luma.shape[0] // 8 * 8, : luma.shape[1] // 8 * 8]
+    on, other, (down, right) = _blocking(luma)
+    grid = block_dct(luma)
+    shifted = block_dct(np.ascontiguousarray(luma[down : down - 8 or None, right : right - 8 or None]))
+    magnitude, zeros, shape = _tables(grid)
+    scale = [float(magnitude[band].mean()) for band in _BANDS]
+    values = {"scale_1": log10(scale[0], 0.05)}
+    values |= {f"scale_{i + 1}": log_ratio(s, scale[0], 0.02) for i, s in enumerate(scale) if i}
+    values |= {f"shape_{i}": float(shape[_BANDS[i - 1]].mean()) for i in (1, 3, 5, 7, 8)}
+    values |= {f"zero_{i}": float(zeros[_BANDS[i - 1]].mean()) for i in (1, 3, 5, 7, 8)}
+    digits, digits_off = _digits(grid), _digits(shifted)
+    levels = _levels(grid)
+    steps, values["periodic"] = _period(levels)
+    values["periodic_off"] = _period(_levels(shifted))[1]
+    values["double"] = _double(levels, steps)
+    values["benford"], values["benford_off"] = log10(digits, 1e-5), log10(digits_off, 1e-5)
+    values["digit_gap"] = log_ratio(digits, digits_off, 1e-3)
+    values["blocking"], values["blocking_other"] = on, other
+    values["zero_gap"] = float(zeros[1:, 1:].mean() - _tables(shifted)[1][1:, 1:].mean())
+    values["quality_estimate"] = quality_of(levels)
+    return values
+
+
+def _blocking(luma: Plane) -> tuple[float, float, tuple[int, int]]:
+    """Strength of period-8 steps on the grid and at the best other phase, and that phase (down, right).
+
+    The step between pixels j and j + 1 is |x[j-1] - x[j] - x[j+1] + x[j+2]| (Fan and de Queiroz use its like).
+    """
+    across = np.zeros_like(luma)
+    across[:, 1:-2] = np.abs(luma[:, :-3] - luma[:, 1:-2] - luma[:, 2:-1] + luma[:, 3:])
+    down = np.zeros_like(luma)
+    down[1:-2] = np.abs(luma[:-3] - luma[1:-2] - luma[2:-1] + luma[3:])
+    strengths, phases = [], []
+    for profile in (phase_means(down, 8).mean(1), phase_means(across, 8).mean(0)):
+        # Entry 7 is the step between the last pixel of a block and the first of the next.
+        strength = [log_ratio(float(s), float((profile.sum() - s) / 7.0), 0.05) for s in np.roll(profile, 1)]
+        strengths.append(strength)
+        phases.append(1 + int(np.argmax(strength[1:])))
+    on = (strengths[0][0] + strengths[1][0]) / 2.0
+    other = (strengths[0][phases[0]] + strengths[1][phases[1]]) / 2.0
+    return on, other, (phases[0], phases[1])
+
+
+def _tables(coefficients: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """(8, 8) mean magnitude, share that rounds to zero, and moment ratio of each frequency."""
+
+    def mean(plane: Plane) -> NDArray[np.float64]:
+        return phase_means(plane.reshape(plane.shape[0] * 8, -1), 8)
+
+    size = np.abs(coefficients)
+    magnitude, energy = mean(size), mean(size * size)
+    shape = np.where(energy > 1e-6, magnitude**2 / np.maximum(energy, 1e-6), GAUSSIAN_SHAPE)
+    return magnitude, mean((size < 0.5).astype(np.float32)), shape
+
+
+def _rounded(coefficients: NDArray[np.float32]) -> Pixels:
+    return np.minimum(np.rint(np.abs(coefficients)), 255.0).astype(np.uint8)
+
+
+def _digits(coefficients: Plane) -> float:
+    """Symmetrised χ² of the first digits of rounded AC coefficients against Benford's law; 0 without coefficients."""
+    rounded = _rounded(coefficients)
+    rounded[:, 0, :, 0] = 0
+    counts = histogram(rounded.reshape(rounded.shape[0] * 8, -1))
+    first = np.bincount(_FIRST, counts, 10)[1:]
+    if first.sum() < 50.0:
+        return 0.0
+    shares = first / first.sum()
+    return float(((shares - _BENFORD) ** 2 / (shares + _BENFORD)).sum())
+
+
+def _levels(coefficients: Plane) -> NDArray[np.float64]:
+    """(9, 256) counts of the rounded magnitudes of each of `_MODES`."""
+    rounded = _rounded(np.stack([coefficients[:, u, :, v] for u, v in _MODES]))
+    return np.stack([histogram(mode) for mode in rounded])
+
+
+def _period(levels: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:
+    """(9,) likeliest quantisation step of each mode (1 where none shows), and how strongly the modes show one."""
+    mass = levels @ _MASS[2:].T
+    score = np.where(mass >= 16.0, levels @ _COMB[2:].T / np.maximum(mass, 16.0), 0.0)  # steps 3 to 64
+    top = score.max(1)
+    # Divisors of the true step score as high as it does: the largest of the near-best steps is the true one.
+    near = score >= top[:, None] - 0.05
+    largest = score.shape[1] - 1 - np.argmax(near[:, ::-1], axis=1) + 3
+    return np.where(top > 0.5, largest, 1), float(top.mean())
+
+
+def _double(levels: NDArray[np.float64], steps: NDArray[np.intp]) -> float:
+    """Mean over modes of the highest line in the spectrum of the levels' departure from their neighbours."""
+    lines = []
+    for counts, step in zip(levels, steps, strict=True):
+        places = np.arange(1, 26) * int(step)
+        comb = counts[np.minimum(places, 255)] * (places < 255)
+        total = comb[1:-1].sum()
+        if total < 16.0:
+            lines.append(0.0)
+            continue
+        departure = (comb[1:-1] - (comb[:-2] + comb[2:]) / 2.0) / total
+        lines.append(float(np.abs(np.fft.rfft(departure)).max()))
+    return float(np.mean(lines))
+
+
+def _first_digits() -> NDArray[np.intp]:
+    return np.array([0] + [int(str(v)[0]) for v in range(1, 255)] + [0])
+
+
+_FIRST = _first_digits()
+
+
+def _steps_of_quality() -> NDArray[np.intp]:
+    """(65, 9) luminance steps of `_MODES` at each of `_QUALITIES`, from the table of ITU-T T.81, annex K."""
+    table = {(0, 1): 11, (0, 2): 10, (0, 3): 16, (1, 0): 12, (1, 1): 12, (1, 2): 14, (2, 0): 14, (2, 1): 13, (3, 0): 14}
+    base = np.array([table[mode] for mode in _MODES])
+    scale = np.where(_QUALITIES < 50, 5000 // _QUALITIES, 200 - 2 * _QUALITIES)
+    return np.asarray(np.clip((base * scale[:, None] + 50) // 100, 1, 64), np.intp)
+
+
+_STEPS_OF_QUALITY = _steps_of_quality()
