@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
@@ -17,10 +19,33 @@ _SRGB_COLORANTS = {
 }
 _SRGB_AT_HALF = 0.2140
 _DEEP_MODES = ("I", "F")
+_NEARLY_OPAQUE = 250
 
 
-def to_srgb(image: Image.Image, bits: int, max_profile: int) -> tuple[Image.Image, tuple[str, ...]]:
-    """Bring a decoded picture to 8-bit RGB in sRGB; an RGB picture without a profile passes as it is.
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """What became of a decoded picture's colours.
+
+    Attributes
+    ----------
+    image
+        8-bit RGB.
+    alpha
+        The alpha channel, 8 bits, where it is not wholly opaque.
+    transform
+        From `image` to sRGB; None where it is sRGB already.
+    notes
+        One plain line for every step that changes pixels.
+    """
+
+    image: Image.Image
+    alpha: Image.Image | None
+    transform: Callable[[Image.Image], Image.Image] | None
+    notes: tuple[str, ...]
+
+
+def to_rgb(image: Image.Image, bits: int, max_profile: int) -> Colours:
+    """Bring a decoded picture to 8-bit RGB; an RGB picture passes as it is.
 
     Parameters
     ----------
@@ -30,11 +55,6 @@ def to_srgb(image: Image.Image, bits: int, max_profile: int) -> tuple[Image.Imag
         Bits per channel that the file stores, 8 when unknown.
     max_profile
         A longer ICC profile, in bytes, is not used.
-
-    Returns
-    -------
-    tuple
-        The picture, and one plain line for every step that changed pixels.
     """
     notes: list[str] = []
     profile = image.info.get("icc_profile")
@@ -45,11 +65,18 @@ def to_srgb(image: Image.Image, bits: int, max_profile: int) -> tuple[Image.Imag
     if image.mode == "1":
         notes.append("a picture of pure black and white")
         image = image.convert("L")
-    image = _opaque(image, notes)
-    image = _managed(image, profile, max_profile, notes)
-    if image.mode != "RGB":
-        image = image.convert("RGB")
-    return image, tuple(notes)
+    if image.mode == "LAB":
+        notes.append("CIELAB converted to sRGB")
+        return Colours(_from_lab(image), None, None, tuple(notes))
+    image, alpha = _opaque(image, notes)
+    transform = _from_profile(image.mode, profile, max_profile, notes)
+    if image.mode == "RGB":
+        return Colours(image, alpha, transform, tuple(notes))
+    if transform is not None:
+        return Colours(transform(image), alpha, None, tuple(notes))
+    if image.mode == "CMYK":
+        notes.append("CMYK without a usable colour profile converted by the plain formula")
+    return Colours(image.convert("RGB"), alpha, None, tuple(notes))
 
 
 def is_srgb(profile: bytes) -> bool:
@@ -97,68 +124,65 @@ def _finite_range(values: NDArray[np.generic]) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
-def _opaque(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Without alpha: dropped where it hides nothing, else composed over white, which is what a person would see."""
-    if image.mode in {"RGBa", "La"}:
-        image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
-    if image.mode in {"PA", "RGBX"}:
-        image = image.convert("RGBA" if image.mode == "PA" else "RGB")
+def _opaque(image: Image.Image, notes: list[str]) -> tuple[Image.Image, Image.Image | None]:
+    """Without alpha, and the alpha itself where it is not wholly opaque.
+
+    Transparent parts are composed over white, which is what a person would see. Pixels that are all but opaque keep
+    their exact values: some generators hide text in the lowest bit of alpha, and composing would disturb every pixel.
+    """
+    if image.mode in {"RGBa", "La", "PA", "RGBX"}:
+        image = image.convert({"RGBa": "RGBA", "La": "LA", "PA": "RGBA", "RGBX": "RGB"}[image.mode])
+    if image.mode == "P":
+        notes.append("palette colours")
     if "transparency" in image.info and image.mode in {"P", "RGB", "L"}:
         image = image.convert("RGBA")
     if image.mode == "P":
         image = image.convert("RGB")
-        notes.append("palette colours")
     if image.mode not in {"RGBA", "LA"}:
-        return image
+        return image, None
     alpha = image.getchannel("A")
     base = image.convert("RGB" if image.mode == "RGBA" else "L")
-    lowest = alpha.getextrema()[0]
-    if isinstance(lowest, tuple) or lowest == 255:
-        return base
+    counts = alpha.histogram()
+    if counts[255] == alpha.width * alpha.height:
+        return base, None
+    if not any(counts[:_NEARLY_OPAQUE]):
+        notes.append("a nearly opaque alpha channel was dropped")
+        return base, alpha
     notes.append("transparent parts composed over white")
-    return Image.composite(base, Image.new(base.mode, base.size, "white"), alpha)
+    mask = alpha.point([value if value < _NEARLY_OPAQUE else 255 for value in range(256)])
+    return Image.composite(base, Image.new(base.mode, base.size, "white"), mask), alpha
 
 
-def _managed(image: Image.Image, profile: object, max_profile: int, notes: list[str]) -> Image.Image:
-    """Transform from the ICC profile to sRGB; a profile that cannot be used is a note, never an error."""
-    if image.mode == "LAB":
-        notes.append("CIELAB converted to sRGB")
-        return _from_lab(image)
+def _from_profile(
+    mode: str, profile: object, max_profile: int, notes: list[str]
+) -> Callable[[Image.Image], Image.Image] | None:
+    """Build the transform from an ICC profile to sRGB; a profile that cannot be used is a note, never an error."""
     if not isinstance(profile, bytes) or not profile:
-        if image.mode == "CMYK":
-            notes.append("CMYK without a colour profile converted by the plain formula")
-        return image
+        return None
     if len(profile) > max_profile:
         notes.append("the colour profile is too large and was ignored")
-        return image
-    if image.mode == "RGB" and is_srgb(profile):
-        return image
+        return None
+    if mode == "RGB" and is_srgb(profile):
+        return None
     from PIL import ImageCms  # noqa: PLC0415 - rarely needed, and slow to import
 
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        name = " ".join(ImageCms.getProfileDescription(source).split())[:60] or "unnamed"
-        changed = ImageCms.profileToProfile(
-            image,
-            source,
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-        )
+        name = "".join(c for c in ImageCms.getProfileDescription(source) if c.isprintable()).strip()[:60]
+        relative = ImageCms.Intent.RELATIVE_COLORIMETRIC
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", relative)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         notes.append("the colour profile is broken or does not fit and was ignored")
-        return image
-    notes.append(f"colours converted from the profile “{name}” to sRGB")
-    return changed if changed is not None else image
+        return None
+    notes.append(f"colours converted from the profile “{name or 'unnamed'}” to sRGB")
+    return transform.apply
 
 
 def _from_lab(image: Image.Image) -> Image.Image:
     from PIL import ImageCms  # noqa: PLC0415 - rarely needed, and slow to import
 
-    changed = ImageCms.profileToProfile(
-        image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
-    )
-    return image.convert("RGB") if changed is None else changed
+    changed = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+    return changed.apply(image)
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

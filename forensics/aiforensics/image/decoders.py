@@ -6,7 +6,8 @@ import struct
 import threading
 import warnings
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from io import BytesIO
@@ -16,7 +17,7 @@ from PIL import Image
 
 from aiforensics.evidence import InputError
 from aiforensics.image import ifd, jpegfacts
-from aiforensics.image.colour import to_srgb
+from aiforensics.image.colour import to_rgb
 from aiforensics.image.heif import decode_heif
 from aiforensics.image.limits import Limits, check_frames, check_metadata, check_scans, check_size
 from aiforensics.image.picture import JpegFacts
@@ -60,13 +61,15 @@ _LOCK = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Pixels as 8-bit RGB in sRGB, and what the file says of them; the fields are those of `Picture`."""
+    """Pixels as 8-bit RGB, and what the file says of them; the fields are those of `Picture`."""
 
     image: Image.Image
     orientation: int = 1
     frames: int = 1
     jpeg: JpegFacts | None = None
     notes: tuple[str, ...] = ()
+    transform: Callable[[Image.Image], Image.Image] | None = None
+    alpha: Image.Image | None = None
 
 
 def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
@@ -94,7 +97,7 @@ def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
             raise _refusal(kind, data, failure) from None
     if any(issubclass(w.category, UserWarning) for w in warned):
         note = "the decoder warned of damaged metadata"
-        return Decoded(decoded.image, decoded.orientation, decoded.frames, decoded.jpeg, (*decoded.notes, note))
+        return replace(decoded, notes=(*decoded.notes, note))
     return decoded
 
 
@@ -181,16 +184,18 @@ def _finish(
     jpeg: JpegFacts | None = None,
     notes: tuple[str, ...] = (),
 ) -> Decoded:
-    rgb, changes = to_srgb(image, bits, limits.max_metadata)
+    colours = to_rgb(image, bits, limits.max_metadata)
     if frames > 1:
         notes = (f"the file holds {frames} pictures, the first is examined", *notes)
-    if type(rgb) is not Image.Image:  # a plugin's picture would hold the file and its metadata
-        rgb = _plain(rgb)
-    return Decoded(rgb, orientation, frames, jpeg, (*notes, *changes))
+    return Decoded(
+        _plain(colours.image), orientation, frames, jpeg, (*notes, *colours.notes), colours.transform, colours.alpha
+    )
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Keep the pixels, not copied, and leave the plugin behind."""
+    """Keep the pixels, not copied, and leave the plugin behind, which holds the file and its metadata."""
+    if type(image) is Image.Image and not image.info:
+        return image
     plain = image._new(image.im)
     plain.info = {}
     return plain

@@ -85,11 +85,13 @@ def decode(data: bytes, path: str = "-", limits: Limits = Limits()) -> Picture: 
         data=data,
         sha256=hashlib.sha256(data).hexdigest(),
         format=kind,
-        image=decoded.image,
+        stored=decoded.image,
         orientation=decoded.orientation,
         frames=decoded.frames,
         jpeg=decoded.jpeg,
         notes=notes,
+        transform=decoded.transform,
+        alpha=decoded.alpha,
     )
 
 

@@ -54,9 +54,9 @@ def sniff(data: bytes) -> str:
     InputError
         `unsupported` for anything else.
     """
-    for magic, kind in _MAGICS:
+    for magic, known in _MAGICS:
         if data.startswith(magic):
-            return kind
+            return known
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data.startswith(_TIFF_MAGICS):
