@@ -1,0 +1,172 @@
+"""A finding in words: the sentences that the report and the command line share.
+
+The wording is careful on purpose. A probability is not proof, a claim in a file is a lead and not a fact, and calling a
+real photograph AI-made harms whoever took it, so nothing here says more than the measurement does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiforensics.evidence import Card, Finding, ProvenanceLevel, ProvenanceOrigin, QualityLevel, Verdict
+
+HEADLINES: Final[dict[Verdict, str]] = {
+    "ai": "Likely AI-generated",
+    "real": "Likely a real photograph or human-made picture",
+    "inconclusive": "Inconclusive",
+}
+"""The verdict in words, as a headline."""
+
+SHORT_VERDICTS: Final[dict[Verdict, str]] = {"ai": "Likely AI", "real": "Likely real", "inconclusive": "Inconclusive"}
+"""The verdict in two words, for a table."""
+
+QUALITY_WORDS: Final[dict[QualityLevel, str]] = {
+    "good": "The pixels carry enough traces to measure.",
+    "limited": "Some traces are weakened, so the verdict is less sure than usual.",
+    "poor": "Too few traces are left for the pixels to settle the question.",
+}
+"""What a level of evidence quality means for the reader."""
+
+ORIGIN_WORDS: Final[dict[ProvenanceOrigin, str]] = {
+    "ai": "made by AI",
+    "camera": "taken by a camera",
+    "edited": "edited with software",
+    "unknown": "says nothing of the origin",
+}
+"""What a claim says of the origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One level of the provenance ladder: its name in words and what it is worth."""
+
+    level: ProvenanceLevel
+    name: str
+    worth: str
+
+
+LADDER: Final[tuple[Rung, ...]] = (
+    Rung("signed-trusted", "Signed, signer trusted", "A known signer vouches for the file as it is now."),
+    Rung("signed", "Signed, signer unknown", "Unchanged since it was signed, but anyone can make such a signature."),
+    Rung("invalid", "Signature broken", "The signature does not match the file: changed after signing, or tampered."),
+    Rung("claimed", "Unsigned claim", "Metadata says something. Anyone can write or copy metadata."),
+    Rung("watermark", "Open watermark", "A publicly readable mark was found. It can be copied onto any picture."),
+    Rung("none", "Nothing", "The file says nothing. Absence proves nothing: most websites strip metadata."),
+)
+"""The levels of provenance, the strongest first."""
+
+NETWORK_CARD: Final = Card(
+    title="Embedding network",
+    looks_for="Small-scale pixel patterns that a neural network learned from pictures of known origin, "
+    "in the colours and in high-pass residuals.",
+    fooled_by="Generators unlike those it was trained on, strong re-compression, added noise, "
+    "and photographs processed heavily by a phone.",
+    ignore_when="The evidence quality is poor, or the picture is a drawing, a scan or a screenshot.",
+    source="The model card of the bundle named under Reproduction",
+)
+"""The card of the embedding network, which is part of the model and no analyzer."""
+
+CAUTION: Final = (
+    "This is a probability, not proof. Calling a real photograph AI-made harms the person who took it: "
+    "look for the original, its first publication and its author before you decide."
+)
+"""The one warning that stands beside each verdict."""
+
+LIMITS: Final[tuple[str, ...]] = (
+    "The probability is calibrated on labelled pictures. Among pictures where AI is rarer or more common than there, "
+    "or made by newer generators, the true share differs.",
+    "The thresholds are set so that few real photographs are called AI. Some AI pictures are therefore missed: "
+    "“likely real” is not a certificate of authenticity.",
+    "It judges how the pixels were made, not whether the scene, the caption or the date is true. "
+    "A real photograph can mislead, and an AI picture can be honest about what it is.",
+    "A photograph edited with AI in one small region can score as real: only the numbered windows are examined.",
+    "Screenshots, scans, drawings, strong filters and repeated re-saving remove or imitate the traces.",
+    "Invisible watermarks such as SynthID can be read only by their makers; this tool cannot check for them.",
+)
+"""What no verdict of this tool can promise."""
+
+
+def percent(p: float) -> str:
+    """Write a probability in whole per cent that never rounds to certainty.
+
+    Parameters
+    ----------
+    p
+        Probability in [0, 1].
+
+    Examples
+    --------
+    >>> percent(0.724), percent(0.999), percent(0.001)
+    ('72%', '>99%', '<1%')
+    """
+    if p < 0.01:
+        return "<1%"
+    return ">99%" if p > 0.99 else f"{round(100 * p)}%"
+
+
+def percent_range(low: float, high: float) -> str:
+    """Write an interval of probabilities in words.
+
+    Examples
+    --------
+    >>> percent_range(0.58, 0.83), percent_range(0.002, 0.05)
+    ('58% to 83%', '<1% to 5%')
+    """
+    return f"{percent(low)} to {percent(high)}"
+
+
+def overall(finding: Finding) -> str:
+    """Say what the file says of itself, what that is worth, and whether the pixels agree.
+
+    Parameters
+    ----------
+    finding
+        A finding; only its provenance and its verdict are read.
+
+    Returns
+    -------
+    str
+        One to three plain sentences.
+    """
+    level, origin = finding.provenance.level, finding.provenance.origin
+    if level in _WHATEVER_IT_SAYS:
+        return _WHATEVER_IT_SAYS[level]
+    if origin == "unknown":
+        return f"{_CARRIERS[level]} but says nothing of how the picture was made."
+    said = f"{_CARRIERS[level]} and says {_CLAIMED[origin]}. {_WORTH[level]}"
+    if finding.verdict == "inconclusive":
+        return said
+    opposite = {("ai", "real"), ("camera", "ai")}
+    if (origin, finding.verdict) in opposite:
+        return f"{said} The pixels point the other way: treat the origin as disputed."
+    if (origin, finding.verdict) in {("ai", "ai"), ("camera", "real")}:
+        return f"{said} The pixels point the same way."
+    return said
+
+
+_CLAIMED: Final[dict[ProvenanceOrigin, str]] = {
+    "ai": "that it was made by AI",
+    "camera": "that a camera took it",
+    "edited": "that it was edited with software",
+}
+
+_CARRIERS: Final[dict[ProvenanceLevel, str]] = {
+    "signed-trusted": "The file is signed by a trusted signer",
+    "signed": "The file is signed by an unknown signer",
+    "claimed": "The file carries unsigned metadata",
+    "watermark": "The picture carries an open watermark",
+}
+
+_WORTH: Final[dict[ProvenanceLevel, str]] = {
+    "signed-trusted": "This outweighs the pixel score.",
+    "signed": "Anyone can sign so: a lead, not proof.",
+    "claimed": "Anyone can write metadata: a lead, not proof.",
+    "watermark": "Such a mark can be copied: a lead, not proof.",
+}
+
+_WHATEVER_IT_SAYS: Final[dict[ProvenanceLevel, str]] = {
+    "invalid": "The file carries a signature that does not match its contents: it was changed after signing, "
+    "or the signature was tampered with. Trust nothing that it says.",
+    "none": "The file says nothing of its origin. Absence proves nothing: most websites and messengers strip metadata.",
+}

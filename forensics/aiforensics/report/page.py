@@ -1,0 +1,159 @@
+"""The one Jinja2 environment of the house, and how text of strangers is shown.
+
+Every page is one file. Its Content-Security-Policy allows pictures from `data:` URIs and the one stylesheet whose hash
+it names: no script, no other style, no request, even if something hostile got past the escaping.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import unicodedata
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+import aiforensics
+from aiforensics import explain
+
+_HERE: Final = Path(__file__).parent
+_TEMPLATES: Final = (_HERE / "templates", _HERE.parent / "lab" / "templates")
+"""Template folders: the report's own, and the workshop's, whose pages extend the same base."""
+
+LONG: Final = 240
+"""Characters of a value that are shown at once."""
+LONGEST: Final = 4000
+"""Characters of a value that are shown at all."""
+
+
+def render(template: str, **context: object) -> str:
+    """Fill a template of the house.
+
+    Parameters
+    ----------
+    template
+        Name of a template in `report/templates` or `lab/templates`, such as `scan.html.j2`. Pages extend
+        `base.html.j2` and fill its blocks `title`, `kind`, `main` and `footer`.
+    context
+        The template's variables; a missing one is an error. `generated` (a `datetime` with a time zone) is the time
+        that the page states; by default it is now.
+
+    Returns
+    -------
+    str
+        The page. Strings are HTML-escaped, and their control characters are made visible.
+    """
+    context.setdefault("generated", datetime.now(UTC))
+    return _environment().get_template(template).render(**context)
+
+
+def visible(text: str) -> str:
+    """Make characters visible that hide or reorder text: controls, bidirectional marks, zero-width and private ones.
+
+    Line feeds and tabs stay. Lone surrogates (undecodable bytes of a file name) become visible too, so that the result
+    can always be encoded.
+
+    Parameters
+    ----------
+    text
+        Any text.
+
+    Returns
+    -------
+    str
+        The text with each such character written as `[U+202E]`, in corner brackets.
+
+    Examples
+    --------
+    >>> visible("cat\u202egpj.exe")
+    'cat⟦U+202E⟧gpj.exe'
+    """
+    return text if text.isascii() and text.isprintable() else "".join(map(_visible_character, text))
+
+
+def cut(text: str, limit: int = LONG) -> tuple[str, str, int]:
+    """Cut a long value into what is shown at once, what is shown on demand, and how much is left out.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    limit
+        Characters shown at once.
+
+    Returns
+    -------
+    tuple of (str, str, int)
+        The first `limit` characters; the following ones up to `LONGEST`; the number of characters left out.
+    """
+    return text[:limit], text[limit:LONGEST], max(0, len(text) - LONGEST)
+
+
+def size_words(count: int) -> str:
+    """Write a number of bytes with a unit a person reads.
+
+    Examples
+    --------
+    >>> size_words(812), size_words(48_213), size_words(4_821_300)
+    ('812 bytes', '48.2 kB', '4.8 MB')
+    """
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
+def number(value: float) -> str:
+    """Write a measured value with four significant digits and a true minus sign."""
+    return f"{value:.4g}".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """Write a contribution with its sign and two decimals.
+
+    Examples
+    --------
+    >>> signed(0.416), signed(-1.2)
+    ('+0.42', '−1.20')
+    """
+    return f"{value:+.2f}".replace("-", "−")
+
+
+@cache
+def _environment() -> Environment:
+    css = (_HERE / "style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"cut": cut, "number": number, "signed": signed, "size": size_words, "visible": visible}
+    environment.filters |= {"percent": explain.percent}
+    environment.globals |= {
+        "css": Markup(css),  # noqa: S704 - our own file, and its hash is all that the policy lets in
+        "policy": "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src 'sha256-{digest}'",
+        "explain": explain,
+        "version": aiforensics.__version__,
+    }
+    return environment
+
+
+def _finalize(value: object) -> object:
+    """Pass every printed string through `visible`; markup was made by us or is escaped already."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _visible_character(character: str) -> str:
+    if character in "\n\t":
+        return character
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    selector = 0xE0100 <= ord(character) <= 0xE01EF  # variation selectors can smuggle bytes behind one letter
+    return f"⟦U+{ord(character):04X}⟧" if hidden or selector else character

@@ -1,0 +1,311 @@
+"""The page for one or several scanned pictures."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path, PurePath
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics import analyzers, provenance
+from aiforensics.evidence import Card, Finding, Measurement, Reason, Refusal
+from aiforensics.explain import NETWORK_CARD
+from aiforensics.image import Picture
+from aiforensics.report.page import render
+from aiforensics.report.pictures import Box, data_uris, upright, upright_box
+
+NETWORK: Final = "embedding"
+"""The name under which the embedding network's share of the score and its activation maps stand."""
+PHOTO_SIDE: Final = 900
+OVERVIEW_SIDE: Final = 560
+THUMB_SIDE: Final = 112
+PHOTO_BUDGET: Final = 420_000
+MAP_BUDGET: Final = 700_000
+TOP_REASONS: Final = 12
+
+
+class MapLike(Protocol):
+    """A picture of one cue over the examined window at offset (x, y) of the stored picture, in pixels."""
+
+    @property
+    def analyzer(self) -> str:
+        """Name of the analyzer, or `embedding` for the network."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What the map shows, in a few words."""
+        ...
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(h, w, 3) uint8, RGB."""
+        ...
+
+    @property
+    def x(self) -> int:
+        """Offset from the left in the stored picture, in pixels."""
+        ...
+
+    @property
+    def y(self) -> int:
+        """Offset from the top in the stored picture, in pixels."""
+        ...
+
+
+class ExaminationLike(Protocol):
+    """What the page needs of an examination."""
+
+    @property
+    def finding(self) -> Finding:
+        """What was found."""
+        ...
+
+    @property
+    def picture(self) -> Picture:
+        """The picture that was examined."""
+        ...
+
+    @property
+    def maps(self) -> Sequence[MapLike]:
+        """Maps of the analyzers over the windows."""
+        ...
+
+    @property
+    def activation(self) -> Sequence[MapLike]:
+        """Class activation of the network over the windows; may be empty."""
+        ...
+
+    @property
+    def thresholds(self) -> tuple[float, float] | None:
+        """Below the first a picture is called real, from the second on `ai`; None where the bundle states none."""
+        ...
+
+
+def write_report(
+    examinations: Sequence[ExaminationLike | Refusal],
+    path: Path,
+    *,
+    redact: bool = False,
+    generated: datetime | None = None,
+    cards: Mapping[str, Card] | None = None,
+    meanings: Mapping[str, str] | None = None,
+) -> None:
+    """Write one self-contained HTML page about one or several pictures.
+
+    Parameters
+    ----------
+    examinations
+        Examined pictures and refused inputs, in the order in which they are shown. For several, a table comes first.
+    path
+        The HTML file to write; an existing one is replaced.
+    redact
+        Leave out the values of private claims (names, places, prompts) and the folders of paths.
+    generated
+        The time that the page states, with a time zone; by default now. The same examinations and the same time give
+        the same bytes.
+    cards
+        Card of each analyzer by its name; by default those of the analyzers of the house.
+    meanings
+        One-line meaning of each feature by its full name; by default those of the analyzers of the house.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    if cards is None:
+        cards = {analyzer.name: analyzer.card for analyzer in analyzers.ANALYZERS}
+    if meanings is None:
+        meanings = {spec.name: spec.meaning for analyzer in analyzers.ANALYZERS for spec in analyzer.specs}
+    cards = {NETWORK: NETWORK_CARD, **cards}
+    views = [
+        _refused(item, redact) if isinstance(item, Refusal) else _view(item, cards, redact) for item in examinations
+    ]
+    context: dict[str, object] = {"views": views, "meanings": meanings, "redacted": redact, "top_reasons": TOP_REASONS}
+    if generated is not None:
+        context["generated"] = generated
+    path.write_text(render("scan.html.j2", **context), encoding="utf-8", newline="\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A picture in the page with its caption."""
+
+    uri: str
+    caption: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The contributions of one analyzer: title, sum, and its reasons, the strongest first."""
+
+    title: str
+    total: float
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A cue as the page shows it: its card, its share of the score where it has one, and its maps."""
+
+    card: Card
+    total: float | None
+    maps: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that the template shows of one examined picture.
+
+    Boxes are in pixels of the upright picture. `strongest` is the share that fills half a bar: at least 1, so that
+    weak evidence looks weak.
+    """
+
+    name: str
+    finding: Finding
+    thresholds: tuple[float, float] | None
+    photo: Tile
+    thumb: Tile
+    overview: Tile
+    size: tuple[int, int]
+    boxes: tuple[Box, ...]
+    crops: tuple[Tile, ...]
+    groups: tuple[Group, ...]
+    strongest: float
+    cues: tuple[Cue, ...]
+    measurements: tuple[tuple[str, Measurement], ...]
+    facts: tuple[tuple[str, str], ...]
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedView:
+    """All that the template shows of a refused input."""
+
+    name: str
+    refusal: Refusal
+
+
+def _refused(refusal: Refusal, redact: bool) -> RefusedView:
+    shown = replace(refusal, path=PurePath(refusal.path).name) if redact else refusal
+    return RefusedView(name=_name(refusal.path), refusal=shown)
+
+
+def _view(examination: ExaminationLike, cards: Mapping[str, Card], redact: bool) -> View:
+    finding, picture = examination.finding, examination.picture
+    if redact:
+        finding = replace(finding, path=PurePath(finding.path).name, provenance=provenance.redact(finding.provenance))
+    windows = picture.windows
+    boxes = tuple(
+        upright_box(
+            (w.x, w.y, min(w.pixels.shape[1], picture.width - w.x), min(w.pixels.shape[0], picture.height - w.y)),
+            picture.width,
+            picture.height,
+            picture.orientation,
+        )
+        for w in windows
+    )
+    numbers = {(w.x, w.y): i for i, w in enumerate(windows, 1)}
+    groups = _groups(finding.reasons, cards)
+    turned = picture.orientation in (5, 6, 7, 8)
+    return View(
+        name=_name(finding.path),
+        finding=finding,
+        thresholds=examination.thresholds,
+        photo=_photo(picture, PHOTO_SIDE, PHOTO_BUDGET),
+        thumb=_photo(picture, THUMB_SIDE, 12_000),
+        overview=_photo(picture, OVERVIEW_SIDE, 90_000),
+        size=(picture.height, picture.width) if turned else (picture.width, picture.height),
+        boxes=boxes,
+        crops=_tiles([(w.pixels, f"Window {i}") for i, w in enumerate(windows, 1)], picture, 220_000),
+        groups=groups,
+        strongest=max([1.0, *(abs(v) for g in groups for v in (g.total, *(r.contribution for r in g.reasons)))]),
+        cues=_cues(examination, finding, cards, numbers),
+        measurements=tuple((_title(m.analyzer, cards), m) for m in finding.analyzers),
+        facts=_facts(finding, picture),
+        command=f"aiforensics scan {shlex.quote(finding.path)} --model {shlex.quote(finding.model.name)} --json",
+    )
+
+
+def _cues(
+    examination: ExaminationLike, finding: Finding, cards: Mapping[str, Card], numbers: Mapping[tuple[int, int], int]
+) -> tuple[Cue, ...]:
+    """Cards of everything that was measured or drawn, those with the largest share of the score first."""
+    maps = [*examination.maps, *examination.activation]
+    tiles = _tiles(
+        [(m.pixels, f"{m.title}, window {numbers[m.x, m.y]}" if (m.x, m.y) in numbers else m.title) for m in maps],
+        examination.picture,
+        MAP_BUDGET,
+    )
+    by_name: dict[str, list[Tile]] = {}
+    for one, tile in zip(maps, tiles, strict=True):
+        by_name.setdefault(one.analyzer, []).append(tile)
+    totals = _totals(finding.reasons)
+    measured = [m.analyzer for m in finding.analyzers]
+    names = [name for name in dict.fromkeys([*totals, *by_name, *measured]) if name in cards]
+    names.sort(key=lambda name: (name not in by_name, -abs(totals.get(name, 0.0))))
+    return tuple(Cue(cards[name], totals.get(name), tuple(by_name.get(name, ()))) for name in names)
+
+
+def _groups(reasons: Sequence[Reason], cards: Mapping[str, Card]) -> tuple[Group, ...]:
+    totals = _totals(reasons)
+    members = {name: tuple(r for r in reasons if _part(r) == name) for name in totals}
+    names = sorted(totals, key=lambda name: -abs(totals[name]))
+    return tuple(Group(_title(name, cards), totals[name], members[name]) for name in names)
+
+
+def _totals(reasons: Sequence[Reason]) -> dict[str, float]:
+    totals: dict[str, float] = {}
+    for reason in reasons:
+        totals[_part(reason)] = totals.get(_part(reason), 0.0) + reason.contribution
+    return totals
+
+
+def _part(reason: Reason) -> str:
+    """Name the analyzer, or the part of the model, that a reason comes from."""
+    return reason.feature.partition(".")[0]
+
+
+def _title(name: str, cards: Mapping[str, Card]) -> str:
+    return cards[name].title if name in cards else name.replace("_", " ").capitalize()
+
+
+def _photo(picture: Picture, side: int, budget: int) -> Tile:
+    image = picture.upright(side)
+    return Tile(data_uris([image], budget)[0], _name(picture.path), image.width, image.height)
+
+
+def _tiles(arrays: Sequence[tuple[NDArray[np.uint8], str]], picture: Picture, budget: int) -> tuple[Tile, ...]:
+    images = [upright(pixels, picture.orientation) for pixels, _ in arrays]
+    uris = data_uris(images, budget)
+    return tuple(
+        Tile(uri, caption, image.width, image.height)
+        for uri, (_, caption), image in zip(uris, arrays, images, strict=True)
+    )
+
+
+def _facts(finding: Finding, picture: Picture) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("Format", finding.format),
+        ("Size", f"{finding.width} × {finding.height} pixels ({finding.width * finding.height / 1e6:.1f} megapixels)"),
+    ]
+    if picture.orientation != 1:
+        facts.append(("EXIF orientation", f"{picture.orientation}; shown upright here, examined as stored"))
+    if picture.frames > 1:
+        facts.append(("Frames", f"{picture.frames}; the first is examined"))
+    if picture.jpeg is not None:
+        coding = "progressive" if picture.jpeg.progressive else "baseline"
+        facts.append(("JPEG coding", f"quality ≈ {picture.jpeg.quality}, {picture.jpeg.subsampling}, {coding}"))
+    return tuple(facts)
+
+
+def _name(path: str) -> str:
+    return "standard input" if path == "-" else PurePath(path).name or path

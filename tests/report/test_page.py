@@ -1,0 +1,75 @@
+"""The template environment and the stylesheet."""
+
+import re
+from pathlib import Path
+
+import pytest
+from jinja2 import TemplateNotFound, UndefinedError
+from PIL import Image
+
+import aiforensics.report
+from aiforensics.report.page import cut, render, visible
+from aiforensics.report.pictures import data_uris
+
+CSS = (Path(aiforensics.report.__file__).parent / "style.css").read_text(encoding="utf-8")
+
+
+def test_a_missing_variable_is_an_error():
+    with pytest.raises(UndefinedError, match="views"):
+        render("scan.html.j2")
+    with pytest.raises(TemplateNotFound):
+        render("../../evidence.py")
+
+
+def test_the_base_page_stands_alone():
+    assert "This page is one file" in render("base.html.j2")
+
+
+def test_visible_keeps_ordinary_text():
+    for text in ("plain", "Žluťoučký kůň", "東京", "tab\there\nline", "naïve – “quoted” 🙂"):
+        assert visible(text) == text
+
+
+def test_cut_keeps_everything_but_the_tail():
+    first, rest, dropped = cut("x" * 5000)
+    assert (len(first), len(first) + len(rest), dropped) == (240, 4000, 1000)
+    assert cut("short") == ("short", "", 0)
+
+
+def test_pictures_keep_to_the_budget():
+    noise = [Image.effect_noise((256, 256), 90).convert("RGB") for _ in range(6)]
+    for budget in (400_000, 60_000, 12_000):
+        uris = data_uris(noise, budget)
+        assert len(uris) == 6
+        assert sum(map(len, uris)) <= budget
+    assert data_uris([], 10) == ()
+
+
+def _palettes():
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#\w{6});", block)) for block in re.findall(r":root \{(.*?)\}", CSS, re.S)[:2]
+    )
+    assert set(light) == set(dark)
+    return [("light", light), ("dark", dark)]
+
+
+def _luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one, two):
+    high, low = sorted((_luminance(one), _luminance(two)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(("name", "palette"), _palettes())
+def test_contrast_meets_wcag_aa(name, palette):
+    for text in ("ink", "soft", "ai", "real", "none", "link"):
+        for ground in ("paper", "sheet", "faint"):
+            assert _contrast(palette[text], palette[ground]) >= 4.5, (name, text, ground)
+    for mark in ("ai-fill", "real-fill", "none-fill"):
+        assert _contrast(palette[mark], palette["sheet"]) >= 3, (name, mark)
+    for tint in ("ai-tint", "real-tint", "none-tint"):
+        assert _contrast(palette["ink"], palette[tint]) >= 4.5, (name, tint)

@@ -1,0 +1,60 @@
+"""The page of a batch."""
+
+import json
+import time
+
+from aiforensics.evidence import Refusal
+from aiforensics.report import batch_page
+
+from .conftest import WHEN, made_up_finding
+from .test_scan import HOSTILE, check
+
+
+def _page(rows, path, **options):
+    batch_page(rows, path, generated=WHEN, **options)
+    text = path.read_text(encoding="utf-8")
+    return text, check(text)
+
+
+def test_rows_are_ordered_and_counted(tmp_path):
+    rows = [
+        made_up_finding("real", path="r.jpg"),
+        Refusal("broken.jpg", "truncated", "The file ends early"),
+        made_up_finding("ai", path="a.jpg"),
+        made_up_finding("inconclusive", path="i.jpg"),
+    ]
+    _, page = _page(rows, tmp_path / "b.html", title="holiday")
+    places = [page.text.index(name) for name in ("a.jpg", "i.jpg", "r.jpg", "broken.jpg")]
+    assert places == sorted(places)
+    assert "4 inputs, 1 of them refused" in page.text
+    assert "1 likely AI 33.3%" in page.text
+    assert "default 0.1.0" in page.text
+
+
+def test_objects_of_the_contract_give_the_same_page(tmp_path):
+    rows = [made_up_finding("ai"), Refusal("b", "timeout", "Took longer than 20 s")]
+    objects = [json.loads(json.dumps(row.to_dict())) for row in rows]
+    assert _page(rows, tmp_path / "a.html")[0] == _page(objects, tmp_path / "b.html")[0]
+
+
+def test_hostile_names_stay_text(tmp_path):
+    rows = [made_up_finding("ai", path=HOSTILE + "\u202e" + "x" * 10**6), Refusal(HOSTILE, "unreadable", HOSTILE)]
+    text, page = _page(rows, tmp_path / "b.html", title=HOSTILE)
+    assert "<script" not in text
+    assert "⟦U+202E⟧" in page.text
+    assert len(text) < 40_000
+
+
+def test_nothing_and_only_refusals_have_a_page(tmp_path):
+    assert "0 inputs" in _page([], tmp_path / "b.html")[1].text
+    assert (
+        "1 input, 1 of them refused" in _page([Refusal("a", "not-found", "No such file")], tmp_path / "b.html")[1].text
+    )
+
+
+def test_thousands_of_rows_are_quick_and_small(tmp_path):
+    start = time.perf_counter()
+    rows = [made_up_finding("real", path=f"IMG_{i:05}.jpg") for i in range(3000)]
+    batch_page(rows, tmp_path / "b.html")
+    assert time.perf_counter() - start < 20
+    assert (tmp_path / "b.html").stat().st_size < 3_000_000

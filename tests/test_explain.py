@@ -1,0 +1,53 @@
+"""A finding in words."""
+
+from typing import get_args
+
+import pytest
+
+from aiforensics.evidence import (
+    Finding,
+    ModelRef,
+    Provenance,
+    ProvenanceLevel,
+    ProvenanceOrigin,
+    Quality,
+    QualityLevel,
+    ToolRef,
+    Verdict,
+)
+from aiforensics.explain import HEADLINES, LADDER, ORIGIN_WORDS, QUALITY_WORDS, SHORT_VERDICTS, overall, percent
+
+
+def _finding(verdict, level, origin):
+    return Finding(
+        path="a.jpg", sha256="00", bytes=1, format="JPEG", width=1, height=1, verdict=verdict, p_ai=0.5,
+        interval=(0.4, 0.6), quality=Quality("good"), provenance=Provenance(level, origin), analyzers=(), reasons=(),
+        model=ModelRef("m", "1", "00"), tool=ToolRef("t", "1"), seconds=0.0,
+    )  # fmt: skip
+
+
+def test_every_word_of_the_contract_is_explained():
+    assert set(HEADLINES) == set(SHORT_VERDICTS) == set(get_args(Verdict))
+    assert set(QUALITY_WORDS) == set(get_args(QualityLevel))
+    assert set(ORIGIN_WORDS) == set(get_args(ProvenanceOrigin))
+    assert [rung.level for rung in LADDER] == list(get_args(ProvenanceLevel))
+
+
+@pytest.mark.parametrize("verdict", get_args(Verdict))
+@pytest.mark.parametrize("origin", get_args(ProvenanceOrigin))
+@pytest.mark.parametrize("level", get_args(ProvenanceLevel))
+def test_only_a_trusted_signature_outweighs_the_pixels(verdict, level, origin):
+    line = overall(_finding(verdict, level, origin))
+    says_origin = origin != "unknown"
+    assert ("outweighs" in line) == (level == "signed-trusted" and says_origin)
+    assert ("not proof" in line) == (level in ("signed", "claimed", "watermark") and says_origin)
+    compared = level not in ("none", "invalid")
+    assert ("disputed" in line) == (compared and (origin, verdict) in {("ai", "real"), ("camera", "ai")})
+    assert ("same way" in line) == (compared and (origin, verdict) in {("ai", "ai"), ("camera", "real")})
+    assert "{" not in line
+
+
+def test_percent_never_claims_certainty():
+    words = [percent(i / 1000) for i in range(1001)]
+    assert not {"0%", "100%"} & set(words)
+    assert (words[0], words[500], words[1000]) == ("<1%", "50%", ">99%")
