@@ -23,7 +23,7 @@ def develop(data: bytes, check: Callable[[int, int], None]) -> Image.Image:
     Raises
     ------
     InputError
-        `unsupported` without the extra, `unreadable` when LibRaw refuses the file.
+        `unsupported` without the extra, `truncated` or `unreadable` when LibRaw refuses the file.
     """
     try:
         import rawpy  # noqa: PLC0415 - an optional library
@@ -35,6 +35,10 @@ def develop(data: bytes, check: Callable[[int, int], None]) -> Image.Image:
         with rawpy.imread(BytesIO(data)) as opened:
             check(opened.sizes.raw_width, opened.sizes.raw_height)
             pixels = opened.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=8, user_flip=0)
+    except rawpy.LibRawIOError:
+        raise InputError(
+            "truncated", "the RAW file is cut short: get the whole file again from where it came from"
+        ) from None
     except rawpy.LibRawError:
         raise InputError(
             "unreadable", "the RAW file is damaged or of an unknown camera: export it as TIFF or JPEG and give that"

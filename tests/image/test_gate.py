@@ -1,0 +1,243 @@
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aiforensics.evidence import InputError
+from aiforensics.image import Limits, decode, from_array, read
+
+
+def refusal(call, *args):
+    with pytest.raises(InputError) as caught:
+        call(*args)
+    message = caught.value.message
+    assert message and "\n" not in message and len(message) < 200 and not message.endswith(".")
+    return caught.value
+
+
+def test_every_format_gives_the_photograph(coded, astronaut):
+    kind, data = coded
+    picture = decode(data, f"photo.{kind.lower()}")
+    assert (picture.format, picture.width, picture.height, picture.orientation) == (kind, 160, 120, 1)
+    assert picture.image.mode == "RGB"
+    assert picture.sha256 == hashlib.sha256(data).hexdigest()
+    assert picture.data == data
+    error = np.abs(np.asarray(picture.image, float) - np.asarray(astronaut, float)).mean()
+    assert error == 0 if kind in {"PNG", "TIFF", "BMP"} else error < 6
+    assert not any("name says" in note for note in picture.notes)
+
+
+def test_same_bytes_same_pixels(coded):
+    _, data = coded
+    assert decode(data).image.tobytes() == decode(data).image.tobytes()
+
+
+def test_read_is_decode_of_the_file(tmp_path, coded):
+    kind, data = coded
+    path = tmp_path / "photo.bin"
+    path.write_bytes(data)
+    picture = read(path)
+    assert picture.path == str(path)
+    assert picture.image.tobytes() == decode(data).image.tobytes()
+    assert read(str(path)).format == kind
+
+
+def test_wrong_extension_is_a_note(astronaut, encode):
+    picture = decode(encode(astronaut, "PNG"), "holiday.JPG")
+    assert picture.format == "PNG"
+    assert picture.notes == ("the name says JPEG, the bytes are PNG",)
+
+
+@pytest.mark.parametrize("part", [0.5, 0.9])
+def test_cut_short(coded, part):
+    kind, data = coded
+    refused = refusal(decode, data[: int(len(data) * part)])
+    assert refused.kind == "truncated"
+    assert kind in refused.message
+
+
+def test_cut_anywhere_is_refused_or_whole(coded):
+    """Only a loss after the last pixel may pass, and then every pixel is there."""
+    _, data = coded
+    whole = decode(data).image.tobytes()
+    for length in range(1, len(data), max(1, len(data) // 60)):
+        try:
+            picture = decode(data[:length])
+        except InputError as error:
+            assert error.kind in {"truncated", "unreadable", "unsupported"}
+        else:
+            assert picture.image.tobytes() == whole
+
+
+def test_missing_directory_empty_text(tmp_path):
+    assert refusal(read, tmp_path / "no.jpg").kind == "not-found"
+    assert refusal(read, "bad\0name").kind == "not-found"
+    assert refusal(read, tmp_path).kind == "unsupported"
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+    assert refusal(read, empty).kind == "unreadable"
+    text = tmp_path / "text.jpg"
+    text.write_text("this is not a picture\n" * 40)
+    refused = refusal(read, text)
+    assert refused.kind == "unsupported"
+    assert "JPEG, PNG, WebP" in refused.message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_devices_and_sockets_are_refused_without_waiting(tmp_path):
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    assert refusal(read, pipe).kind == "unsupported"
+    assert refusal(read, "/dev/zero").kind == "unsupported"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        assert refusal(read, tmp_path / "s").kind == "unsupported"
+
+
+def test_size_is_checked_before_reading(tmp_path):
+    path = tmp_path / "large.jpg"
+    with path.open("wb") as file:
+        file.truncate(10_000_000_000)  # sparse: reading it would take minutes
+    assert refusal(read, path).kind == "too-large"
+    assert refusal(decode, b"\xff\xd8\xff" + bytes(100), "-", Limits(max_bytes=50)).kind == "too-large"
+
+
+def test_pixel_limits(coded):
+    _, data = coded
+    assert refusal(decode, data, "-", Limits(max_pixels=160 * 120 - 1)).kind == "too-large"
+    assert refusal(decode, data, "-", Limits(max_side=159)).kind == "too-large"
+    assert decode(data, "-", Limits(max_pixels=160 * 120, max_side=160)).width == 160
+
+
+@pytest.mark.parametrize(
+    "magic", [b"%PDF-1.7 ", b"PK\x03\x04", b"8BPS\0\x01", b"\0\0\0\x0cjP  \r\n", b"<svg", b"\xff\x0a"]
+)
+def test_other_types_are_unsupported(magic):
+    assert refusal(decode, magic + bytes(200)).kind == "unsupported"
+
+
+def test_one_pixel(encode):
+    picture = decode(encode(Image.new("RGB", (1, 1), "red"), "PNG"))
+    assert (picture.width, picture.height) == (1, 1)
+    assert picture.windows[0].pixels.shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "TIFF", "AVIF"])
+def test_first_frame_of_many(kind, astronaut, encode):
+    others = [Image.new("RGB", astronaut.size, colour) for colour in ("red", "blue")]
+    data = encode(astronaut, kind, save_all=True, append_images=others)
+    picture = decode(data)
+    assert picture.frames == 3
+    assert "the file holds 3 pictures, the first is examined" in picture.notes
+    assert np.abs(np.asarray(picture.image, float) - np.asarray(astronaut, float)).mean() < 8
+    assert refusal(decode, data, "-", Limits(max_frames=2)).kind == "too-large"
+
+
+def test_first_picture_of_an_mpo(astronaut, encode):
+    data = encode(astronaut, "MPO", save_all=True, append_images=[Image.new("RGB", (32, 32))])
+    picture = decode(data, "stereo.mpo")
+    assert (picture.format, picture.frames, picture.width) == ("JPEG", 2, 160)
+    assert picture.jpeg is not None
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_orientation_is_recorded_and_not_applied(kind, astronaut, encode):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = decode(encode(astronaut, kind, exif=exif))
+    assert picture.orientation == 6
+    assert (picture.width, picture.height) == (160, 120)
+
+
+def test_tiff_orientation_is_noted(astronaut, encode):
+    picture = decode(encode(astronaut, "TIFF", tiffinfo={274: 6}))
+    assert (picture.orientation, picture.width, picture.height) == (1, 120, 160)
+    assert "the TIFF's orientation is applied to the pixels" in picture.notes
+
+
+def test_gain_map_is_noted(astronaut, encode):
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf hdrgm:Version="1.0"/></x:xmpmeta>'
+    assert "an HDR gain map is ignored" in decode(encode(astronaut, "JPEG", xmp=xmp)).notes
+
+
+def test_from_array():
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 70, 3), np.uint8)
+    picture = from_array(pixels)
+    assert (picture.format, picture.width, picture.height, picture.data) == ("ARRAY", 70, 80, b"")
+    assert np.array_equal(np.asarray(picture.image), pixels)
+    pixels[:] = 0
+    assert np.asarray(picture.image).any()
+    assert refusal(from_array, pixels[..., 0]).kind == "unsupported"
+    assert refusal(from_array, pixels.astype(np.float32)).kind == "unsupported"
+    assert refusal(from_array, pixels[:0]).kind == "unsupported"
+
+
+def test_heic(astronaut):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    buffer = BytesIO()
+    pillow_heif.from_pillow(astronaut).save(buffer, quality=90)
+    data = buffer.getvalue()
+    picture = decode(data, "photo.heic")
+    assert (picture.format, picture.width, picture.height) == ("HEIF", 160, 120)
+    assert np.abs(np.asarray(picture.image, float) - np.asarray(astronaut, float)).mean() < 6
+    assert refusal(decode, data[: len(data) // 2]).kind == "truncated"
+    assert refusal(decode, data, "-", Limits(max_pixels=1000)).kind == "too-large"
+
+
+def test_dng(astronaut, capfd):
+    """A digital negative of our own: linear values under a Bayer pattern, developed back to the photograph."""
+    pytest.importorskip("rawpy")
+    import tifffile
+
+    pixels = np.asarray(astronaut)
+    unit = pixels / 255.0
+    linear = np.where(unit <= 0.04045, unit / 12.92, ((unit + 0.055) / 1.055) ** 2.4) * 65535
+    mosaic = np.zeros(pixels.shape[:2], np.uint16)
+    for y, x, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
+        mosaic[y::2, x::2] = linear[y::2, x::2, channel]
+    from_xyz = (3.2405, -1.5371, -0.4985, -0.9693, 1.8760, 0.0416, 0.0556, -0.2040, 1.0572)
+    tags = [
+        (50706, "B", 4, (1, 4, 0, 0), True),  # DNGVersion
+        (50708, "s", 0, "Test Camera", True),
+        (33421, "H", 2, (2, 2), True),  # CFARepeatPatternDim
+        (33422, "B", 4, (0, 1, 1, 2), True),  # CFAPattern
+        (50721, "2i", 9, [n for v in from_xyz for n in (round(v * 10000), 10000)], True),  # ColorMatrix1
+        (50728, "2I", 3, (1, 1, 1, 1, 1, 1), True),  # AsShotNeutral
+    ]
+    buffer = BytesIO()
+    tifffile.imwrite(buffer, mosaic, photometric=32803, extratags=tags, metadata=None)
+    data = buffer.getvalue()
+    picture = decode(data, "photo.dng")
+    assert (picture.format, picture.width, picture.height) == ("RAW", 160, 120)
+    assert picture.notes == ("camera RAW developed by LibRaw, not by the camera",)
+    assert np.abs(np.asarray(picture.image, float) - pixels).mean() < 16  # demosaicing softens a small picture
+    assert refusal(decode, data[: len(data) // 2]).kind == "truncated"
+    assert refusal(decode, data, "-", Limits(max_pixels=1000)).kind == "too-large"
+    capfd.readouterr()  # LibRaw itself writes a line about the cut file
+
+
+@pytest.mark.parametrize(
+    ("library", "data", "extra"),
+    [
+        ("pillow_heif", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "aiforensics-toolkit[heif]"),
+        ("rawpy", b"FUJIFILMCCD-RAW " + bytes(64), "aiforensics-toolkit[raw]"),
+        ("rawpy", b"II*\0\x10\0\0\0CR\x02\0" + bytes(64), "aiforensics-toolkit[raw]"),
+    ],
+)
+def test_a_missing_extra_is_named(monkeypatch, library, data, extra):
+    monkeypatch.setitem(sys.modules, library, None)
+    refused = refusal(decode, data)
+    assert refused.kind == "unsupported"
+    assert extra in refused.message
+
+
+def test_import_is_light():
+    heavy = ("PIL.ImageCms", "scipy", "cv2", "skimage", "torch", "pillow_heif", "rawpy")
+    code = f"import sys, aiforensics.image; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,0 +1,213 @@
+import struct
+import subprocess
+import sys
+import time
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aiforensics.evidence import InputError
+from aiforensics.image import Limits, decode
+from aiforensics.image.picture import Picture
+
+DEFAULT = Limits()
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png(width, height, *chunks, colour=2, data=b""):
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    return PNG + chunk(b"IHDR", header) + b"".join(chunks) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def tiff(entries, tail=b"", following=0):
+    """A little-endian TIFF of one directory at offset 8; entries are (tag, type, count, value)."""
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"II*\0" + struct.pack("<I", 8) + directory + struct.pack("<I", following) + tail
+
+
+def refused(data, limits=DEFAULT):
+    start = time.perf_counter()
+    with pytest.raises(InputError) as caught:
+        decode(data, "-", limits)
+    assert time.perf_counter() - start < 1.0
+    assert "\n" not in caught.value.message
+    return caught.value.kind
+
+
+CLAIMS = {
+    "PNG": png(60000, 60000, data=zlib.compress(bytes(1000))),
+    "GIF": b"GIF89a" + struct.pack("<HH", 60000, 60000) + bytes(50),
+    "BMP": b"BM" + bytes(12) + struct.pack("<IiiHHI", 40, 60000, -60000, 1, 24, 0) + bytes(40),
+    "JPEG": b"\xff\xd8\xff\xc0\0\x11\x08"
+    + struct.pack(">HH", 60000, 60000)
+    + b"\3\1\x22\0\2\x11\1\3\x11\1"
+    + bytes(99),
+    "TIFF": tiff(
+        [(256, 4, 1, 60000), (257, 4, 1, 60000), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 99), (279, 4, 1, 9)]
+    ),
+    "WEBP lossless": b"RIFF\x40\0\0\0WEBPVP8L\x30\0\0\0\x2f\xff\xff\xff\x0f" + bytes(60),
+    "WEBP extended": b"RIFF\x40\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\x3f\xff\xff\x3f" + bytes(60),
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claimed_pixels_are_refused_at_once(name):
+    start = time.perf_counter()
+    assert refused(CLAIMS[name]) == "too-large"
+    assert time.perf_counter() - start < 0.1
+
+
+def test_a_claim_costs_no_memory(tmp_path):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(CLAIMS["PNG"])
+    code = (
+        "import resource, sys; from aiforensics.image import read\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: read(sys.argv[1])\n"
+        "except Exception as e: print(e.kind)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    out = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True).stdout.split()
+    assert out[0] == "too-large"
+    assert int(out[1]) / (1 if sys.platform != "darwin" else 1024) < 20_000  # kB
+
+
+def test_no_pixels():
+    assert refused(png(0, 5)) == "unreadable"
+    assert refused(b"GIF89a" + bytes(60)) == "unreadable"
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(100_000_000), 9)),
+        chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(100_000_000), 9)),
+        chunk(b"iTXt", b"x\0\1\0\0\0" + zlib.compress(bytes(100_000_000), 9)),
+    ],
+    ids=["iCCP", "zTXt", "iTXt"],
+)
+def test_compressed_metadata_bombs(bomb):
+    assert refused(png(8, 8, bomb, data=zlib.compress(bytes(25 * 8)))) == "too-large"
+
+
+def test_pixels_beyond_the_claim_are_not_kept():
+    small = decode(png(8, 8, data=zlib.compress(bytes(50_000_000), 9)))
+    assert (small.width, small.height) == (8, 8)
+
+
+def test_tiff_values_that_overlap_to_fill_memory():
+    entries = [(40000 + i, 7, 50_000, 8) for i in range(2000)]
+    good = [(256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 60_000), (279, 4, 1, 16)]
+    assert refused(tiff(sorted(good + entries), bytes(60_000)), Limits(max_metadata=1_000_000)) == "too-large"
+
+
+def test_exif_values_that_overlap_to_fill_memory(astronaut, encode):
+    exif = b"Exif\0\0" + tiff([(1000 + i, 7, 60_000, 8) for i in range(3000)], bytes(20_000))
+    assert refused(encode(astronaut, "JPEG", exif=exif)) == "too-large"
+
+
+def test_cyclic_tiff_is_read_once():
+    good = [
+        (256, 3, 1, 4),
+        (257, 3, 1, 4),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 120),
+        (279, 4, 1, 16),
+    ]
+    picture = decode(tiff(good, bytes(100), following=8))
+    assert picture.frames == 1
+    assert (picture.width, picture.height) == (4, 4)
+
+
+def test_endless_frames():
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x44\1\0"
+    head = b"GIF89a" + struct.pack("<HH", 1, 1) + b"\x80\0\0" + bytes(6)
+    assert refused(head + frame * 200_000 + b"\x3b") == "too-large"
+    assert decode(head + frame * 50 + b"\x3b").frames == 50
+
+
+def test_too_many_scans(astronaut, encode):
+    data = encode(astronaut, "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    assert refused(data[:-2] + data[last:-2] * 400 + b"\xff\xd9") == "too-large"
+    assert decode(data).jpeg.progressive
+
+
+def test_too_much_metadata(astronaut, encode):
+    data = encode(astronaut, "JPEG")
+    segment = b"\xff\xef" + struct.pack(">H", 60_000) + bytes(59_998)
+    assert refused(data[:2] + segment * 20 + data[2:], Limits(max_metadata=1_000_000)) == "too-large"
+
+
+def test_damaged_exif_is_a_note_and_no_warning(astronaut, encode):
+    exif = b"Exif\0\0" + tiff([(282, 5, 1, 50_000), (296, 3, 1, 2), (36867, 2, 20, 90_000)], following=8)
+    data = encode(astronaut, "JPEG", exif=exif)
+    data = data[:2] + data[20:]  # without JFIF's density Pillow looks for it in the Exif
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        picture = decode(data)
+    assert not seen
+    assert "the decoder warned of damaged metadata" in picture.notes
+
+
+def test_large_pictures_within_the_limit_warn_of_nothing(monkeypatch, astronaut, encode):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for kind in ("PNG", "JPEG", "BMP"):
+        assert decode(encode(astronaut, kind)).notes == ()
+
+
+def test_mutations_end_in_a_picture_or_a_refusal(coded):
+    """Seeded damage of every kind: only a Picture or an InputError comes out, and soon."""
+    kind, data = coded
+    rng = np.random.default_rng(sum(kind.encode()))
+    slowest = 0.0
+    for turn in range(250):
+        damaged = bytearray(data)
+        reach = len(damaged) if turn % 2 else min(400, len(damaged))  # half of the damage goes to the header
+        for _ in range(int(rng.integers(1, 12))):
+            damaged[int(rng.integers(3, reach))] = int(rng.choice([0, 1, 127, 255, rng.integers(0, 256)]))
+        if turn % 5 == 0:
+            del damaged[int(rng.integers(3, reach)) :][: int(rng.integers(1, 40))]
+        if turn % 7 == 0:
+            at = int(rng.integers(3, reach))
+            damaged[at:at] = rng.bytes(int(rng.integers(1, 40)))
+        start = time.perf_counter()
+        try:
+            picture = decode(bytes(damaged), "-", Limits(max_pixels=4_000_000))
+        except InputError as error:
+            assert error.kind in {"unreadable", "truncated", "too-large", "unsupported"}
+        else:
+            assert isinstance(picture, Picture)
+            assert picture.image.mode == "RGB"
+            assert picture.windows
+            assert 1 <= picture.orientation <= 8
+        slowest = max(slowest, time.perf_counter() - start)
+    assert slowest < 5.0
+
+
+@pytest.mark.parametrize(
+    "magic",
+    [
+        b"\xff\xd8\xff",
+        PNG,
+        b"GIF89a",
+        b"RIFF\xff\0\0\0WEBPVP8 ",
+        b"II*\0\x08\0\0\0",
+        b"MM\0*\0\0\0\x08",
+        b"BM",
+        b"II+\0\x08\0\0\0",
+    ],
+)
+def test_noise_after_a_signature(magic):
+    rng = np.random.default_rng(1)
+    for length in (0, 1, 5, 20, 100, 5000):
+        assert refused(magic + rng.bytes(length)) in {"unreadable", "truncated", "unsupported", "too-large"}

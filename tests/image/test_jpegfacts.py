@@ -1,0 +1,58 @@
+import pytest
+from PIL import Image
+
+from aiforensics.image import decode
+from aiforensics.image.jpegfacts import STANDARD_LUMINANCE, ijg_quality, read_header
+
+
+def test_tables_are_in_natural_order(astronaut, encode):
+    """At quality 50 libjpeg writes Table K.1 as it stands; in zigzag order the third value would be 12, not 10."""
+    jpeg = decode(encode(astronaut, "JPEG", quality=50)).jpeg
+    assert jpeg.tables[0] == STANDARD_LUMINANCE
+    assert len(jpeg.tables) == 2
+    assert jpeg.tables[1][:4] == (17, 18, 24, 47)
+
+
+@pytest.mark.parametrize("quality", [1, 5, 10, 25, 49, 50, 51, 75, 76, 90, 95, 98, 99, 100])
+def test_quality_is_recovered(quality, astronaut, encode):
+    assert decode(encode(astronaut, "JPEG", quality=quality)).jpeg.quality == quality
+
+
+def test_quality_of_a_foreign_table_is_the_nearest():
+    foreign = tuple(min(255, value + 1) for value in STANDARD_LUMINANCE)
+    assert 47 <= ijg_quality(foreign) <= 50
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [(0, "4:4:4"), (1, "4:2:2"), (2, "4:2:0"), ("4:4:0", "4:4:0"), ("4:1:1", "4:1:1")]
+)
+def test_subsampling(option, name, astronaut, encode):
+    if isinstance(option, str):  # Pillow does not write these: change the frame's sampling factors by hand
+        data = bytearray(encode(astronaut, "JPEG", subsampling=0))
+        at = data.index(b"\xff\xc0")
+        data[at + 11] = {"4:4:0": 0x12, "4:1:1": 0x41}[option]
+        from aiforensics.image.jpegfacts import subsampling
+
+        assert subsampling(read_header(bytes(data)).sampling) == name
+    else:
+        assert decode(encode(astronaut, "JPEG", subsampling=option)).jpeg.subsampling == name
+
+
+def test_grey_and_progressive(astronaut, encode):
+    jpeg = decode(encode(astronaut.convert("L"), "JPEG", progressive=True)).jpeg
+    assert (jpeg.subsampling, jpeg.progressive) == ("grey", True)
+    assert not decode(encode(astronaut, "JPEG")).jpeg.progressive
+
+
+def test_others_have_no_facts(astronaut, encode):
+    assert decode(encode(astronaut, "PNG")).jpeg is None
+
+
+def test_header_walk_agrees_with_the_decoder(astronaut, encode):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    header = read_header(encode(astronaut, "JPEG", exif=exif, comment="x" * 1000))
+    assert header.complete
+    assert header.size == (160, 120)
+    assert 1000 < header.metadata < 1200
+    assert not read_header(encode(astronaut, "JPEG")[:200]).complete
