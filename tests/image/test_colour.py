@@ -91,8 +91,8 @@ def test_grey_stays_grey(srgb_profile):
 
 
 def test_one_bit():
+    picture = decode(saved(Image.fromarray(GREY > np.median(GREY)), "PNG"))
     assert sorted(set(pixels(picture).flat)) == [0, 255]
-    assert set(np.unique(pixels(picture))) == {0, 255}
     assert "a picture of pure black and white" in picture.notes
 
 
