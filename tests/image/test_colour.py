@@ -91,7 +91,7 @@ def test_grey_stays_grey(srgb_profile):
 
 
 def test_one_bit():
-    picture = decode(saved(Image.fromarray(GREY > np.median(GREY)), "PNG"))
+    picture = decode(saved(Image.fromarray(np.greater(GREY, np.median(GREY))), "PNG"))
     assert sorted(set(pixels(picture).flat)) == [0, 255]
     assert "a picture of pure black and white" in picture.notes
 
