@@ -25,6 +25,7 @@ PHOTO_SIDE: Final = 900
 OVERVIEW_SIDE: Final = 560
 THUMB_SIDE: Final = 112
 PHOTO_BUDGET: Final = 420_000
+CROP_BUDGET: Final = 220_000
 MAP_BUDGET: Final = 700_000
 TOP_REASONS: Final = 12
 
@@ -135,10 +136,11 @@ def write_report(
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture in the page with its caption."""
+    """A picture in the page with its caption and the words for who cannot see it."""
 
     uri: str
     caption: str
+    alt: str
     width: int
     height: int
 
@@ -158,6 +160,7 @@ class Cue:
 
     card: Card
     total: float | None
+    scored: bool
     maps: tuple[Tile, ...]
 
 
@@ -225,7 +228,12 @@ def _view(examination: ExaminationLike, cards: Mapping[str, Card], redact: bool)
         overview=_photo(picture, OVERVIEW_SIDE, 90_000),
         size=(picture.height, picture.width) if turned else (picture.width, picture.height),
         boxes=boxes,
-        crops=_tiles([(w.pixels, f"Window {i}") for i, w in enumerate(windows, 1)], picture, 220_000),
+        crops=_tiles(
+            [w.pixels for w in windows],
+            [(f"Window {i}", f"The picture in window {i}") for i in numbers.values()],
+            picture,
+            CROP_BUDGET,
+        ),
         groups=groups,
         strongest=max([1.0, *(abs(v) for g in groups for v in (g.total, *(r.contribution for r in g.reasons)))]),
         cues=_cues(examination, finding, cards, numbers),
@@ -240,11 +248,8 @@ def _cues(
 ) -> tuple[Cue, ...]:
     """Cards of everything that was measured or drawn, those with the largest share of the score first."""
     maps = [*examination.maps, *examination.activation]
-    tiles = _tiles(
-        [(m.pixels, f"{m.title}, window {numbers[m.x, m.y]}" if (m.x, m.y) in numbers else m.title) for m in maps],
-        examination.picture,
-        MAP_BUDGET,
-    )
+    words = [_map_words(m, cards, numbers) for m in maps]
+    tiles = _tiles([m.pixels for m in maps], words, examination.picture, MAP_BUDGET)
     by_name: dict[str, list[Tile]] = {}
     for one, tile in zip(maps, tiles, strict=True):
         by_name.setdefault(one.analyzer, []).append(tile)
@@ -252,7 +257,18 @@ def _cues(
     measured = [m.analyzer for m in finding.analyzers]
     names = [name for name in dict.fromkeys([*totals, *by_name, *measured]) if name in cards]
     names.sort(key=lambda name: (name not in by_name, -abs(totals.get(name, 0.0))))
-    return tuple(Cue(cards[name], totals.get(name), tuple(by_name.get(name, ()))) for name in names)
+    return tuple(
+        Cue(cards[name], totals.get(name), name not in analyzers.NOT_SCORED, tuple(by_name.get(name, ())))
+        for name in names
+    )
+
+
+def _map_words(one: MapLike, cards: Mapping[str, Card], numbers: Mapping[tuple[int, int], int]) -> tuple[str, str]:
+    """Caption and alternative text of a map; the caption leaves out what the heading above it says."""
+    where = f"window {numbers[one.x, one.y]}" if (one.x, one.y) in numbers else f"x {one.x}, y {one.y}"
+    full = f"{one.title}, {where}"
+    same = one.title == _title(one.analyzer, cards)
+    return where.capitalize() if same else full, f"Map: {full}"
 
 
 def _groups(reasons: Sequence[Reason], cards: Mapping[str, Card]) -> tuple[Group, ...]:
@@ -280,15 +296,18 @@ def _title(name: str, cards: Mapping[str, Card]) -> str:
 
 def _photo(picture: Picture, side: int, budget: int) -> Tile:
     image = picture.upright(side)
-    return Tile(data_uris([image], budget)[0], _name(picture.path), image.width, image.height)
+    name = _name(picture.path)
+    return Tile(data_uris([image], budget)[0], name, f"The examined picture, {name}", image.width, image.height)
 
 
-def _tiles(arrays: Sequence[tuple[NDArray[np.uint8], str]], picture: Picture, budget: int) -> tuple[Tile, ...]:
-    images = [upright(pixels, picture.orientation) for pixels, _ in arrays]
+def _tiles(
+    arrays: Sequence[NDArray[np.uint8]], words: Sequence[tuple[str, str]], picture: Picture, budget: int
+) -> tuple[Tile, ...]:
+    images = [upright(pixels, picture.orientation) for pixels in arrays]
     uris = data_uris(images, budget)
     return tuple(
-        Tile(uri, caption, image.width, image.height)
-        for uri, (_, caption), image in zip(uris, arrays, images, strict=True)
+        Tile(uri, caption, alt, image.width, image.height)
+        for uri, (caption, alt), image in zip(uris, words, images, strict=True)
     )
 
 
