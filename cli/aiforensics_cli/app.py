@@ -89,6 +89,9 @@ class Porch(TyperGroup):
             # Python flushes standard output at exit and would complain there.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(PIPE_CLOSED) from None
+        except KeyboardInterrupt:
+            complain("interrupted; what is done is kept")
+            raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             line = expected(error)
             if line is None:

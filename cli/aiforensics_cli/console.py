@@ -5,13 +5,31 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def results() -> Console:
+    """Make the console of standard output."""
+    from rich.console import Console  # noqa: PLC0415 - not needed for --json
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def messages() -> Console:
+    """Make the console of standard error."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
 
 def emit(result: Mapping[str, Any]) -> None:
-    """One JSON object as one line of standard output.
+    """Print one JSON object as one line of standard output.
 
     ASCII only, so that no control or direction sign of a stranger's metadata reaches a terminal; each line is flushed,
     so that a reader gets it when it is there.
@@ -21,16 +39,16 @@ def emit(result: Mapping[str, Any]) -> None:
 
 
 def complain(line: str) -> None:
-    """One error line on standard error."""
+    """Print one error line on standard error."""
     typer.echo(f"aiforensics: {clean(line)}", err=True)
 
 
 def clean(text: str) -> str:
-    r"""Text of strangers, safe for a terminal: control and direction signs and lone surrogates become escapes.
+    r"""Make a stranger's text safe for a terminal: control and direction signs and lone surrogates become escapes.
 
     Examples
     --------
     >>> clean("a\x1b[31m.jpg")
     'a\\x1b[31m.jpg'
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() or category(c) == "Zs" else c.encode("unicode_escape").decode() for c in text)

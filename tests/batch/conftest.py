@@ -1,16 +1,4 @@
-import importlib
-import sys
-from pathlib import Path
-
 import pytest
-
-
-@pytest.fixture
-def fakes(monkeypatch):
-    """The module of fake scanners, importable by worker processes too."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    yield importlib.import_module("fake_scanners")
-    sys.modules.pop("fake_scanners", None)
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from typing import Protocol
 
 from aiforensics.batch.listing import Item
 from aiforensics.batch.worker import THREADS, Result, Scans, serve
@@ -39,7 +40,7 @@ def scan_items(
     *,
     workers: int | None = None,
     timeout: float = 60.0,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Scan items in worker processes and give the results in the order of the items.
 
     Memory does not grow with the number of items. Closing the iterator ends the workers. On systems that start
@@ -66,7 +67,31 @@ def scan_items(
     BatchError
         When no worker can start.
     """
-    crew = _Crew(factory, workers or usable_processors(), timeout)
+    yield from in_order(items, _Crew(factory, workers or usable_processors(), timeout))
+
+
+class Crew(Protocol):
+    """Something that scans items side by side: local processes, or a cluster."""
+
+    def has_room(self) -> bool:
+        """Whether an item can be given now."""
+        ...
+
+    def give(self, number: int, item: Item) -> None:
+        """Begin to scan an item."""
+        ...
+
+    def collect(self) -> dict[int, Result]:
+        """Wait until something happens; gives the results that it brought, if any, by their numbers."""
+        ...
+
+    def close(self) -> None:
+        """End all scans."""
+        ...
+
+
+def in_order(items: Iterable[Item | Refusal], crew: Crew) -> Generator[Result, None, None]:
+    """Give the results of a crew in the order of the items, in bounded memory; closes the crew at the end."""
     source = enumerate(items)
     arrived: dict[int, Result] = {}
     given = done = 0

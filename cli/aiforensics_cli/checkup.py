@@ -1,0 +1,117 @@
+"""What `doctor` finds out: versions, extras, devices, bundles."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import import_module, metadata
+from typing import Any
+
+from aiforensics import __version__
+from aiforensics_cli.app import EXTRAS
+
+DISTRIBUTION = "aiforensics-toolkit"
+_PACKAGES = {"cv2": "opencv-python-headless", "skimage": "scikit-image", "PIL": "pillow"}
+_BASE = ("numpy", "scipy", "cv2", "skimage", "PIL", "xgboost", "onnxruntime", "safetensors", "typer", "rich", "jinja2")
+_OPTIONAL = {
+    "sklearn": "scikit-learn",
+    "pytorch_grad_cam": "grad-cam",
+    "pillow_heif": "pillow-heif",
+    "c2pa": "c2pa-python",
+}
+
+
+def checkup() -> dict[str, Any]:
+    """Look at everything that a scan or a training needs.
+
+    Returns
+    -------
+    dict
+        `tool`, `python`, `system`, `base` (library: version or None), `extras` (extra: library: version or None),
+        `devices`, `bundles` (name: version, or what is wrong with it), `works` (whether a scan can work).
+    """
+    base = {name: _version(_PACKAGES.get(name, name)) for name in _BASE}
+    extras: dict[str, dict[str, str | None]] = {}
+    for package, extra in EXTRAS.items():
+        name = _OPTIONAL.get(package, package)
+        extras.setdefault(extra, {})[name] = _version(name)
+    bundles = _bundles()
+    return {
+        "tool": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} processors",
+        "base": base,
+        "extras": extras,
+        "devices": _devices(extras["train"]["torch"] is not None),
+        "bundles": bundles,
+        "works": all(base.values()) and any(bundle["intact"] for bundle in bundles.values()),
+    }
+
+
+def advice(facts: dict[str, Any]) -> list[str]:
+    """Say what to do about a check-up's findings, one line each."""
+    lines = [
+        f"{name} is missing: pip install --force-reinstall {DISTRIBUTION}"
+        for name, version in facts["base"].items()
+        if not version
+    ]
+    lines += [
+        f"the bundle {name} is not usable ({bundle['detail']}): reinstall {DISTRIBUTION}"
+        for name, bundle in facts["bundles"].items()
+        if not bundle["intact"]
+    ]
+    if not facts["bundles"]:
+        lines.append(f"no bundle is installed: reinstall {DISTRIBUTION}")
+    lines += [
+        f"for {_USES[extra]}: pip install '{DISTRIBUTION}[{extra}]'"
+        for extra, libraries in facts["extras"].items()
+        if not all(libraries.values())
+    ]
+    return lines
+
+
+_USES = {
+    "train": "training, fine-tuning and Grad-CAM",
+    "heif": "HEIC pictures",
+    "raw": "camera RAW files",
+    "c2pa": "checking Content Credentials",
+    "ray": "batches on a Ray cluster",
+}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _devices(has_torch: bool) -> dict[str, str]:
+    devices: dict[str, str] = {}
+    try:
+        providers = import_module("onnxruntime").get_available_providers()
+        devices["onnxruntime"] = ", ".join(name.removesuffix("ExecutionProvider") for name in providers)
+    except ImportError as error:
+        devices["onnxruntime"] = f"does not load: {error}"
+    if has_torch:
+        try:
+            torch = import_module("torch")
+            cuda = torch.cuda.is_available()
+            devices["torch"] = f"CUDA: {torch.cuda.get_device_name(0)}" if cuda else "CPU only"
+        except (ImportError, OSError, RuntimeError) as error:
+            devices["torch"] = f"does not load: {error}"
+    return devices
+
+
+def _bundles() -> dict[str, dict[str, Any]]:
+    from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - may lack its libraries
+
+    found: dict[str, dict[str, Any]] = {}
+    for name in available():
+        try:
+            bundle = Bundle.load(name)
+            bundle.verify()
+            found[name] = {"intact": True, "detail": str(bundle.manifest.get("version", ""))}
+        except BundleError as error:
+            found[name] = {"intact": False, "detail": str(error)}
+    return found

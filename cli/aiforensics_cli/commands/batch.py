@@ -1,0 +1,45 @@
+"""`aiforensics batch`: many pictures, one line each."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aiforensics_cli import options
+from aiforensics_cli.optional_values import BatchCommand
+
+app = typer.Typer()
+
+
+@app.command(cls=BatchCommand)
+def batch(
+    paths: Annotated[list[Path], typer.Argument(metavar="DIR|FILE|ZIP...", help="Folders, pictures, ZIP archives.")],
+    *,
+    csv: Annotated[str | None, typer.Option(metavar="[FILE]", help="Write CSV; without a file, to stdout.")] = None,
+    jsonl: Annotated[
+        str | None, typer.Option(metavar="[FILE]", help="Write JSON Lines; without a file, to stdout.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write one HTML page.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one per processor.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that one picture may take.")] = 60.0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the --csv or --jsonl file.")] = False,
+    ray: Annotated[str | None, typer.Option(metavar="[ADDRESS]", help="Use a Ray cluster (extra: ray).")] = None,
+    model: options.ModelOption = "default",
+    device: options.DeviceOption = "auto",
+    redact: options.RedactOption = False,
+) -> None:
+    """Scan folders, many files and ZIP archives; results come in the order of the input.
+
+    A file that crashes or stalls costs itself, never the batch. Folders give their pictures by name; hidden files,
+    other files and links to folders are left out and counted. Without --csv, --jsonl or --html, prints a line each.
+    """
+    from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
+
+    from aiforensics_cli.many import Outputs, run  # noqa: PLC0415
+
+    with Outputs(csv, jsonl, html, resume=resume) as outputs:
+        factory = partial(Scanner, model, device=device, redact=redact)
+        raise typer.Exit(run(paths, factory, outputs, workers=workers, timeout=timeout, ray=ray))

@@ -1,0 +1,43 @@
+"""`aiforensics explain`: one picture's verdict in words, cue by cue."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from aiforensics_cli import options
+from aiforensics_cli.console import results
+from aiforensics_cli.examine import Tally, examine_all, write_maps
+from aiforensics_cli.show import ALL_REASONS, show_caution, show_cues, show_finding, show_limits
+
+app = typer.Typer()
+
+
+@app.command()
+def explain(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A picture; - is standard input.")],
+    *,
+    maps: options.MapsOption = None,
+    model: options.ModelOption = "default",
+    device: options.DeviceOption = "auto",
+    redact: options.RedactOption = False,
+) -> None:
+    """Explain one picture's verdict: every cue, what it looks for, what it measured, what fools it."""
+    from aiforensics.pipeline import Scanner  # noqa: PLC0415
+
+    from aiforensics.evidence import Refusal  # noqa: PLC0415 - the scan's libraries are not for --help
+
+    tally = Tally()
+    console = results()
+    scanner = Scanner(model, device=device, redact=redact)
+    for item in tally.watch(examine_all(scanner, [path])):
+        if isinstance(item, Refusal):
+            continue
+        show_finding(console, item.finding, reasons=ALL_REASONS)
+        show_cues(console, item.finding)
+        for written in write_maps(item, 1, maps) if maps else ():
+            console.print(f"map: {written}", soft_wrap=True)
+        show_limits(console)
+        show_caution(console)
+    raise typer.Exit(tally.status)

@@ -1,0 +1,60 @@
+"""`aiforensics models`: the bundles, what is in them, and whether they are intact."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from aiforensics_cli import options
+from aiforensics_cli.app import DONE, REFUSED
+from aiforensics_cli.console import clean, complain, emit, results
+from aiforensics_cli.show import show_manifest
+
+app = typer.Typer(no_args_is_help=True)
+_Name = Annotated[str, typer.Argument(metavar="NAME|DIR", help="A shipped bundle or a bundle's folder.")]
+
+
+@app.command("list")
+def list_models(*, as_json: options.JsonOption = False) -> None:
+    """List the shipped bundles."""
+    from aiforensics_models.bundle import Bundle, available  # noqa: PLC0415 - not for --help
+
+    for name in available():
+        manifest = Bundle.load(name).manifest
+        if as_json:
+            emit(manifest)
+        else:
+            version = Text(str(manifest.get("version", "")), "dim")
+            results().print(Text.assemble((name, "bold"), " ", version), soft_wrap=True)
+
+
+@app.command()
+def show(name: _Name = "default", *, as_json: options.JsonOption = False) -> None:
+    """Show what is in a bundle: version, features, training data, metrics, files."""
+    from aiforensics_models.bundle import Bundle  # noqa: PLC0415 - not for --help
+
+    manifest = Bundle.load(name).manifest
+    if as_json:
+        typer.echo(json.dumps(manifest, indent=2))
+    else:
+        show_manifest(results(), manifest)
+
+
+@app.command()
+def verify(names: Annotated[list[str] | None, typer.Argument(metavar="[NAME|DIR]...")] = None) -> None:
+    """Check every file of the bundles against its sha256; without a name, all shipped ones."""
+    from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - not for --help
+
+    status = DONE
+    for name in names or available():
+        try:
+            Bundle.load(name).verify()
+        except BundleError as error:
+            complain(f"{name}: {error}")
+            status = REFUSED
+        else:
+            typer.echo(clean(f"intact  {name}"))
+    raise typer.Exit(status)

@@ -1,0 +1,52 @@
+"""`aiforensics scan`: pictures in, verdicts out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aiforensics_cli import options
+from aiforensics_cli.examine import Policy, Tally, examine_all, mapped, printed
+
+app = typer.Typer()
+
+
+@app.command()
+def scan(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures; - is standard input.")],
+    *,
+    as_json: options.JsonOption = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", dir_okay=False, help="Write a self-contained HTML page.")
+    ] = None,
+    maps: options.MapsOption = None,
+    model: options.ModelOption = "default",
+    device: options.DeviceOption = "auto",
+    fail_on: Annotated[
+        list[Policy] | None, typer.Option(help="Exit with status 1 if a picture is this; may be repeated.")
+    ] = None,
+    redact: options.RedactOption = False,
+    online: options.OnlineOption = False,
+    trust: options.TrustOption = None,
+) -> None:
+    """Say of each picture whether an AI model or a camera made it, how sure that is, why, and when it cannot be told.
+
+    --fail-on provenance matches a file that says of itself that AI made it, and one whose signature is broken. A match
+    (status 1) goes before a refused input (status 2).
+    """
+    from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
+
+    tally = Tally(fail_on or ())
+    scanner = Scanner(model, device=device, redact=redact, online=online, trust=trust)
+    items = printed(tally.watch(examine_all(scanner, paths)), as_json=as_json)
+    if maps:
+        items = mapped(items, maps)
+    if report:
+        from aiforensics.report import write_report  # noqa: PLC0415 - as above
+
+        write_report(items, report, redact=redact)
+    for _ in items:
+        pass
+    raise typer.Exit(tally.status)

@@ -1,0 +1,106 @@
+"""Two findings of one picture side by side, for `verify`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+KEYS = (
+    *("sha256", "bytes", "format", "width", "height", "model", "verdict", "p_ai", "interval", "quality", "condition"),
+    *("provenance.level", "provenance.origin", "analyzers", "reasons"),
+)
+"""What has to agree; path, time, notes and private claims may differ."""
+
+
+def find_finding(text: str, image: Path) -> dict[str, Any]:
+    """Find the finding about a picture in a JSON or JSON Lines text: the one with its sha256, or the only one.
+
+    Raises
+    ------
+    typer.BadParameter
+        When there is none.
+    """
+    findings = [entry for entry in _objects(text) if isinstance(entry, dict) and entry.keys() >= {"sha256", "model"}]
+    with image.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    same = [finding for finding in findings if finding["sha256"] == sha256]
+    if same:
+        return same[0]
+    if len(findings) == 1:
+        return findings[0]
+    raise typer.BadParameter(
+        f"none of its {len(findings)} findings is about this picture (sha256 {sha256[:12]})"
+        if findings
+        else "this holds no finding: give what `aiforensics scan --json` printed"
+    )
+
+
+def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: float) -> list[tuple[str, str, str]]:
+    """List what differs, as (key, told, seen), in the order of `KEYS`.
+
+    Parameters
+    ----------
+    told, seen
+        Findings in the form of the command line contract.
+    tolerance
+        How far two numbers may differ, as a share of the larger; whole numbers and words must be equal.
+    """
+    found = []
+    for key in KEYS:
+        pair = [dict(_leaves(_at(finding, key), key)) for finding in (told, seen)]
+        for leaf in dict.fromkeys((*pair[0], *pair[1])):
+            was, now = (leaves.get(leaf) for leaves in pair)
+            if not _agree(was, now, tolerance):
+                found.append((leaf, _words(was), _words(now)))
+    return found
+
+
+def _objects(text: str) -> list[Any]:
+    """All JSON values of a text, one after the other; those of a list count one by one."""
+    decoder = json.JSONDecoder()
+    values: list[Any] = []
+    at = len(text) - len(text.lstrip())
+    try:
+        while at < len(text):
+            value, at = decoder.raw_decode(text, at)
+            values += value if isinstance(value, list) else [value]
+            while at < len(text) and text[at].isspace():
+                at += 1
+    except ValueError as error:
+        raise typer.BadParameter(f"this is not JSON: {error}") from None
+    return values
+
+
+def _at(finding: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - any JSON value
+    value: Any = finding
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}")
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _leaves(inner, f"{name}[{i}]")
+    else:
+        yield name, value
+
+
+def _agree(was: object, now: object, tolerance: float) -> bool:
+    if isinstance(was, float) or isinstance(now, float):
+        numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (was, now))
+        return numbers and math.isclose(was, now, rel_tol=tolerance, abs_tol=tolerance * 1e-3)  # type: ignore[arg-type]
+    return was == now
+
+
+def _words(value: object) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)

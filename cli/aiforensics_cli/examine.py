@@ -1,0 +1,131 @@
+"""What `scan` and `explain` share: one input after the other, refusals as lines, maps as files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from aiforensics.evidence import Finding, InputError, Refusal
+from aiforensics_cli.app import DONE, MATCHED, REFUSED
+from aiforensics_cli.console import clean, complain, emit, messages, results
+from aiforensics_cli.show import show_caution, show_finding
+
+if TYPE_CHECKING:
+    from aiforensics.pipeline import Examination, Scanner
+
+
+class Policy(StrEnum):
+    """What `--fail-on` can look for: two verdicts, and what the file says of itself."""
+
+    AI = "ai"
+    INCONCLUSIVE = "inconclusive"
+    PROVENANCE = "provenance"
+
+
+def examine_all(scanner: Scanner, paths: Iterable[str]) -> Iterator[Examination | Refusal]:
+    """Examine paths (`-` is standard input); a refused one is a line on standard error, and a `Refusal` here."""
+    console = messages()
+    for path in paths:
+        try:
+            with console.status(f"examining {clean(path)}"):
+                examination = scanner.examine(_standard_input() if path == "-" else path)
+        except InputError as error:
+            complain(f"{'standard input' if path == '-' else path}: {error.message}")
+            yield Refusal(path, error.kind, error.message)
+        else:
+            yield examination
+
+
+class Tally:
+    """Watches findings pass by and knows the exit status at the end.
+
+    Parameters
+    ----------
+    policies
+        The `--fail-on` policies. `ai` and `inconclusive` are verdicts; `provenance` matches where the file says that AI
+        made it, at whatever level, and where its signature is broken.
+    """
+
+    def __init__(self, policies: Iterable[Policy] = ()) -> None:
+        self.policies = tuple(policies)
+        self.matched = False
+        self.refused = False
+
+    def watch(self, items: Iterable[Examination | Refusal]) -> Iterator[Examination | Refusal]:
+        """Pass the items on."""
+        for item in items:
+            if isinstance(item, Refusal):
+                self.refused = True
+            else:
+                self.matched = self.matched or any(map(partial(matches, item.finding), self.policies))
+            yield item
+
+    @property
+    def status(self) -> int:
+        """The exit status; a match goes before a refusal, because it is what the caller asked for."""
+        return MATCHED if self.matched else REFUSED if self.refused else DONE
+
+
+def matches(finding: Finding, policy: Policy) -> bool:
+    """Whether a finding matches a `--fail-on` policy."""
+    if policy is Policy.PROVENANCE:
+        return finding.provenance.origin == "ai" or finding.provenance.level == "invalid"
+    return finding.verdict == policy.value
+
+
+def printed(items: Iterable[Examination | Refusal], *, as_json: bool) -> Iterator[Examination | Refusal]:
+    """Print each item on standard output as it passes; for people, the caution once at the end."""
+    if as_json:
+        for item in items:
+            emit((item if isinstance(item, Refusal) else item.finding).to_dict())
+            yield item
+        return
+    console = results()
+    any_shown = False
+    for item in items:
+        if not isinstance(item, Refusal):
+            show_finding(console, item.finding)
+            console.print()
+            any_shown = True
+        yield item
+    if any_shown:
+        show_caution(console)
+
+
+def mapped(items: Iterable[Examination | Refusal], folder: Path) -> Iterator[Examination | Refusal]:
+    """Write each item's maps into a folder as it passes."""
+    for number, item in enumerate(items, 1):
+        if not isinstance(item, Refusal):
+            write_maps(item, number, folder)
+        yield item
+
+
+def write_maps(examination: Examination, number: int, folder: Path) -> list[Path]:
+    """Write the maps of a picture as PNG files and give their paths.
+
+    A name is the number of the input, the first 8 digits of its sha256, what letters and digits its name has, the
+    cue, and the place of the window in pixels.
+    """
+    from PIL import Image  # noqa: PLC0415 - only with --maps
+
+    folder.mkdir(parents=True, exist_ok=True)
+    finding = examination.finding
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", PurePath(finding.path).stem).strip("-")[:40] or "picture"
+    written = []
+    for shown in (*examination.maps, *examination.activation):
+        cue = re.sub(r"[^a-z0-9_]+", "-", shown.analyzer.lower())
+        path = folder / f"{number:03d}-{finding.sha256[:8]}-{stem}-{cue}-{shown.x}-{shown.y}.png"
+        Image.fromarray(shown.pixels).save(path)
+        written.append(path)
+    return written
+
+
+def _standard_input() -> bytes:
+    from aiforensics.image import Limits  # noqa: PLC0415 - only where it is used
+
+    return sys.stdin.buffer.read(Limits().max_bytes + 1)  # the gate refuses what is longer

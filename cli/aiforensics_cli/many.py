@@ -1,0 +1,178 @@
+"""The batch on the command line: where results go, the progress bar, the summary."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from aiforensics.batch import Item, Ledger, Listing, Result, Scans, scan_items
+from aiforensics.batch.ledger import read_back
+from aiforensics.evidence import Refusal
+from aiforensics_cli.app import DONE, REFUSED
+from aiforensics_cli.console import clean, messages
+
+_SLIM = ("schema", "path", "error", "sha256", "verdict", "p_ai", "interval", "quality", "model")
+"""What the HTML page needs of a result; the rest is dropped, because the page is written at the end."""
+
+
+class Outputs:
+    """Where results go: CSV, JSON Lines, an HTML page, or one line each on standard output.
+
+    Parameters
+    ----------
+    csv, jsonl
+        A file name, `-` for standard output, or None.
+    html
+        The page to write when the batch ends.
+    resume
+        Continue the files.
+    """
+
+    def __init__(self, csv: str | None, jsonl: str | None, html: Path | None, *, resume: bool = False) -> None:
+        if csv == "-" and jsonl == "-":
+            raise typer.BadParameter("only one of --csv and --jsonl can go to standard output: give the other a file")
+        if resume and (csv in (None, "-")) and (jsonl in (None, "-")):
+            raise typer.BadParameter("--resume needs a --csv FILE or --jsonl FILE to go on with")
+        self.html = html
+        self.rows: list[Result] = []
+        self.plain = csv is None and jsonl is None and html is None
+        self.ledgers: list[Ledger] = []
+        if csv is not None:
+            self.ledgers.append(Ledger(_standard_output() if csv == "-" else Path(csv), "csv", resume=resume))
+        if jsonl is not None:
+            self.ledgers.append(Ledger(_standard_output() if jsonl == "-" else Path(jsonl), "jsonl", resume=resume))
+        if html and resume:
+            self.rows += map(_slim, _earlier(self.ledgers))
+        self.on_terminal = sys.stdout.isatty() and (self.plain or "-" in (csv, jsonl))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for ledger in self.ledgers:
+            ledger.close()
+
+    def lacks(self, item: Item | Refusal) -> bool:
+        """Whether an item has still to be scanned."""
+        return not self.ledgers or not all(ledger.holds(item.path) for ledger in self.ledgers)
+
+    def write(self, result: Result) -> None:
+        """Put a result everywhere that it belongs."""
+        for ledger in self.ledgers:
+            ledger.write(result)
+        if self.html:
+            self.rows.append(_slim(result))
+        if self.plain:
+            sys.stdout.write(_plain(result) + "\n")
+            sys.stdout.flush()
+
+    def finish(self) -> None:
+        """Write the page."""
+        if self.html:
+            from aiforensics.report import batch_page  # noqa: PLC0415 - only with --html
+
+            batch_page(self.rows, self.html)
+
+
+def run(
+    paths: list[Path],
+    factory: Callable[[], Scans],
+    outputs: Outputs,
+    *,
+    workers: int | None,
+    timeout: float,
+    ray: str | None,
+) -> int:
+    """Scan everything and give the exit status; what is done is kept when it is interrupted."""
+    listing = Listing(paths)
+    items = filter(outputs.lacks, listing)
+    if ray is None:
+        found = scan_items(items, factory, workers=workers, timeout=timeout)
+    else:
+        from aiforensics import cluster  # noqa: PLC0415 - only with --ray
+
+        found = cluster.scan_items(items, factory, address=ray, workers=workers, timeout=timeout)
+    counts: Counter[str] = Counter()
+    start = time.monotonic()
+    try:
+        with _progress(listing, outputs, counts) as advance:
+            for result in found:
+                outputs.write(result)
+                counts["refused" if "error" in result else result["verdict"]] += 1
+                advance()
+    finally:
+        found.close()
+        messages().print(_summary(counts, time.monotonic() - start, listing.skipped), soft_wrap=True)
+    outputs.finish()
+    return REFUSED if counts["refused"] else DONE
+
+
+@contextmanager
+def _progress(listing: Listing, outputs: Outputs, counts: Counter[str]) -> Iterator[Callable[[], None]]:
+    """Show a bar on standard error where that is a terminal of its own, and give what moves it on."""
+    console = messages()
+    if not console.is_terminal or outputs.on_terminal:
+        yield lambda: None
+        return
+    columns = (
+        *(SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
+        *(TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[counts]}")),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None, rate="", counts="listing")
+        progress.update(task, total=sum(1 for item in listing if outputs.lacks(item)), counts="starting")
+
+        def advance() -> None:
+            speed = progress.tasks[0].speed
+            rate = f"{speed:.1f}/s" if speed else ""
+            progress.update(task, advance=1, rate=rate, counts=_counts(counts))
+
+        yield advance
+
+
+def _counts(counts: Counter[str]) -> str:
+    return " · ".join(f"{counts[name]:,} {name}" for name in ("ai", "real", "inconclusive", "refused") if counts[name])
+
+
+def _summary(counts: Counter[str], seconds: float, skipped: int) -> str:
+    total = counts.total()
+    rate = f" ({total / seconds:.1f}/s)" if total and seconds > 0 else ""
+    left = f"; {skipped:,} other files left out" if skipped else ""
+    return f"{total:,} pictures in {seconds:.1f} s{rate}: {_counts(counts) or 'nothing to do'}{left}"
+
+
+def _plain(result: Result) -> str:
+    if "error" in result:
+        return clean(f"{'refused':<13} {'':>4}  {'':<8} {result['path']}: {result['error']['message']}")
+    quality = result["quality"]["level"]
+    return clean(f"{result['verdict']:<13} {result['p_ai']:>4.0%}  {quality:<8} {result['path']}")
+
+
+def _slim(result: Result) -> dict[str, Any]:
+    row = {key: result[key] for key in _SLIM if key in result}
+    if "error" not in row:
+        row |= {"provenance": {**result["provenance"], "claims": []}, "reasons": result["reasons"][:1]}
+    return row
+
+
+def _earlier(ledgers: list[Ledger]) -> Iterator[Result]:
+    """Results of the run that is resumed, from the file that tells most."""
+    files = {ledger.kind: ledger.path for ledger in ledgers if ledger.path}
+    path = files.get("jsonl") or files["csv"]
+    yield from read_back(path, "jsonl" if "jsonl" in files else "csv")
+
+
+def _standard_output() -> Any:  # noqa: ANN401 - reconfigure is not part of TextIO
+    """Give standard output as UTF-8 whatever the locale, with names that are not UTF-8 kept."""
+    stream: Any = sys.stdout
+    stream.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
+    return stream

@@ -1,0 +1,203 @@
+"""A finding for a terminal: verdict, probability with its interval, evidence quality, provenance, reasons, notes.
+
+Colour where the terminal has it and `NO_COLOR` is not set; the words carry everything that the colours say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from aiforensics.explain import (
+    CAUTION,
+    HEADLINES,
+    LADDER,
+    LIMITS,
+    NETWORK_CARD,
+    QUALITY_WORDS,
+    overall,
+    percent,
+    percent_range,
+)
+from aiforensics_cli.console import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from aiforensics.evidence import Finding, Reason
+
+VERDICT_STYLES = {"ai": "bold red", "real": "bold green", "inconclusive": "bold yellow"}
+QUALITY_STYLES = {"good": "green", "limited": "yellow", "poor": "red"}
+TOP_REASONS = 5
+"""Reasons shown on a terminal; the report and the JSON have all."""
+ALL_REASONS = 10_000
+_LABEL = 12
+_MANIFEST_DEPTH = 2
+_MANIFEST_LINE = 100
+_BAR = 40
+
+
+def show_finding(console: Console, finding: Finding, reasons: int = TOP_REASONS) -> None:
+    """Print one finding.
+
+    Parameters
+    ----------
+    console
+        Where to; its width decides how lines break. One that is no terminal gets unbroken, uncoloured lines.
+    finding
+        What to print. Its texts may come from strangers: they are cleaned and never read as markup.
+    reasons
+        How many reasons to show.
+    """
+    _line(console, _title(finding))
+    _line(console, Text(HEADLINES[finding.verdict], VERDICT_STYLES[finding.verdict]), indent=2)
+    if finding.decision:
+        _line(console, Text(clean(finding.decision), "dim"), indent=2)
+    _field(console, "p(AI)", _probability(finding, console.width))
+    quality = finding.quality
+    words = "; ".join(quality.reasons) or QUALITY_WORDS[quality.level]
+    _field(console, "Evidence", Text.assemble((quality.level, QUALITY_STYLES[quality.level]), f" · {clean(words)}"))
+    name = next(rung.name for rung in LADDER if rung.level == finding.provenance.level)
+    _field(console, "Provenance", Text(f"{name} · {overall(finding)}"))
+    for claim in finding.provenance.claims:
+        _field(console, "", Text(f"{clean(claim.kind)}: {clean(claim.value)} ({clean(claim.source)})", "dim"))
+    for i, reason in enumerate(finding.reasons[:reasons]):
+        _field(console, "Why" if i == 0 else "", _reason(reason))
+    for i, note in enumerate(finding.notes):
+        _field(console, "Notes" if i == 0 else "", Text(clean(note)))
+
+
+def show_caution(console: Console) -> None:
+    """Print the warning that stands under every verdict."""
+    _line(console, Text(CAUTION, "dim italic"))
+
+
+def show_cues(console: Console, finding: Finding) -> None:
+    """Print the card of every cue with what it measured and its share of the score, the largest share first."""
+    from aiforensics.analyzers import ANALYZERS  # noqa: PLC0415 - not needed for `scan`
+
+    shares: dict[str, float] = {}
+    for reason in finding.reasons:
+        part = reason.feature.partition(".")[0]
+        shares[part] = shares.get(part, 0.0) + reason.contribution
+    meanings = {spec.name: spec.meaning for analyzer in ANALYZERS for spec in analyzer.specs}
+    cards = {analyzer.name: analyzer.card for analyzer in ANALYZERS} | {"embedding": NETWORK_CARD}
+    measured = {m.analyzer: m.features for m in finding.analyzers} | {"embedding": ()}
+    for name in sorted(measured.keys() & cards.keys(), key=lambda n: (-abs(shares.get(n, 0.0)), n)):
+        card = cards[name]
+        console.print()
+        _line(console, Text.assemble((card.title, "bold"), f"  {shares.get(name, 0.0):+.2f} in the log-odds of AI"))
+        _field(console, "Looks for", Text(card.looks_for))
+        for i, feature in enumerate(measured[name]):
+            unit = "" if feature.unit == "1" else f" {feature.unit}"
+            text = Text.assemble(f"{feature.name} = {feature.value:.4g}{unit}", (f"  {meanings[feature.name]}", "dim"))
+            _field(console, "Measured" if i == 0 else "", text)
+        _field(console, "Fooled by", Text(card.fooled_by))
+        _field(console, "Ignore when", Text(card.ignore_when))
+        _field(console, "Source", Text(card.source, "dim"))
+
+
+def show_limits(console: Console) -> None:
+    """Print what no verdict can promise."""
+    console.print()
+    _line(console, Text("Limits", "bold"))
+    for limit in LIMITS:
+        _field(console, "", Text(limit))
+
+
+def show_manifest(console: Console, manifest: Mapping[str, Any], depth: int = 0) -> None:
+    """Print what stands in a bundle's manifest; a long list as its length."""
+    for key, value in manifest.items():
+        label = Text("  " * depth + clean(key), "bold" if depth == 0 else "")
+        if isinstance(value, dict) and value and depth < _MANIFEST_DEPTH:
+            console.print(label, soft_wrap=True)
+            show_manifest(console, value, depth + 1)
+            continue
+        text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+        if isinstance(value, list | dict) and len(text) > _MANIFEST_LINE:
+            text = f"{len(value)} entries"
+        console.print(label + Text(": ") + Text(clean(text), ""), soft_wrap=True)
+
+
+def show_checkup(console: Console, facts: Mapping[str, Any], advice: Sequence[str]) -> None:
+    """Print what `doctor` found, and its advice."""
+    _line(console, Text.assemble((f"aiforensics {facts['tool']}", "bold"), f"  Python {facts['python']}"))
+    _line(console, Text(facts["system"], "dim"))
+    groups = {"base": facts["base"], **{f"extra {extra}": libraries for extra, libraries in facts["extras"].items()}}
+    for group, libraries in groups.items():
+        found = ", ".join(f"{name} {version}" for name, version in libraries.items() if version)
+        lacking = ", ".join(name for name, version in libraries.items() if not version)
+        _field(
+            console,
+            group,
+            Text.assemble(found, "; " if found and lacking else "", (f"no {lacking}" * bool(lacking), "yellow")),
+        )
+    for name, detail in facts["devices"].items():
+        _field(console, name, Text(clean(detail)))
+    for name, bundle in facts["bundles"].items():
+        state = Text("intact ", "green") if bundle["intact"] else Text("broken ", "red")
+        _field(console, "bundle", Text(f"{name} ") + state + Text(clean(bundle["detail"])))
+    for line in advice:
+        _field(console, "advice", Text(clean(line)))
+    verdict = Text("A scan can work.", "green") if facts["works"] else Text("A scan cannot work.", "bold red")
+    _line(console, verdict)
+
+
+def bar(low: float, p: float, high: float, width: int) -> str:
+    """Draw a probability on a scale from 0 to 1: the interval as a line, the value as a dot.
+
+    Examples
+    --------
+    >>> bar(0.2, 0.5, 0.6, 11)
+    '··━━━●━····'
+    """
+    ends = [round(v * (width - 1)) for v in (low, high)]
+    signs = ["━" if ends[0] <= i <= ends[1] else "·" for i in range(width)]
+    signs[round(p * (width - 1))] = "●"
+    return "".join(signs)
+
+
+def _title(finding: Finding) -> Text:
+    size = finding.bytes
+    amount = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB" if size >= 1e3 else f"{size} B"
+    facts = f"  {finding.format} {finding.width}×{finding.height} · {amount} · sha256 {finding.sha256[:12]}"
+    path = "standard input" if finding.path == "-" else clean(finding.path)
+    return Text.assemble((path, "bold"), (facts, "dim"))
+
+
+def _probability(finding: Finding, width: int) -> Text:
+    low, high = finding.interval
+    numbers = f"{percent(finding.p_ai)} ({percent_range(low, high)})"
+    room = min(_BAR, width - _LABEL - 2 - len(numbers) - 2)
+    text = Text(numbers, VERDICT_STYLES[finding.verdict])
+    if room >= 11:
+        text.append("  " + bar(low, finding.p_ai, high, room), "not bold")
+    return text
+
+
+def _reason(reason: Reason) -> Text:
+    toward = ("→ AI  ", "red") if reason.contribution > 0 else ("→ real", "green")
+    return Text.assemble(toward, f" {reason.contribution:+.2f}  ", clean(reason.text))
+
+
+def _field(console: Console, label: str, value: Text) -> None:
+    if not console.is_terminal:
+        _line(console, Text.assemble(f"{label:<{_LABEL}}", value), indent=2)
+        return
+    row = Table.grid(padding=0)
+    row.add_column(width=_LABEL, style="dim")
+    row.add_column(overflow="fold")
+    row.add_row(label, value)
+    console.print(Padding(row, (0, 0, 0, 2)))
+
+
+def _line(console: Console, text: Text, indent: int = 0) -> None:
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, indent)))
+    else:
+        console.print(Text(" " * indent) + text, soft_wrap=True)

@@ -1,0 +1,77 @@
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from aiforensics import __version__
+from aiforensics_cli import app
+from aiforensics_cli.console import clean
+
+
+def test_version_and_overview(run):
+    assert run("--version").out == f"aiforensics {__version__}\n"
+    done = run("--help")
+    assert done.status == 0
+    assert all(row.name in done.out for row in app.COMMANDS)
+
+
+@pytest.mark.parametrize("row", app.COMMANDS, ids=lambda row: row.name)
+def test_every_command_has_a_module_and_help(run, row):
+    assert import_module(f"aiforensics_cli.commands.{row.name}").app
+    done = run(row.name, "--help")
+    assert done.status == 0
+    assert f"aiforensics {row.name}" in done.out
+
+
+def test_every_module_is_a_command():
+    folder = Path(app.__file__).parent / "commands"
+    assert {p.stem for p in folder.glob("[a-z]*.py")} == {row.name for row in app.COMMANDS}
+
+
+def test_usage_errors_have_status_2(run):
+    assert run("sacn").status == 2
+    assert "scan" in run("sacn").err
+    assert run("scan").status == 2
+    assert run("scan", "a.png", "--nonsense").status == 2
+    assert run("scan", "a.png", "--device", "tpu").status == 2
+
+
+@pytest.mark.usefixtures("fake_pipeline")
+def test_an_unexpected_error_is_one_line_and_debug_shows_where(run, picture, monkeypatch):
+    done = run("scan", picture("a.png"), "--model", "defect")
+    assert done.status == 2
+    assert done.err == "aiforensics: internal error: RuntimeError: a defect (--debug shows where)\n"
+    monkeypatch.setattr(sys, "argv", ["aiforensics", "scan", str(picture("a.png")), "--model", "defect", "--debug"])
+    with pytest.raises(RuntimeError, match="a defect"):
+        app.main()
+
+
+@pytest.mark.parametrize(
+    ("package", "extra"), [("torch", "train"), ("c2pa", "c2pa"), ("pillow_heif", "heif"), ("ray", "ray")]
+)
+def test_a_missing_extra_says_which(package, extra):
+    error = ModuleNotFoundError(f"No module named '{package}.x'", name=f"{package}.x")
+    assert app.expected(error) == f"this needs the package {package}: pip install 'aiforensics-toolkit[{extra}]'"
+
+
+def test_only_expected_errors_become_lines(tmp_path):
+    assert app.expected(ValueError("x")) is None
+    assert app.expected(ModuleNotFoundError("x", name="numpy")) is None
+    assert app.expected(OSError(28, "No space left on device")) == "No space left on device"
+
+
+@pytest.mark.usefixtures("fake_pipeline")
+def test_ctrl_c_has_status_130(run, picture, monkeypatch, fakes):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fakes.GateScanner, "examine", interrupted)
+    done = run("scan", picture("a.png"))
+    assert done.status == 130
+    assert "interrupted" in done.err
+
+
+def test_clean_keeps_words_and_escapes_signs_that_steer():
+    assert clean("ünï × “a” 5\u202f%") == "ünï × “a” 5\u202f%"
+    assert clean("a\x1b]8;;\x07\u202e\x9b\udce9\n") == "a\\x1b]8;;\\x07\\u202e\\x9b\\udce9\\n"

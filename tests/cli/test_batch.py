@@ -1,0 +1,146 @@
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("fake_pipeline")
+PORCH = Path(__file__).parents[1] / "support" / "porch.py"
+HEADER = "path,sha256,format,width,height,verdict,p_ai,low,high,quality,provenance,top_reason,error"
+
+
+@pytest.fixture
+def album(picture, tmp_path):
+    """A folder of two good pictures, a bad one, a text, and a ZIP beside it."""
+    picture("album/ai.png")
+    picture("album/sub/z.jpg")
+    (tmp_path / "album" / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "album" / "notes.txt").write_bytes(b"text")
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.write(picture("m.png"), "inside/unsure.png")
+    return tmp_path / "album"
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_csv_without_a_file_goes_to_standard_output(run, album):
+    done = run("batch", album, "--csv", "--workers", 2)
+    assert done.status == 2
+    assert done.out.startswith(HEADER)
+    found = rows(done.out)
+    assert [Path(r["path"]).name for r in found] == ["ai.png", "bad.png", "z.jpg"]
+    assert [r["verdict"] for r in found] == ["ai", "", "real"]
+    assert found[1]["error"].startswith("unsupported: ")
+    assert "3 pictures in" in done.err
+    assert "1 other files left out" in done.err
+    assert "1 ai · 1 real · 1 refused" in done.err
+
+
+def test_files_archives_and_pages(run, album, tmp_path):
+    table, lines, page = tmp_path / "o.csv", tmp_path / "o.jsonl", tmp_path / "o.html"
+    done = run(
+        "batch",
+        "--csv",
+        table,
+        "--jsonl",
+        lines,
+        "--html",
+        page,
+        album / "ai.png",
+        tmp_path / "more.zip",
+        "--workers",
+        1,
+    )
+    assert done.status == 0
+    assert done.out == ""
+    found = rows(table.read_text())
+    assert [r["path"] for r in found] == [str(album / "ai.png"), f"{tmp_path / 'more.zip'}!inside/unsure.png"]
+    objects = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [o["verdict"] for o in objects] == ["ai", "inconclusive"]
+    assert "inside/unsure.png" in page.read_text()
+
+
+def test_without_outputs_a_line_each(run, album):
+    lines = run("batch", album, "--workers", 1).out.splitlines()
+    assert [line.split()[0] for line in lines] == ["ai", "refused", "real"]
+    assert lines[0].split()[1:3] == ["12%", "good"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_resume_scans_only_what_is_missing(run, album, tmp_path, kind):
+    out = tmp_path / f"o.{kind}"
+    flags = ["batch", f"--{kind}", out, album, "--workers", 1]
+    assert run(*flags).status == 2
+    whole = out.read_bytes()
+    cut = whole.rfind(b"\n", 0, -1) + 30
+    out.write_bytes(whole[:cut])
+    (album / "ai.png").unlink()  # done already: it must not be looked at again
+    page = tmp_path / "o.html"
+    done = run(*flags, "--resume", "--html", page)
+    assert out.read_bytes().splitlines()[:-1] == whole.splitlines()[:-1]
+    assert "1 pictures in" in done.err
+    assert "ai.png" in page.read_text()
+    assert "nothing to do" in run(*flags, "--resume").err
+
+
+def test_usage_errors(run, album):
+    assert run("batch", album, "--csv", "--jsonl").status == 2
+    assert run("batch", album, "--resume").status == 2
+    assert run("batch", album, "--csv", "--resume").status == 2
+    assert run("batch").status == 2
+    assert run("batch", album, "--workers", 0).status == 2
+
+
+def test_a_missing_model_is_one_line(run, album):
+    done = run("batch", album, "--model", "missing", "--workers", 1)
+    assert done.status == 2
+    assert "aiforensics: there is no bundle named missing\n" in done.err
+
+
+def test_a_missing_ray_says_which_extra(run, album, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = run("batch", album, "--ray")
+    assert done.status == 2
+    assert "pip install 'aiforensics-toolkit[ray]'" in done.err
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path, picture):
+    for i in range(60):
+        picture(f"album/{i:02}-slow.png", 64, 64)
+    out = tmp_path / "o.csv"
+    command = [sys.executable, PORCH, "batch", tmp_path / "album", "--csv", out, "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (out.exists() and out.read_bytes().count(b"\n") > 2):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "interrupted; what is done is kept" in err
+    assert 2 <= len(rows(out.read_text())) < 60
+
+
+@pytest.mark.parametrize("command", [["scan", "--json"], ["batch", "--jsonl", "--workers", "1"]])
+def test_a_reader_that_goes_away_ends_it_quietly(picture, command):
+    paths = [picture(f"{i}.png", 64, 64) for i in range(20)]
+    process = subprocess.Popen(
+        [sys.executable, PORCH, *command, *paths], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert json.loads(process.stdout.readline())["verdict"] == "real"
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 141
+    assert "Traceback" not in err
+    assert "Broken" not in err

@@ -1,0 +1,164 @@
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from aiforensics_cli.examine import Policy, Tally
+
+CONTRACT = {
+    *("schema", "path", "sha256", "bytes", "format", "width", "height", "verdict", "p_ai", "interval", "quality"),
+    *("provenance", "analyzers", "reasons", "model", "tool", "seconds"),
+}
+pytestmark = pytest.mark.usefixtures("fake_pipeline")
+
+
+def test_json_is_one_object_per_input_in_order(run, picture):
+    paths = [picture("b.png"), picture("ai.jpg"), picture("a.webp")]
+    done = run("scan", *paths, "--json")
+    assert done.status == 0
+    assert [o["path"] for o in done.objects] == [str(p) for p in paths]
+    assert [o["verdict"] for o in done.objects] == ["real", "ai", "real"]
+    assert all(o.keys() >= CONTRACT for o in done.objects)
+    assert done.err == ""
+
+
+def test_people_get_verdict_interval_quality_provenance_and_reasons(run, picture):
+    done = run("scan", picture("ai.jpg"))
+    assert done.status == 0
+    for part in (
+        "Likely AI-generated",
+        "12% (10% to 20%)",
+        "●",
+        "good",
+        "Absence proves nothing",
+        "the error level is even",
+    ):
+        assert part in done.out
+    assert "\x1b" not in done.out
+    assert done.out.count("not proof") == 1
+
+
+def test_standard_input(run, picture):
+    done = run("scan", "-", "--json", stdin=picture("a.png").read_bytes())
+    assert (done.status, done.objects[0]["path"], done.objects[0]["format"]) == (0, "-", "PNG")
+    assert run("scan", "-", stdin=b"").status == 2
+
+
+def bad_inputs(folder):
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 40).save(buffer, "JPEG")
+    huge = bytearray(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0")
+    files = {
+        "empty.jpg": b"",
+        "text.jpg": b"not a picture\n",
+        "cut.jpg": buffer.getvalue()[:600],
+        "huge.png": bytes(huge),
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return [*files, ".", "missing.png"]
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_bad_input_is_one_line_and_the_error_object(run, tmp_path, index):
+    name = bad_inputs(tmp_path)[index]
+    done = run("scan", tmp_path / name, "--json")
+    assert done.status == 2
+    (result,) = done.objects
+    assert result["schema"] == "aiforensics.finding/1"
+    assert result["error"]["kind"] in {"unreadable", "unsupported", "too-large", "truncated", "not-found"}
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith(f"aiforensics: {tmp_path / name}: ")
+    assert run("scan", tmp_path / name).out == ""
+
+
+def test_a_directory_points_to_batch(run, tmp_path):
+    assert "batch" in run("scan", tmp_path).err
+
+
+def test_one_bad_input_does_not_stop_the_others(run, picture, tmp_path):
+    done = run("scan", tmp_path / "none.png", picture("a.png"), "--json")
+    assert done.status == 2
+    assert ["error" in o for o in done.objects] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("names", "policies", "status"),
+    [
+        (["ai"], ["ai"], 1),
+        (["real"], ["ai"], 0),
+        (["real", "ai"], ["ai"], 1),
+        (["ai", "real"], ["inconclusive"], 0),
+        (["unsure"], ["inconclusive"], 1),
+        (["unsure"], ["ai", "inconclusive"], 1),
+        (["told"], ["provenance"], 1),
+        (["forged"], ["provenance"], 1),
+        (["told", "forged"], ["ai"], 0),
+        (["ai", "missing"], ["ai"], 1),
+        (["real", "missing"], ["ai"], 2),
+    ],
+)
+def test_fail_on(run, picture, names, policies, status):
+    paths = ["missing.png" if name == "missing" else picture(f"{name}.png") for name in names]
+    flags = [part for policy in policies for part in ("--fail-on", policy)]
+    assert run("scan", *paths, *flags).status == status
+
+
+def test_an_unknown_policy_is_a_usage_error(run, picture):
+    assert run("scan", picture("a.png"), "--fail-on", "everything").status == 2
+
+
+def test_maps_have_names_of_letters_and_digits(run, picture, tmp_path):
+    out = tmp_path / "maps"
+    done = run("scan", picture("../x; rm -rf ~.png"), picture("ünï.png"), "--maps", out)
+    assert done.status == 0
+    names = sorted(p.name for p in out.iterdir())
+    assert len(names) == 2
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-.") for name in names)
+    assert names[0].startswith("001-")
+    assert names[0].endswith("-x-rm-rf-ela-0-16.png")
+    with Image.open(out / names[0]) as shown:
+        assert shown.size == (6, 4)
+
+
+def test_the_report_is_written_beside_the_results(run, picture, tmp_path):
+    page = tmp_path / "r.html"
+    done = run("scan", picture("ai.png"), tmp_path / "none.png", "--report", page, "--json")
+    assert done.status == 2
+    assert len(done.objects) == 2
+    text = page.read_text()
+    assert "Likely AI-generated" in text
+    assert "none.png" in text
+
+
+def test_an_unwritable_report_is_one_line(run, picture, tmp_path):
+    done = run("scan", picture("a.png"), "--report", tmp_path / "no" / "r.html")
+    assert done.status == 2
+    assert done.err == f"aiforensics: {tmp_path}/no/r.html: No such file or directory\n"
+
+
+def test_metadata_of_strangers_reaches_the_terminal_as_escapes(run, picture):
+    done = run("scan", picture("told.png"))
+    assert "\x1b" not in done.out
+    assert "\\x1b[31mred" in done.out
+
+
+def test_a_missing_model_is_one_line(run, picture):
+    done = run("scan", picture("a.png"), "--model", "missing")
+    assert done.status == 2
+    assert done.err == "aiforensics: there is no bundle named missing\n"
+
+
+def test_json_survives_names_that_are_not_unicode(run, picture, tmp_path):
+    path = picture("a.png").rename(tmp_path / "caf\udce9.png")
+    done = run("scan", path, "--json")
+    assert done.out.isascii()
+    assert json.loads(done.out)["path"] == str(path)
+    assert run("scan", path).status == 0
+
+
+def test_a_match_goes_before_a_refusal():
+    tally = Tally([Policy.AI])
+    tally.matched = tally.refused = True
+    assert tally.status == 1

@@ -1,0 +1,60 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from aiforensics.evidence import Claim, Provenance, Quality
+from aiforensics_cli.show import bar, show_finding
+
+
+def shown(finding, **settings):
+    stream = io.StringIO()
+    settings.setdefault("width", 80)
+    show_finding(Console(file=stream, highlight=False, markup=False, emoji=False, **settings), finding)
+    return stream.getvalue()
+
+
+def test_the_bar_marks_interval_and_value():
+    assert bar(0.0, 0.5, 1.0, 5) == "━━●━━"
+    assert bar(0.0, 0.0, 0.25, 5) == "●━···"
+    assert bar(1.0, 1.0, 1.0, 5) == "····●"
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 80, 200])
+def test_a_terminal_of_any_width_gets_lines_that_fit(fakes, width, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    text = shown(fakes.finding("a.jpg"), width=width, force_terminal=True, color_system=None)
+    assert max(map(len, text.splitlines())) <= width
+    assert "12%" in text
+
+
+def test_colour_is_for_terminals_that_want_it(fakes, monkeypatch):
+    finding = fakes.finding("a.jpg")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[1;32m" in shown(finding, force_terminal=True, color_system="standard")
+    assert "\x1b" not in shown(finding)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "32m" not in shown(finding, force_terminal=True, color_system="standard")
+
+
+def test_texts_of_strangers_are_neither_markup_nor_control(fakes):
+    claim = Claim("software", "[bold red]x[/] \x1b[2J\u202e :smile:", "EXIF")
+    finding = replace(
+        fakes.finding("[link=http://x]a[/link].jpg"),
+        provenance=Provenance("claimed", "edited", (claim,)),
+        quality=Quality("poor", ("[blink]256 px",)),
+        notes=("[dim]note",),
+    )
+    text = shown(finding)
+    for part in ("[link=http://x]a[/link].jpg", "[bold red]x[/] \\x1b[2J\\u202e :smile:", "[blink]256 px", "[dim]note"):
+        assert part in text
+
+
+def test_only_the_strongest_reasons_are_shown(fakes):
+    finding = fakes.finding("a.jpg")
+    finding = replace(finding, reasons=tuple(replace(finding.reasons[0], text=f"reason {i}") for i in range(9)))
+    text = shown(finding)
+    assert "reason 4" in text
+    assert "reason 5" not in text
