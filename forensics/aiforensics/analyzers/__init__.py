@@ -1,18 +1,31 @@
 """The analyzers: one file each, one visible tuple. A new one is tested the moment it is listed here."""
 
+from aiforensics.analyzers.background import Background
 from aiforensics.analyzers.color import Color
 from aiforensics.analyzers.ela import ErrorLevel
 from aiforensics.analyzers.jpeg import Jpeg
+from aiforensics.analyzers.lighting import Lighting
 from aiforensics.analyzers.noise import Noise
 from aiforensics.analyzers.protocol import Analyzer, Exhibit
 from aiforensics.analyzers.spectrum import Spectrum
 from aiforensics.analyzers.texture import Texture
+from aiforensics.analyzers.uncertainty import Uncertainty
 
 __all__ = ["ANALYZERS", "NOT_SCORED", "SCORED", "Analyzer", "Exhibit"]
 
-ANALYZERS: tuple[Analyzer, ...] = (ErrorLevel(), Spectrum(), Texture(), Noise(), Jpeg(), Color())
+ANALYZERS: tuple[Analyzer, ...] = (
+    ErrorLevel(),
+    Spectrum(),
+    Texture(),
+    Noise(),
+    Jpeg(),
+    Color(),
+    Uncertainty(),
+    Lighting(),
+    Background(),
+)
 
-NOT_SCORED: tuple[str, ...] = ("jpeg.quality_estimate",)
+NOT_SCORED: tuple[str, ...] = ("jpeg.quality_estimate", "uncertainty.available", "lighting", "background")
 """Features, or whole analyzers, that are evidence on the page or belong to evidence quality, never to the score."""
 
 SCORED: tuple[str, ...] = tuple(

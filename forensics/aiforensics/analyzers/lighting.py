@@ -1,0 +1,164 @@
+"""Lighting: the direction and colour of the light part by part, and the edges of shadows."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.analyzers.numerics import Plane, feature_specs, log10, log_ratio
+from aiforensics.analyzers.protocol import Exhibit, Pixels
+from aiforensics.evidence import Card, FeatureSpec
+from aiforensics.image import Window
+
+PARTS = 4
+"""A window is divided into 4 × 4 parts."""
+_MINKOWSKI = 6
+
+
+class Lighting:
+    """Direction of light from luminance gradients, illuminant by grey edges, and edges that keep their colour.
+
+    Evidence on the page, not part of the score.
+
+    Source: Johnson and Farid 2005, doi:10.1145/1073170.1073171 (direction of light from brightness gradients, here
+    without contours: only its agreement between parts is judged); van de Weijer et al. 2007,
+    doi:10.1109/TIP.2007.901808, equation 13 (illuminant from the Minkowski norm of derivatives, p = 6); Finlayson et
+    al. 2006, doi:10.1109/TPAMI.2006.18 (a shadow changes brightness and keeps the ratios of the channels).
+    """
+
+    name = "lighting"
+    card = Card(
+        title="Lighting",
+        looks_for="Whether brightness falls off in the same direction and the light has the same colour in all parts, "
+        "and whether dark edges keep their colour as the edges of shadows do. One sun makes one direction.",
+        fooled_by="Several lamps, reflections, mixed daylight and lamplight, curved and coloured things all break the "
+        "agreement in real pictures; a good generator keeps it.",
+        ignore_when="The scene is indoors, lit from several sides, flat, or mostly of one coloured thing. Read it "
+        "beside the picture, never alone: it is not part of the score.",
+        source="Johnson 2005, doi:10.1145/1073170.1073171; van de Weijer 2007, doi:10.1109/TIP.2007.901808; "
+        "Finlayson 2006, doi:10.1109/TPAMI.2006.18",
+    )
+    specs: tuple[FeatureSpec, ...] = feature_specs(
+        name,
+        [
+            ("direction_agreement", "1", "how far the parts agree on the direction of light; 1 is one direction"),
+            ("direction_strength", "log10 grey levels per pixel", "mean slope of brightness over the parts"),
+            ("window_agreement", "1", "how far the windows agree on the direction of light; 1 for one window"),
+            ("illuminant_spread", "degrees", "mean angle between the colour of the light of a part and of the window"),
+            ("illuminant_worst", "degrees", "largest such angle"),
+            ("illuminant_windows", "degrees", "largest angle between the colours of the light of two windows"),
+            ("shadow_share", "share", "strong edges that keep the ratios of the channels, as shadow edges do"),
+            ("shadow_agreement", "1", "how far such edges agree on the side of the light"),
+            ("shadow_softness", "log10 ratio", "slope of such edges over 2 pixels against 8; lower is softer"),
+        ],
+    )
+
+    def measure(self, exhibit: Exhibit) -> dict[str, float]:
+        """Mean over windows, and the agreement between them."""
+        rows = [_measure(window) for window in exhibit.windows]
+        values = {short: float(np.mean([row[short] for row in rows])) for short in rows[0]}
+        values["window_agreement"] = agreement(np.stack([slopes(w.luma).sum((0, 1)) for w in exhibit.windows]))
+        lights = [illuminants(w.pixels)[1] for w in exhibit.windows]
+        values["illuminant_windows"] = max((_angle(a, b) for a in lights for b in lights), default=0.0)
+        return {spec.name: values[spec.name.partition(".")[2]] for spec in self.specs}
+
+    def map(self, window: Window) -> Pixels:
+        """Dimmed picture with an arrow towards the light in each part, tinted by the colour of its light."""
+        height, width = window.pixels.shape[:2]
+        canvas = np.repeat((window.luma * 0.45).astype(np.uint8)[:, :, None], 3, axis=2)
+        arrows = slopes(window.luma)
+        parts, _ = illuminants(window.pixels)
+        longest = max(float(np.hypot(arrows[..., 0], arrows[..., 1]).max()), 0.05)
+        reach = 0.45 * min(height, width) / PARTS
+        for row in range(PARTS):
+            for column in range(PARTS):
+                x, y = round((column + 0.5) * width / PARTS), round((row + 0.5) * height / PARTS)
+                dx, dy = arrows[row, column] / longest * reach
+                tint = 255.0 * parts[row, column] / max(float(parts[row, column].max()), 1e-6)
+                tip = (round(x + float(dx)), round(y + float(dy)))
+                red, green, blue = (int(c) for c in tint)
+                cv2.arrowedLine(canvas, (x, y), tip, (red, green, blue), 2, cv2.LINE_AA, tipLength=0.3)
+        return np.asarray(canvas, np.uint8)
+
+
+def slopes(luma: Plane) -> NDArray[np.float64]:
+    """(4, 4, 2) mean slope of brightness (x, y) towards the light in each part, in grey levels per pixel.
+
+    The slope is taken over details larger than about 8 pixels, so that texture averages out.
+    """
+    height, width = (side // PARTS * PARTS for side in luma.shape)
+    soft = np.asarray(cv2.GaussianBlur(luma[:height, :width], (0, 0), 4.0), np.float32)
+    gx = np.asarray(cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
+    gy = np.asarray(cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
+    return np.stack([_parts(gx), _parts(gy)], axis=-1)
+
+
+def agreement(vectors: NDArray[np.float64]) -> float:
+    """Length of the sum of (n, 2) vectors against the sum of their lengths: 1 for one direction, near 0 for none."""
+    lengths = np.hypot(vectors[:, 0], vectors[:, 1])
+    return float(np.hypot(*vectors.sum(0)) / lengths.sum()) if lengths.sum() > 1e-3 else 1.0
+
+
+def illuminants(pixels: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(4, 4, 3) and (3,) unit vectors of the colour of the light in the parts and in the whole, by grey edges.
+
+    A part without edges takes the colour of the whole; a picture without edges is taken as lit by white.
+    """
+    height, width = (side // PARTS * PARTS for side in pixels.shape[:2])
+    soft = cv2.GaussianBlur(pixels[:height, :width], (0, 0), 1.0).astype(np.float32)
+    edges = np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / 8))
+    powers = np.stack([_parts(np.asarray(edges[:, :, i] ** _MINKOWSKI, np.float32)) for i in range(3)], axis=-1)
+    whole = powers.mean((0, 1)) ** (1.0 / _MINKOWSKI)
+    whole = whole / np.linalg.norm(whole) if whole.max() > 0.5 else np.full(3, 3.0**-0.5)
+    parts = powers ** (1.0 / _MINKOWSKI)
+    seen = parts.max(-1, keepdims=True) > 0.5
+    norm = np.maximum(np.sqrt((parts**2).sum(-1, keepdims=True)), 1e-9)
+    return np.where(seen, parts / norm, whole), np.asarray(whole, np.float64)
+
+
+def _measure(window: Window) -> dict[str, float]:
+    arrows = slopes(window.luma).reshape(-1, 2)
+    parts, whole = illuminants(window.pixels)
+    angles = [_angle(part, whole) for part in parts.reshape(-1, 3)]
+    return {
+        "direction_agreement": agreement(arrows),
+        "direction_strength": log10(float(np.hypot(arrows[:, 0], arrows[:, 1]).mean()), 1e-3),
+        "illuminant_spread": float(np.mean(angles)),
+        "illuminant_worst": max(angles),
+        **_shadows(window.pixels),
+    }
+
+
+def _shadows(pixels: Pixels) -> dict[str, float]:
+    """Edges over which all channels fall by one factor: logarithms of the channels have the same slope."""
+    logs = np.log(cv2.GaussianBlur(pixels, (0, 0), 1.5).astype(np.float32) + 8.0)
+    gx = np.asarray(cv2.Sobel(logs, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
+    gy = np.asarray(cv2.Sobel(logs, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
+    mx, my = gx.mean(2), gy.mean(2)
+    strength = np.hypot(mx, my)
+    strong = strength > max(4.0 * float(strength.mean()), 0.02)  # at least 2 % of brightness per pixel
+    if int(strong.sum()) < 16:
+        return {"shadow_share": 0.0, "shadow_agreement": 0.0, "shadow_softness": 0.0}
+    gx, gy, mx, my, strength = gx[strong], gy[strong], mx[strong], my[strong], strength[strong]
+    off = np.sqrt(((gx - mx[:, None]) ** 2 + (gy - my[:, None]) ** 2).mean(1))
+    shadow = off < 0.15 * strength
+    if int(shadow.sum()) < 16:
+        return {"shadow_share": float(shadow.mean()), "shadow_agreement": 0.0, "shadow_softness": 0.0}
+    wide = cv2.GaussianBlur(logs.mean(2), (0, 0), 4.0)
+    far = np.hypot(cv2.Sobel(wide, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(wide, cv2.CV_32F, 0, 1, scale=1 / 8))
+    vectors = np.stack([mx[shadow], my[shadow]], axis=-1).astype(np.float64)
+    return {
+        "shadow_share": float(shadow.mean()),
+        "shadow_agreement": agreement(vectors),
+        "shadow_softness": log_ratio(float(strength[shadow].mean()), float(far[strong][shadow].mean()), 1e-3),
+    }
+
+
+def _parts(plane: Plane) -> NDArray[np.float64]:
+    """(4, 4) means over the parts of a plane whose sides are multiples of 4."""
+    return np.asarray(cv2.resize(plane, (PARTS, PARTS), interpolation=cv2.INTER_AREA), np.float64)
+
+
+def _angle(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float(np.degrees(np.arccos(np.clip((a * b).sum(), -1.0, 1.0))))
