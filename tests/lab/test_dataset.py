@@ -91,6 +91,15 @@ def test_sets_are_joined(make_folder, tmp_path) -> None:
     assert len({s.group for s in both}) == len({s.group for s in first})
 
 
+def test_rows_stay_in_the_order_of_the_manifest_even_when_a_file_is_listed_in_two_splits(make_folder) -> None:
+    rows = ["real-one/one001.png,real,a,train", "real-one/one001.png,real,b,test", "real-one/one000.png,real,c,val"]
+    lines = ["file,label,group,split", *(f"real/{row}" for row in rows), "ai/ai-one/one000.png,ai,d,test"]
+    path = manifest(make_folder(2), "\n".join(lines))
+    samples = load_dataset(path, need=())
+    assert [s.group for s in samples] == ["a", "b", "c", "d"]
+    assert load_dataset([path, path], need=()) == samples
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [

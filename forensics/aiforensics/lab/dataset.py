@@ -102,7 +102,7 @@ def load_dataset(
     for label in ("real", "ai"):
         if all(row.label != label for row in rows):
             raise DatasetError(f"no pictures labelled {label} in {named}: both classes are needed")
-    rows = list({(row.path, row.label): row for row in rows}.values())
+    rows = list(dict.fromkeys(rows))  # the same set given twice; a file listed in two splits stays, for the audit
     _check_files(rows)
     rows = _grouped(rows, progress)
     samples = tuple(
