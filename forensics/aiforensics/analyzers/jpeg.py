@@ -83,13 +83,14 @@ class Jpeg:
         return pool(self.name, exhibit, _measure)
 
     def map(self, window: Window) -> Pixels:
-        """Second differences across the block borders against those inside, per 8×8 block; bright where blocky."""
+        """Mark steps across the right and lower border of each 8×8 block against those inside it; bright where blocky."""
         height, width = window.pixels.shape[:2]
         luma = window.luma[: height // 8 * 8, : width // 8 * 8]
-        step = np.zeros_like(luma)
-        step[:, 1:-2] = np.abs(luma[:, :-3] - luma[:, 1:-2] - luma[:, 2:-1] + luma[:, 3:])
-        cells = step.reshape(luma.shape[0] // 8, 8, luma.shape[1] // 8, 8).mean(1)
-        contrast = np.log10((cells[:, :, 7] + 0.5) / (cells[:, :, 1:6].mean(2) + 0.5))
+        across, down = _steps(luma), _steps(np.ascontiguousarray(luma.T)).T
+        cells = [p.reshape(luma.shape[0] // 8, 8, luma.shape[1] // 8, 8) for p in (across, down)]
+        border = cells[0][:, :, :, 7].mean(1) + cells[1][:, 7].mean(2)
+        inside = cells[0][:, :, :, 1:6].mean((1, 3)) + cells[1][:, 1:6].mean((1, 3))
+        contrast = np.log10((border + 0.5) / (inside + 0.5))
         return heat(contrast.astype(np.float32), -0.2, 1.0, (height, width))
 
 
@@ -151,14 +152,8 @@ def _measure(window: Window) -> dict[str, float]:
 
 
 def _blocking(luma: Plane) -> tuple[float, float, tuple[int, int]]:
-    """Strength of period-8 steps on the grid and at the best other phase, and that phase (down, right).
-
-    The step between pixels j and j + 1 is |x[j-1] - x[j] - x[j+1] + x[j+2]| (Fan and de Queiroz use its like).
-    """
-    across = np.zeros_like(luma)
-    across[:, 1:-2] = np.abs(luma[:, :-3] - luma[:, 1:-2] - luma[:, 2:-1] + luma[:, 3:])
-    down = np.zeros_like(luma)
-    down[1:-2] = np.abs(luma[:-3] - luma[1:-2] - luma[2:-1] + luma[3:])
+    """Strength of period-8 steps on the grid and at the best other phase, and that phase (down, right)."""
+    across, down = _steps(luma), np.ascontiguousarray(_steps(np.ascontiguousarray(luma.T)).T)
     strengths, phases = [], []
     for profile in (phase_means(down, 8).mean(1), phase_means(across, 8).mean(0)):
         # Entry 7 is the step between the last pixel of a block and the first of the next.
@@ -168,6 +163,22 @@ def _blocking(luma: Plane) -> tuple[float, float, tuple[int, int]]:
     on = (strengths[0][0] + strengths[1][0]) / 2.0
     other = (strengths[0][phases[0]] + strengths[1][phases[1]]) / 2.0
     return on, other, (phases[0], phases[1])
+
+
+def _steps(luma: Plane) -> Plane:
+    """(h, w) step between pixels j and j + 1 of a row beyond what their neighbours lead to expect.
+
+    |x[j+1] - x[j] - (x[j] - x[j-1] + x[j+2] - x[j+1]) / 2|, and 0 where a neighbour is missing.
+    """
+    steps = np.zeros_like(luma)
+    inner = steps[:, 1:-2]
+    np.subtract(luma[:, 2:-1], luma[:, 1:-2], out=inner)
+    inner *= 3.0
+    inner += luma[:, :-3]
+    inner -= luma[:, 3:]
+    np.abs(inner, out=inner)
+    inner *= 0.5
+    return steps
 
 
 def _tables(coefficients: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

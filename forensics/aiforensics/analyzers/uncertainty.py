@@ -66,7 +66,7 @@ class Uncertainty:
 
 
 def perturbed(pixels: Pixels) -> dict[str, Pixels]:
-    """Three changes of a window: mirrored, with fixed noise of two grey levels, and saved again as JPEG of quality 90."""
+    """Three changes of a window: mirrored, with fixed noise of two grey levels, saved again as JPEG of quality 90."""
     height, width = pixels.shape[:2]
     noisy = cv2.add(pixels, _noise()[:height, :width], dtype=cv2.CV_8U)
     data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
