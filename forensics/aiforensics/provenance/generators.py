@@ -46,6 +46,8 @@ class _Hit:
 def read(dossier: Dossier) -> Iterator[Claim]:
     """Claims of the generator, its model, sampler, seed and prompt."""
     entries = collect(dossier)
+    if "stealth" in entries:
+        yield Claim("hidden-data", "text is hidden in the lowest bits of the pixels", "pixel bits", "ai")
     hit = _recognise(entries)
     if hit is None:
         return

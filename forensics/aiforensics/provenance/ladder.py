@@ -14,6 +14,8 @@ from aiforensics.evidence import Claim, Provenance, ProvenanceLevel, ProvenanceO
 SIGNATURE_KINDS: dict[str, ProvenanceLevel] = {
     "signature-trusted": "signed-trusted",
     "signature-unknown": "signed",
+    "signature-expired": "invalid",
+    "signature-unaccepted": "invalid",
     "signature-invalid": "invalid",
 }
 """Kinds of claims that only a validated manifest gives, against the rung that they give."""
@@ -43,11 +45,12 @@ def combine(claims: Iterable[Claim]) -> Provenance:
     signed = tuple(c for c in claims if c.source.startswith("C2PA"))
     unsigned = tuple(c for c in claims if c.kind in _CLAIMING_KINDS and not c.source.startswith("C2PA"))
     if "invalid" in levels:
-        # A broken signature takes its own claims down with it; what stands outside of it is still a claim.
-        return Provenance("invalid", _origin(unsigned), claims)
-    for level in ("signed-trusted", "signed"):
-        if level in levels:
-            return Provenance(level, _origin(signed), claims)
+        # Over changed bytes the signed claims have no origin left; over unchanged ones they are claims like others.
+        return Provenance("invalid", _origin((*signed, *unsigned)), claims)
+    if "signed-trusted" in levels:
+        return Provenance("signed-trusted", _origin(signed), claims)
+    if "signed" in levels:
+        return Provenance("signed", _origin(signed), claims)
     if signed or any(c.origin != "unknown" or c.kind == "generator" for c in unsigned):
         return Provenance("claimed", _origin((*signed, *unsigned)), claims)
     if any(c.kind == "watermark" for c in claims):

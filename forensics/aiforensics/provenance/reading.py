@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from dataclasses import replace
 from pathlib import Path
 
 from aiforensics.evidence import Claim, Provenance
 from aiforensics.image.picture import Picture
-from aiforensics.provenance import exif, generators, jpeg_structure, ladder
+from aiforensics.provenance import (
+    aigc_label,
+    content_credentials,
+    contradictions,
+    exif,
+    generators,
+    icc,
+    iptc,
+    jpeg_structure,
+    ladder,
+    text_chunks,
+    watermark,
+    xmp,
+)
 from aiforensics.provenance.dossier import Dossier, Reader, clean
 
 READERS: tuple[Reader, ...] = (
-    Reader("exif", "camera, lens, software, dates, place, names", exif.read),
+    Reader("content-credentials", "C2PA Content Credentials", content_credentials.read),
     Reader("generators", "program, model, sampler, seed and prompt of an image generator", generators.read),
+    Reader("iptc", "digital source type and IPTC records", iptc.read),
+    Reader("aigc-label", "China's label for synthetic content", aigc_label.read),
+    Reader("exif", "camera, lens, software, dates, place, names", exif.read),
+    Reader("xmp", "credits, history and names in XMP", xmp.read),
+    Reader("text-chunks", "comments and text chunks", text_chunks.read),
     Reader("jpeg", "quantisation tables and markers", jpeg_structure.read),
+    Reader("icc", "the colour profile's name", icc.read),
+    Reader("watermark", "open watermarks of diffusion programs", watermark.read),
 )
 """Every reader; each costs only its own claims when a hostile file breaks it."""
 
@@ -45,10 +66,10 @@ def read_provenance(picture: Picture, *, online: bool = False, trust: Path | Non
     dossier = Dossier(picture, online, trust)
     claims: list[Claim] = []
     for reader in READERS:
-        try:
-            claims.extend(reader.read(dossier))
-        except _BROKEN as error:
-            claims.append(Claim("unreadable", clean(f"{reader.reads}: {error or type(error).__name__}"), reader.name))
+        claims.extend(_guarded(reader, dossier))
+    claims.extend(
+        _guarded(Reader("contradictions", "contradictions", lambda d: contradictions.find(d, claims)), dossier)
+    )
     claims.extend(Claim("unreadable", clean(problem), "file structure") for problem in dossier.contents.problems)
     return ladder.combine(list(dict.fromkeys(claims))[:_MAX_CLAIMS])
 
@@ -61,3 +82,14 @@ def redact(provenance: Provenance) -> Provenance:
     """
     claims = tuple(replace(c, value="(removed)") if c.private else c for c in provenance.claims)
     return replace(provenance, claims=claims)
+
+
+def _guarded(reader: Reader, dossier: Dossier) -> list[Claim]:
+    """Claims of one reader; what it gave before a hostile file broke it is kept."""
+    claims: list[Claim] = []
+    try:
+        for claim in itertools.islice(reader.read(dossier), _MAX_CLAIMS):
+            claims.append(claim)  # noqa: PERF402 - one by one, so that a failure keeps the earlier ones
+    except _BROKEN as error:
+        claims.append(Claim("unreadable", clean(f"{reader.reads}: {error or type(error).__name__}"), reader.name))
+    return claims

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from aiforensics.evidence import Claim
 from aiforensics.image.picture import Picture
 from aiforensics.provenance.contents import MAX_TEXT
-from aiforensics.provenance.dossier import Dossier
 
 _SIGNATURES = {
     b"stealth_pnginfo": False,
@@ -27,12 +24,6 @@ _SIGNATURES = {
 }
 _SIGNATURE_BITS = 15 * 8
 _LOSSLESS = {"PNG", "WEBP", "TIFF", "BMP"}
-
-
-def read(dossier: Dossier) -> Iterator[Claim]:
-    """Return A claim that hidden data are there; the generator reader reads the text itself."""
-    if hidden_text(dossier.picture):
-        yield Claim("hidden-data", "text is hidden in the lowest bits of the pixels", "pixel bits")
 
 
 def hidden_text(picture: Picture) -> str:

@@ -6,12 +6,16 @@ Source: ISO 16684-1 (XMP), section 7.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 _MAX_NODES = 20_000
 _MAX_VALUE = 1 << 20
+_ROOT = re.compile(r"<(\w+:xmpmeta|rdf:RDF)\b")
+# Signs that XML does not allow; some old programs write them into empty values.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _PREFIXES = {
     "http://ns.adobe.com/xap/1.0/": "xmp",
@@ -88,8 +92,12 @@ def _text(packet: bytes) -> str:
         text = packet.decode("utf-16-le" if little else "utf-16-be", "replace")
     else:
         text = packet.decode("utf-8", "replace")
-    start = min((i for i in (text.find("<x:xmpmeta"), text.find("<rdf:RDF")) if i >= 0), default=0)
-    return text[start : text.rfind(">") + 1].replace("\0", "")
+    text = _FORBIDDEN.sub(" ", text)
+    root = _ROOT.search(text)
+    if root is None:
+        return text.strip()
+    end = text.rfind(f"</{root[1]}>")
+    return text[root.start() : end + len(root[1]) + 3 if end > 0 else len(text)]
 
 
 def _flatten(root: ElementTree.Element, found: Properties) -> None:

@@ -1,0 +1,149 @@
+"""What a C2PA manifest store says of the picture's making, in words: tools, actions, source types, names.
+
+The chain of parent manifests is followed, because a service often signs again what a model made before.
+Source: C2PA technical specification 2.1, section 18 (standard assertions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aiforensics.evidence import Claim, ProvenanceOrigin
+from aiforensics.provenance import source_types
+from aiforensics.provenance.dossier import clean
+
+_MAX_MANIFESTS = 32
+_MAX_ACTIONS = 24
+_ACTIONS = {
+    "c2pa.created": "created",
+    "c2pa.opened": "opened",
+    "c2pa.placed": "placed another picture in it",
+    "c2pa.cropped": "cropped",
+    "c2pa.resized": "resized",
+    "c2pa.color_adjustments": "adjusted colours",
+    "c2pa.adjustedColor": "adjusted colours",
+    "c2pa.drawing": "drew on it",
+    "c2pa.edited": "edited",
+    "c2pa.edited.metadata": "edited metadata",
+    "c2pa.filtered": "applied a filter",
+    "c2pa.orientation": "turned it",
+    "c2pa.converted": "converted its format",
+    "c2pa.transcoded": "coded it again",
+    "c2pa.repackaged": "packed it again",
+    "c2pa.published": "published",
+    "c2pa.redacted": "removed a part of the record",
+    "c2pa.removed": "removed something",
+    "c2pa.deleted": "deleted something",
+    "c2pa.translated": "translated",
+    "c2pa.enhanced": "enhanced",
+    "c2pa.unknown": "did something that it does not name",
+}
+_EDITING = {
+    "placed",
+    "cropped",
+    "color_adjustments",
+    "adjustedColor",
+    "drawing",
+    "edited",
+    "filtered",
+    "removed",
+    "deleted",
+}
+
+
+def tell(store: Mapping[str, Any], source: str, *, intact: bool) -> Iterator[Claim]:
+    """Claims of a manifest store; the origins count only while the signature is intact.
+
+    Parameters
+    ----------
+    store
+        The library's JSON of the manifest store.
+    source
+        Where the claims stand.
+    intact
+        Whether the signed bytes are unchanged.
+    """
+    for depth, manifest in enumerate(_chain(store)):
+        place = source if depth == 0 else f"{source} (an earlier one)"
+        yield from _tools(manifest, place)
+        yield from _actions(manifest, place, intact=intact)
+        yield from _names(manifest, place)
+        if depth == 0:
+            yield from _components(store, manifest, place, intact=intact)
+
+
+def _chain(store: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Return the active manifest and the manifests of its parents; loops end."""
+    manifests = store.get("manifests") or {}
+    label = store.get("active_manifest")
+    seen: set[str] = set()
+    while isinstance(label, str) and label in manifests and label not in seen and len(seen) < _MAX_MANIFESTS:
+        seen.add(label)
+        manifest = manifests[label]
+        yield manifest
+        parents = [i for i in _list(manifest, "ingredients") if i.get("relationship") == "parentOf"]
+        label = parents[0].get("active_manifest") if parents else None
+
+
+def _tools(manifest: Mapping[str, Any], place: str) -> Iterator[Claim]:
+    tools = [
+        " ".join(str(t.get(k) or "") for k in ("name", "version")) for t in _list(manifest, "claim_generator_info")
+    ]
+    name = tools[0].strip() if tools else str(manifest.get("claim_generator") or "")
+    if name:
+        yield Claim("software", clean(f"recorded by {name}", 160), place)
+
+
+def _actions(manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterator[Claim]:
+    steps = [
+        action
+        for assertion in _list(manifest, "assertions")
+        if str(assertion.get("label", "")).startswith("c2pa.actions")
+        for action in _list(assertion.get("data") or {}, "actions")
+    ]
+    told: list[str] = []
+    for step in steps[:_MAX_ACTIONS]:
+        name = str(step.get("action", ""))
+        agent = step.get("softwareAgent")
+        agent = agent.get("name") if isinstance(agent, dict) else agent
+        words = _ACTIONS.get(name, clean(name, 60))
+        told.append(f"{words} with {clean(agent, 60)}" if agent else words)
+        known = source_types.meaning(str(step.get("digitalSourceType") or ""))
+        if known is not None:
+            origin: ProvenanceOrigin = known[0] if intact else "unknown"
+            yield Claim("source-type", f"the signed record says: {known[1]}", place, origin)
+        if name.startswith("c2pa.watermarked"):
+            yield Claim("watermark-named", "the record names an invisible watermark; it cannot be read locally", place)
+    if told:
+        names = {str(step.get("action", "")).removeprefix("c2pa.") for step in steps}
+        # Drawing on a canvas that the same record created makes a picture; changing one that was there edits it.
+        edited = intact and bool(names & {"opened", "placed"}) and bool(names & _EDITING)
+        yield Claim("actions", clean("; ".join(told), 800), place, "edited" if edited else "unknown")
+
+
+def _components(store: Mapping[str, Any], manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterator[Claim]:
+    """Parts that were placed in the picture and that a model made."""
+    manifests = store.get("manifests") or {}
+    for ingredient in _list(manifest, "ingredients")[:_MAX_MANIFESTS]:
+        inner = manifests.get(ingredient.get("active_manifest"))
+        if ingredient.get("relationship") == "parentOf" or not isinstance(inner, dict):
+            continue
+        if any(c.origin == "ai" for c in _actions(inner, place, intact=intact)):
+            words = "the signed record says: a part made by a trained AI model was placed in it"
+            yield Claim("source-type", words, place, "edited")
+
+
+def _names(manifest: Mapping[str, Any], place: str) -> Iterator[Claim]:
+    people = [str((c.get("credentialSubject") or {}).get("name") or "") for c in _list(manifest, "credentials")]
+    for assertion in _list(manifest, "assertions"):
+        if assertion.get("label") == "stds.schema-org.CreativeWork":
+            people.extend(str(a.get("name") or "") for a in _list(assertion.get("data") or {}, "author"))
+    for person in dict.fromkeys(p for p in people if p):
+        yield Claim("person", clean(f"author: {person}", 120), place, private=True)
+
+
+def _list(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the objects of a JSON list, or nothing."""
+    value = content.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,147 @@
+"""C2PA Content Credentials, validated with the official library (extra `c2pa`), offline unless the user allows more.
+
+Five states are kept apart: signed by a trusted signer; signed by an unknown one; signed with a certificate that had
+expired or does not fit its purpose, over unchanged bytes; broken or tampered; announced at a remote address and not
+fetched. Source: C2PA technical specification 2.1, sections 14 and 15; states as `c2patool` gives them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from aiforensics.evidence import Claim
+from aiforensics.provenance import c2pa_story
+from aiforensics.provenance.dossier import Dossier, clean
+
+SOURCE = "C2PA manifest"
+_MAX_TRUST = 8 << 20
+_UNTRUSTED = "signingCredential.untrusted"
+_CREDENTIAL = "signingCredential."
+_NOT_BROKEN = ("signingCredential.", "cawg.", "timeStamp.")
+_MISSING = "a Content Credentials manifest is present but was not validated: install aiforensics-toolkit[c2pa]"
+
+
+def read(dossier: Dossier) -> Iterator[Claim]:
+    """Claims from an embedded manifest, or word of a remote one."""
+    remote = dossier.xmp.first("dcterms:provenance")
+    if not dossier.contents.manifest and not remote.startswith(("http://", "https://")):
+        return
+    try:
+        # An extra, and not light; a version without these names cannot be held offline and counts as missing.
+        from c2pa import C2paError, Context, Reader, Settings  # noqa: PLC0415
+    except ImportError:
+        yield Claim("signature", _MISSING, SOURCE)
+        return
+    try:
+        context = Context(Settings.from_dict(_settings(dossier)))
+        with Reader(None, io.BytesIO(dossier.picture.data), context=context) as reader:
+            state = str(reader.get_validation_state())
+            store: dict[str, Any] = json.loads(reader.json())
+    except C2paError as error:
+        yield from _refused(str(error), remote, online=dossier.online)
+        return
+    yield from _claims(state, store, trusting=dossier.trust is not None)
+
+
+def _settings(dossier: Dossier) -> dict[str, Any]:
+    """Nothing is fetched unless the user said so, and trust comes from the user's list alone."""
+    settings: dict[str, Any] = {
+        "verify": {
+            "verify_after_reading": True,
+            "verify_trust": True,
+            "remote_manifest_fetch": dossier.online,
+            "ocsp_fetch": dossier.online,
+        },
+    }
+    if dossier.trust is not None:
+        settings["trust"] = {"trust_anchors": _anchors(dossier.trust)}
+    if not dossier.online:
+        # Identity assertions would look up addresses that the file names: no host is allowed.
+        settings["core"] = {"allowed_network_hosts": [], "allow_redirects": False}
+    return settings
+
+
+def _anchors(path: Path) -> str:
+    """Return the PEM certificates of the user's trust list."""
+    with path.open("rb") as file:
+        pem = file.read(_MAX_TRUST + 1)
+    if len(pem) > _MAX_TRUST or b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise ValueError(f"the trust list {path.name} holds no PEM certificates")
+    return pem.decode("utf-8", "replace")
+
+
+def _refused(error: str, remote: str, *, online: bool) -> Iterator[Claim]:
+    """Return the library gave no manifest: there is none, it is remote, or it cannot be read."""
+    kind = error.partition(":")[0]
+    if kind == "ManifestNotFound":
+        return
+    if kind == "Remote" or (remote and "fetch" in error):
+        done = "could not be fetched" if online else "was not fetched (use --online)"
+        host = remote.split("/")[2] if remote.count("/") >= 2 else "a remote address"
+        yield Claim("signature", clean(f"a Content Credentials manifest at {host} {done}"), SOURCE)
+    elif "prerelease" in error or kind == "NotSupported":
+        yield Claim("signature", clean(f"a Content Credentials manifest of an unsupported version: {error}"), SOURCE)
+    else:
+        words = f"the Content Credentials manifest is broken and cannot be validated ({error})"
+        yield Claim("signature-invalid", clean(words), SOURCE)
+
+
+def _claims(state: str, store: Mapping[str, Any], *, trusting: bool) -> Iterator[Claim]:
+    codes = _failures(store.get("validation_results"), "activeManifest")
+    manifests = store.get("manifests") or {}
+    active = manifests.get(store.get("active_manifest")) or {}
+    info = active.get("signature_info") or {}
+    signer = clean(info.get("common_name") or "an unnamed signer", 120)
+    issuer = clean(info.get("issuer") or "", 120)
+    by = f"{signer} ({issuer})" if issuer and issuer != signer else signer
+    when = f", {clean(info['time'], 40)}" if info.get("time") else ""
+    broken = [code for code in codes if not code.startswith(_NOT_BROKEN)]
+    intact = state in {"Trusted", "Valid"}
+    if state == "Trusted":
+        yield Claim("signature-trusted", f"signed by {by}{when}; the signer is on the trust list", SOURCE)
+    elif intact:
+        why = "is not on the given trust list" if trusting else "was not checked: no trust list given (--trust)"
+        yield Claim("signature-unknown", f"signed by {by}{when}; unchanged since; the signer {why}", SOURCE)
+    elif not broken and any(code.startswith(_CREDENTIAL) and code != _UNTRUSTED for code in codes):
+        yield _credential_claim(codes, by, when)
+        intact = True
+    elif not broken:
+        words = f"the signature of {by} stands, but the record of an earlier picture that it relies on is broken"
+        yield Claim("signature-invalid", words, SOURCE)
+    else:
+        reasons = ", ".join(broken[:4])
+        words = f"the signature of {by} is broken: the file or its manifest was changed after signing ({reasons})"
+        yield Claim("signature-invalid", clean(words, 500), SOURCE)
+    if _failures(store.get("validation_results"), "ingredientDeltas"):
+        yield Claim(
+            "ingredient-invalid", "the credentials of an ingredient are broken; its claims count for less", SOURCE
+        )
+    yield from c2pa_story.tell(store, SOURCE, intact=intact)
+
+
+def _credential_claim(codes: list[str], by: str, when: str) -> Claim:
+    if f"{_CREDENTIAL}expired" in codes:
+        words = (
+            f"signed by {by}{when}, unchanged since, but the certificate has expired and no trusted time was recorded"
+        )
+        return Claim("signature-expired", words, SOURCE)
+    wrong = ", ".join(code for code in codes if code.startswith(_CREDENTIAL) and code != _UNTRUSTED)
+    words = f"signed by {by}{when}, unchanged since, but the certificate is not accepted ({wrong})"
+    return Claim("signature-unaccepted", clean(words, 500), SOURCE)
+
+
+def _failures(results: Any, part: str) -> list[str]:  # noqa: ANN401 - parsed JSON
+    """Codes of failures of the active manifest or of its ingredients, without the one that no trust list gives."""
+    content = (results or {}).get(part)
+    if part == "activeManifest":
+        return [str(item.get("code")) for item in (content or {}).get("failure", [])]
+    return [
+        code
+        for delta in content or []
+        for code in (str(item.get("code")) for item in (delta.get("validationDeltas") or {}).get("failure", []))
+        if not code.startswith(_NOT_BROKEN)
+    ]

@@ -1,0 +1,67 @@
+"""IPTC: the digital source type, and the older IIM records with names, places and programs.
+
+Source: IPTC Photo Metadata Standard 2023.1; IPTC-NAA Information Interchange Model 4.2, record 2.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from aiforensics.evidence import Claim
+from aiforensics.provenance import source_types
+from aiforensics.provenance.dossier import Dossier, clean
+
+_MAX_RECORDS = 500
+_PUBLIC = {65: "originating program", 55: "date created", 110: "credit", 115: "source"}
+_PRIVATE = {80: "by-line", 90: "city", 92: "place", 116: "copyright", 118: "contact", 120: "caption", 122: "writer"}
+
+
+def read(dossier: Dossier) -> Iterator[Claim]:
+    """Claims of the digital source type and of the IIM records."""
+    for name in ("Iptc4xmpExt:DigitalSourceType", "Iptc4xmpExt:DigitalSourcefileType"):
+        for value in dict.fromkeys(dossier.xmp.values.get(name, ())[:4]):
+            known = source_types.meaning(value)
+            if known is None:
+                yield Claim("source-type", clean(f"an unknown digital source type: {value}"), f"IPTC {name}")
+            else:
+                yield Claim("source-type", f"the file claims: {known[1]}", f"IPTC {name}", known[0])
+    for number, text in records(dossier.contents.photoshop):
+        if number in _PUBLIC:
+            yield Claim("iptc", clean(f"{_PUBLIC[number]}: {text}"), f"IPTC record 2:{number}")
+        elif number in _PRIVATE:
+            yield Claim("person", clean(f"{_PRIVATE[number]}: {text}"), f"IPTC record 2:{number}", private=True)
+
+
+def records(block: bytes) -> Iterator[tuple[int, str]]:
+    """Dataset number and text of each record 2 in Photoshop resources, or in a bare IIM block."""
+    body = block if block[:1] == b"\x1c" else _resource(block, 0x0404)
+    position = 0
+    for _ in range(_MAX_RECORDS):
+        if position + 5 > len(body) or body[position] != 0x1C:
+            return
+        record, number, length = struct.unpack_from(">BBH", body, position + 1)
+        if length & 0x8000:  # extended lengths are for objects, never for text
+            return
+        text = body[position + 5 : position + 5 + length]
+        if record == 2 and text:
+            yield number, text.decode("utf-8", "replace")
+        position += 5 + length
+
+
+def _resource(block: bytes, wanted: int) -> bytes:
+    """Body of one Photoshop image resource."""
+    position = 0
+    for _ in range(_MAX_RECORDS):
+        if block[position : position + 4] != b"8BIM" or position + 12 > len(block):
+            return b""
+        (number,) = struct.unpack_from(">H", block, position + 4)
+        name = block[position + 6] + 1
+        start = position + 6 + name + (name & 1)
+        if start + 4 > len(block):
+            return b""
+        (length,) = struct.unpack_from(">I", block, start)
+        if number == wanted:
+            return block[start + 4 : start + 4 + length]
+        position = start + 4 + length + (length & 1)
+    return b""

@@ -1,0 +1,25 @@
+"""Texts of PNG, JPEG and GIF that no other reader knows: shown as they stand, as private as prompts are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aiforensics.evidence import Claim, ProvenanceOrigin
+from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance.exif import EDITORS
+
+_MAX_TEXTS = 30
+_PROGRAM = {"Software", "Comment", "Creator", "generator"}
+
+
+def read(dossier: Dossier) -> Iterator[Claim]:
+    """One claim for each text."""
+    for text in dossier.contents.texts[:_MAX_TEXTS]:
+        words = clean(f"{text.keyword}: {text.text[:2000]}")
+        if text.keyword in _PROGRAM and len(text.text) < 100 and EDITORS.search(text.text):
+            origin: ProvenanceOrigin = "edited"
+            yield Claim("software", clean(text.text), text.source, origin)
+        elif text.keyword == "Software":
+            yield Claim("software", clean(text.text), text.source)
+        else:
+            yield Claim("text", words, text.source, private=True)
