@@ -1,0 +1,310 @@
+"""The corridor: a file goes in, a finding comes out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics import __version__
+from aiforensics.analyzers import ANALYZERS, Exhibit
+from aiforensics.evidence import (
+    Feature,
+    FeatureSpec,
+    Finding,
+    InputError,
+    Measurement,
+    ModelRef,
+    Provenance,
+    Quality,
+    Reason,
+    Refusal,
+    ToolRef,
+    Verdict,
+)
+from aiforensics.features import row
+from aiforensics.image import Limits, Picture, Window, decode, read
+from aiforensics.provenance import read_provenance, redact
+from aiforensics.quality import assess, strangeness
+from aiforensics_models.bundle import Bundle, Device
+from aiforensics_models.calibration import Calibration
+from aiforensics_models.heads import EMBEDDING, Answer
+from aiforensics_models.runtime import Network, NetworkOutput
+
+Pixels = NDArray[np.uint8]
+TOOL = ToolRef("aiforensics", __version__)
+SPECS: Mapping[str, FeatureSpec] = {
+    **{spec.name: spec for analyzer in ANALYZERS for spec in analyzer.specs},
+    EMBEDDING: FeatureSpec(EMBEDDING, "log-odds", "what the embedding network makes of the windows"),
+}
+"""Every feature that can stand in a bundle's row, by full name."""
+MAX_REASONS = 12
+
+
+@dataclass(frozen=True)
+class Map:
+    """A picture of one cue over the examined window at offset (x, y) of the stored picture."""
+
+    analyzer: str
+    title: str
+    pixels: Pixels = field(repr=False)
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A finding with what it was made from, for whoever draws a page of it."""
+
+    finding: Finding
+    picture: Picture
+    outputs: tuple[NetworkOutput, ...] = field(repr=False)
+    thresholds: tuple[float, float]
+
+    @cached_property
+    def maps(self) -> tuple[Map, ...]:
+        """The map of every analyzer that draws one, over every window."""
+        found = []
+        for analyzer in ANALYZERS:
+            for window in self.picture.windows:
+                pixels = analyzer.map(window)
+                if pixels is not None:
+                    found.append(Map(analyzer.name, analyzer.card.title, pixels, window.x, window.y))
+        return tuple(found)
+
+    @cached_property
+    def activation(self) -> tuple[Map, ...]:
+        """Class activation of the network over every window: orange speaks for `ai`, blue for `real`."""
+        reach = max(float(np.abs(output.activation).max()) for output in self.outputs) or 1.0
+        return tuple(
+            Map("embedding", "Class activation", _activation_map(window, output.activation / reach), window.x, window.y)
+            for window, output in zip(self.picture.windows, self.outputs, strict=True)
+        )
+
+
+class Scanner:
+    """Examines pictures with one bundle. Make one and use it for many pictures.
+
+    Parameters
+    ----------
+    model
+        A shipped bundle's name, or a bundle's folder.
+    device
+        `cuda` runs the network in PyTorch on a GPU; everything else on one CPU thread.
+    redact
+        Leave names, places and prompts out of the provenance claims.
+    online
+        Allow validation of signed manifests to use the network.
+    trust
+        A PEM file of trusted signers, instead of the shipped list.
+    limits
+        Caps on what is decoded.
+
+    Raises
+    ------
+    aiforensics_models.bundle.BundleError
+        If the bundle cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = "default",
+        *,
+        device: Device = "auto",
+        redact: bool = False,
+        online: bool = False,
+        trust: Path | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        self.bundle = Bundle.load(model)
+        self._ref = ModelRef(self.bundle.name, self.bundle.version, self.bundle.sha256)
+        self._network: Network = self.bundle.network(device)
+        self._redact = redact
+        self._online = online
+        self._trust = trust
+        self._limits = limits
+
+    def scan(self, source: str | Path) -> Finding:
+        """Examine a file.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be examined, with the one line that says why.
+        """
+        return self.examine(source).finding
+
+    def scan_bytes(self, data: bytes, path: str = "-") -> Finding:
+        """Examine a picture given as bytes; `path` is only what the finding calls it."""
+        return self.examine(data, path).finding
+
+    def examine(self, source: str | Path | bytes, path: str = "-") -> Examination:
+        """Examine a file, or a picture given as bytes, and keep what maps are drawn from."""
+        started = time.perf_counter()
+        if isinstance(source, bytes):
+            return self.examine_picture(decode(source, path, self._limits), started)
+        return self.examine_picture(read(source, self._limits), started)
+
+    def examine_picture(self, picture: Picture, started: float | None = None) -> Examination:
+        """Examine a decoded picture."""
+        started = time.perf_counter() if started is None else started
+        values, outputs = self.measure(picture)
+        answer = self.bundle.head(row(self.bundle.features, values))
+        assessment = assess(picture, values, self._strangeness(outputs))
+        calibration = self.bundle.calibration
+        p_ai = calibration.probability(answer.log_odds, assessment.condition)
+        verdict, decision = decide(calibration, p_ai, assessment.quality)
+        finding = Finding(
+            path=picture.path,
+            sha256=picture.sha256,
+            bytes=len(picture.data),
+            format=picture.format,
+            width=picture.width,
+            height=picture.height,
+            verdict=verdict,
+            p_ai=p_ai,
+            interval=calibration.interval(answer.log_odds, _spread(outputs), assessment.condition),
+            quality=assessment.quality,
+            provenance=self._provenance(picture),
+            analyzers=_measurements(values),
+            reasons=_reasons(self.bundle.features, values, answer),
+            model=self._ref,
+            tool=TOOL,
+            seconds=time.perf_counter() - started,
+            notes=picture.notes,
+            condition=assessment.condition,
+            decision=decision,
+        )
+        return Examination(finding, picture, outputs, (calibration.real_below, calibration.ai_from))
+
+    def measure(self, picture: Picture) -> tuple[dict[str, float], tuple[NetworkOutput, ...]]:
+        """Every feature by full name, and what the network says of each window."""
+        outputs = tuple(self._network(window.pixels) for window in picture.windows)
+        known = {id(window.pixels): output for window, output in zip(picture.windows, outputs, strict=True)}
+
+        def forecast(pixels: Pixels) -> NDArray[np.float64]:
+            output = known.get(id(pixels)) or self._network(pixels)
+            return 1.0 / (1.0 + np.exp(-np.clip(output.logits, -30.0, 30.0)))
+
+        exhibit = Exhibit(picture.windows, forecast)
+        values: dict[str, float] = {}
+        for analyzer in ANALYZERS:
+            values |= analyzer.measure(exhibit)
+        values[EMBEDDING] = float(np.mean([output.logits.mean() for output in outputs]))
+        return values, outputs
+
+    def _strangeness(self, outputs: tuple[NetworkOutput, ...]) -> float:
+        reference = self.bundle.reference
+        if reference is None:
+            return 0.0
+        embeddings = np.stack([output.embedding for output in outputs])
+        return strangeness(embeddings, reference.centre, reference.scale, reference.usual)
+
+    def _provenance(self, picture: Picture) -> Provenance:
+        found = read_provenance(picture, online=self._online, trust=self._trust)
+        return redact(found) if self._redact else found
+
+
+def scan(
+    source: str | Path,
+    *,
+    model: str | Path = "default",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    **options: Any,  # noqa: ANN401 - the other options of Scanner, as they are
+) -> Finding:
+    """Examine one file; see `Scanner` for the options, and use a `Scanner` for many files.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be examined, with the one line that says why.
+    """
+    return Scanner(model, device=device, **options).scan(source)
+
+
+def scan_many(
+    sources: Iterable[str | Path],
+    *,
+    model: str | Path = "default",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    **options: Any,  # noqa: ANN401 - the other options of Scanner, as they are
+) -> Iterator[Finding | Refusal]:
+    """Examine files one after the other in this process; an input that is refused becomes a `Refusal`.
+
+    For many processes use `aiforensics.batch`.
+    """
+    scanner = Scanner(model, device=device, **options)
+    for source in sources:
+        try:
+            yield scanner.scan(source)
+        except InputError as error:
+            yield Refusal(str(source), error.kind, error.message)
+
+
+def decide(calibration: Calibration, p_ai: float, quality: Quality) -> tuple[Verdict, str]:
+    """The verdict, and why it is that, in one sentence."""
+    verdict = calibration.verdict(p_ai)
+    if quality.level == "poor":
+        return "inconclusive", f"The evidence is too poor to judge the pixels: {quality.reasons[0]}."
+    if verdict == "inconclusive":
+        return verdict, (
+            f"The probability {p_ai:.2f} lies between {calibration.real_below:.2f} and {calibration.ai_from:.2f}, "
+            "where this model is wrong too often to say."
+        )
+    if verdict == "ai":
+        return (
+            verdict,
+            f"The probability {p_ai:.2f} is at or above {calibration.ai_from:.2f}, which few real pictures reach.",
+        )
+    return verdict, f"The probability {p_ai:.2f} is below {calibration.real_below:.2f}, where AI pictures are rare."
+
+
+def _spread(outputs: tuple[NetworkOutput, ...]) -> float:
+    """Standard error of the network's mean log-odds, over ensemble members and over windows."""
+    logits = np.stack([output.logits for output in outputs])
+    return math.hypot(float(logits.mean(axis=0).std()), float(logits.mean(axis=1).std()) / math.sqrt(len(outputs)))
+
+
+def _measurements(values: Mapping[str, float]) -> tuple[Measurement, ...]:
+    found = [
+        Measurement(analyzer.name, tuple(Feature(spec.name, values[spec.name], spec.unit) for spec in analyzer.specs))
+        for analyzer in ANALYZERS
+    ]
+    spec = SPECS[EMBEDDING]
+    return (*found, Measurement("embedding", (Feature(EMBEDDING, values[EMBEDDING], spec.unit),)))
+
+
+def _reasons(names: tuple[str, ...], values: Mapping[str, float], answer: Answer) -> tuple[Reason, ...]:
+    order = np.argsort(-np.abs(answer.shares), kind="stable")[:MAX_REASONS]
+    return tuple(
+        _reason(SPECS[names[index]], values[names[index]], float(answer.shares[index]))
+        for index in order
+        if abs(answer.shares[index]) >= 1e-3
+    )
+
+
+def _reason(spec: FeatureSpec, value: float, share: float) -> Reason:
+    side = "AI" if share > 0 else "a real picture"
+    strength = "strongly" if abs(share) >= 0.75 else "clearly" if abs(share) >= 0.25 else "slightly"
+    unit = "" if spec.unit == "1" else f" {spec.unit}"
+    text = f"{spec.meaning[:1].upper()}{spec.meaning[1:]}: {value:.3g}{unit}; it speaks {strength} for {side}."
+    return Reason(spec.name, value, spec.unit, share, text)
+
+
+def _activation_map(window: Window, activation: NDArray[np.float32]) -> Pixels:
+    """(h, w, 3) uint8: the window in grey under orange (speaks for `ai`) and blue (speaks for `real`)."""
+    import cv2  # noqa: PLC0415 - only for whoever draws a page
+
+    height, width = window.pixels.shape[:2]
+    strength = cv2.resize(activation, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
+    grey = np.repeat(window.luma[..., None], 3, axis=2) * 0.75 + 32.0
+    tint = np.where(strength > 0, np.array([230.0, 120.0, 0.0]), np.array([0.0, 110.0, 200.0]))
+    weight = np.clip(np.abs(strength), 0.0, 1.0) * 0.65
+    return np.clip(grey * (1.0 - weight) + tint * weight, 0, 255).astype(np.uint8)

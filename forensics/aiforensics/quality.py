@@ -1,0 +1,99 @@
+"""Evidence quality: how much the pixels allow anyone to say, from measured facts alone.
+
+The level never enters the score. It names the calibration condition that a picture is judged under, and a `poor` level
+makes the verdict `inconclusive` whatever the score says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.evidence import Quality
+from aiforensics.image import Picture
+
+SMALL, TINY = 176, 96
+"""Shorter sides in pixels below which evidence is limited, and poor."""
+COMPRESSED, CRUSHED = 68.0, 42.0
+"""IJG qualities below which evidence is limited, and poor."""
+FLAT = 3.0
+"""Standard deviation of the luma, in grey levels, below which a picture shows no texture to examine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Evidence quality and the name of the calibration condition."""
+
+    quality: Quality
+    condition: str
+
+
+def assess(picture: Picture, values: Mapping[str, float], strangeness: float) -> Assessment:
+    """Judge the evidence.
+
+    Parameters
+    ----------
+    picture
+        The decoded picture.
+    values
+        Measured values by full feature name; `jpeg.quality_estimate` is read.
+    strangeness
+        Distance of the embedding from the training pictures, in units of the distance that 99 % of them stay within;
+        0 where the bundle has no reference.
+    """
+    poor, limited = [], []
+    short = min(picture.width, picture.height)
+    if short < TINY:
+        poor.append(f"only {picture.width} × {picture.height} pixels")
+    elif short < SMALL:
+        limited.append(f"{picture.width} × {picture.height} pixels")
+    compression = effective_quality(picture, values)
+    if compression < CRUSHED:
+        poor.append(f"heavy compression (like JPEG quality {compression:.0f})")
+    elif compression < COMPRESSED:
+        limited.append(f"strong compression (like JPEG quality {compression:.0f})")
+    if max(float(window.luma.std()) for window in picture.windows) < FLAT:
+        poor.append("almost no texture to examine")
+    if strangeness > 2.0:
+        poor.append("unlike anything that the model was trained on")
+    elif strangeness > 1.0:
+        limited.append("unlike most pictures that the model was trained on")
+    level = "poor" if poor else "limited" if limited else "good"
+    return Assessment(Quality(level, tuple(poor + limited)), _condition(short, compression))  # type: ignore[arg-type]
+
+
+def effective_quality(picture: Picture, values: Mapping[str, float]) -> float:
+    """The lower of the IJG quality of the file's own tables and the one that the pixels still show, 1 to 100."""
+    seen = float(values.get("jpeg.quality_estimate", 100.0))
+    return min(seen, float(picture.jpeg.quality)) if picture.jpeg else seen
+
+
+def strangeness(
+    embeddings: NDArray[np.float32], centre: NDArray[np.float32], scale: NDArray[np.float32], usual: float
+) -> float:
+    """Distance of the windows' mean embedding from the training pictures.
+
+    Parameters
+    ----------
+    embeddings
+        (windows, dimension).
+    centre, scale
+        (dimension,) mean and standard deviation over the training pictures.
+    usual
+        Root-mean-square standard score that 99 % of the training pictures stay within.
+
+    Returns
+    -------
+    Root-mean-square standard score of the windows' mean embedding, divided by `usual`.
+    """
+    scores = np.clip((embeddings.mean(axis=0) - centre) / scale, -10.0, 10.0)
+    return float(np.sqrt(np.mean(np.square(scores))) / usual)
+
+
+def _condition(short: int, compression: float) -> str:
+    if short < SMALL:
+        return "small"
+    return "compressed" if compression < 83.0 else "good"

@@ -1,0 +1,70 @@
+"""A detector: an embedding network under an ensemble of linear heads, in the form that every bundle carries."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+MEMBERS = 5
+"""Linear heads of the ensemble; each is trained with its own random weighting of the sources."""
+
+
+class Backbone(Protocol):
+    """What a detector needs of an embedding network."""
+
+    dimension: int
+    tap_channels: tuple[int, ...]
+
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 3, h, w) in [0, 255] → embedding (n, dimension), and the map whose mean ends that embedding's last tap."""
+        ...
+
+
+class Detector(nn.Module):
+    """Embedding network and ensemble of linear heads on its standardised embedding.
+
+    Parameters
+    ----------
+    backbone
+        The embedding network. The last `2 · tap_channels[-1]` numbers of its embedding are the mean and the standard
+        deviation over space of the map that it returns.
+    members
+        Heads of the ensemble.
+    """
+
+    def __init__(self, backbone: nn.Module, members: int = MEMBERS) -> None:
+        super().__init__()
+        self.backbone = backbone
+        dimension = int(backbone.dimension)  # type: ignore[arg-type]
+        self._channels = int(backbone.tap_channels[-1])  # type: ignore[index]
+        self.heads = nn.Linear(dimension, members)
+        self.register_buffer("centre", torch.zeros(dimension))
+        self.register_buffer("scale", torch.ones(dimension))
+        self.centre: Tensor
+        self.scale: Tensor
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(n, 3, h, w) in [0, 255] → logits (n, members), embedding (n, dimension), activation (n, h', w').
+
+        The activation is the share that each place of the last map has in the mean logit through the map's mean (class
+        activation mapping, Zhou et al., arXiv 1512.04150, equation 2).
+        """
+        embedding, maps = self.backbone(pixels)
+        standard = self.standardise(embedding)
+        start = embedding.shape[1] - 2 * self._channels
+        last = slice(start, start + self._channels)
+        weight = self.heads.weight.mean(dim=0)[last] / self.scale[last]
+        activation = torch.einsum("nchw,c->nhw", maps - self.centre[last].view(1, -1, 1, 1), weight)
+        return self.heads(standard), embedding, activation
+
+    def standardise(self, embedding: Tensor) -> Tensor:
+        """Embedding in units of the training pictures' spread, cut at ±6 so that no channel can shout."""
+        return ((embedding - self.centre) / self.scale).clamp(-6, 6)
+
+    @torch.no_grad()
+    def set_reference(self, embeddings: Tensor) -> None:
+        """Take centre and scale from (n, dimension) embeddings of training pictures."""
+        self.centre.copy_(embeddings.mean(dim=0))
+        self.scale.copy_(embeddings.std(dim=0).clamp_min(1e-3))
