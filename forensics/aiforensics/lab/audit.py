@@ -87,7 +87,7 @@ def audit_prepared(
     samples
         The data set.
     view
-        The training or evaluation view, given a generator that depends on the picture's path and the seed.
+        The training or evaluation view, given a generator that depends on the picture's key and the seed.
     seed
         Of the views, the folds and the bootstrap.
     progress
@@ -96,7 +96,7 @@ def audit_prepared(
 
     def measure(sample: Sample) -> tuple[float, float, float]:
         pixels = np.asarray(read(sample.path).image, np.uint8)
-        seen = view(pixels, seeded(sample.path.as_posix(), seed))
+        seen = view(pixels, seeded(sample.key, seed))
         return float(seen.shape[1]), float(seen.shape[0]), last_quality(seen)
 
     rows = []

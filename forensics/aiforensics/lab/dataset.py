@@ -13,7 +13,7 @@ import numpy as np
 from aiforensics.lab.duplicates import Progress, families, fingerprints, near_pairs, same_bytes
 from aiforensics.lab.manifest import Label, Row, Split, is_manifest, read_manifest
 
-__all__ = ["DatasetError", "Label", "Sample", "Split", "check_pictures", "load_dataset"]
+__all__ = ["DatasetError", "Label", "Sample", "Split", "check_pictures", "load_dataset", "thin"]
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 SHARES: dict[Split, float] = {"train": 0.70, "val": 0.15, "test": 0.15}
@@ -53,6 +53,11 @@ class Sample:
     generator: str
     group: str
     split: Split
+
+    @property
+    def key(self) -> str:
+        """A name that stays the same when the data set moves to another folder."""
+        return f"{self.label}/{self.source}/{self.path.name}"
 
 
 class DatasetError(Exception):
@@ -111,6 +116,37 @@ def load_dataset(
     )
     _check_sizes(samples, need)
     return samples
+
+
+def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sample, ...]:
+    """Choose at most `count` pictures, as evenly as can be over the classes, and in each class over its sources.
+
+    Parameters
+    ----------
+    samples
+        The data set.
+    count
+        Pictures to keep.
+    seed
+        Of the choice within a source.
+
+    Returns
+    -------
+    The chosen samples, in their old order.
+    """
+    rng = np.random.default_rng(seed)
+    waiting: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index in rng.permutation(len(samples)):
+        waiting[samples[index].label, samples[index].source].append(int(index))
+    taken: Counter[tuple[str, str]] = Counter()
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(samples)):
+        left = [key for key in sorted(waiting) if waiting[key]]
+        of_class = {label: sum(taken[key] for key in taken if key[0] == label) for label, _ in left}
+        key = min(left, key=lambda k: (of_class[k[0]], taken[k], k))
+        chosen.append(waiting[key].pop())
+        taken[key] += 1
+    return tuple(samples[index] for index in sorted(chosen))
 
 
 def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) -> None:

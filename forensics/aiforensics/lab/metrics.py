@@ -176,6 +176,11 @@ def bootstrap(
     return result
 
 
+def weighted_auc(scores: Scores, weights: Floats) -> Floats:
+    """Compute the ROC AUC alone: (draws, n) weights → (draws,)."""
+    return _roc_auc(scores.labels, scores.p_ai, weights)
+
+
 def roc_auc(labels: ArrayLike, p_ai: ArrayLike) -> float:
     """Area under the ROC curve; ties count half, NaN with one class.
 
@@ -317,7 +322,7 @@ def _called_ai(scores: Scores, weights: Floats) -> Floats:
 
 _ONE: dict[str, Callable[[Scores, Floats], Floats]] = {
     "called_ai": _called_ai,
-    "roc_auc": lambda scores, weights: _roc_auc(scores.labels, scores.p_ai, weights),
+    "roc_auc": weighted_auc,
 }
 
 

@@ -1,0 +1,270 @@
+"""The evaluation of a detector on labelled pictures: matched conditions first, pictures as found, the robustness sweep.
+
+"Matched" means that both classes are cut to the same window and pass through the same resizing and codec, so that the
+file cannot give the answer; every headline figure pools the matched conditions. Pictures "as found" come second: their
+figures flatter wherever format or size go with the label.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aiforensics.evidence import InputError
+from aiforensics.image import Picture, read
+from aiforensics.lab import curves, metrics
+from aiforensics.lab.dataset import DatasetError, Sample, thin
+from aiforensics.lab.detector import Detector, Prediction, redeliver
+from aiforensics.lab.duplicates import Progress
+from aiforensics.lab.metrics import CALIBRATED, DRAWS, FORCED, RANKED, SELECTIVE, Figure, Scores
+from aiforensics.lab.views import CONDITIONS, View
+
+SCHEMA = "aiforensics.metrics/1"
+HEADLINE = (*FORCED, *RANKED, *CALIBRATED, *SELECTIVE)
+SWEEP_PICTURES = 200
+"""Pictures of the robustness sweep, evenly over classes and sources, unless the caller says otherwise."""
+
+Judged = list[tuple[Sample, Prediction]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All figures under one condition.
+
+    Attributes
+    ----------
+    name, title
+        Of the condition.
+    figures
+        Every figure of `metrics.figures` with its interval.
+    confusion_matrix, verdicts
+        Truth → answer at `p_ai` ≥ 0.5, and truth → verdict at the shipped thresholds.
+    per_source, per_generator
+        As `metrics.by_key`; empty where they were not asked for.
+    by_quality
+        Evidence quality → pictures, coverage, selective accuracy and false alarms.
+    curves
+        ROC, precision–recall, reliability and risk–coverage.
+    """
+
+    name: str
+    title: str
+    pictures: int
+    figures: dict[str, Figure]
+    confusion_matrix: dict[str, dict[str, int]]
+    verdicts: dict[str, dict[str, int]]
+    by_quality: dict[str, dict[str, float]]
+    curves: dict[str, curves.Curve]
+    per_source: dict[str, dict[str, Any]] = field(default_factory=dict)
+    per_generator: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Turn the panel into plain data; figures that are not defined are None."""
+        content: dict[str, Any] = plain(
+            {
+                "condition": self.name,
+                "title": self.title,
+                "pictures": self.pictures,
+                **{name: self.figures[name].value for name in HEADLINE},
+                "intervals": {name: [self.figures[name].low, self.figures[name].high] for name in HEADLINE},
+                "confusion_matrix": self.confusion_matrix,
+                "verdicts": self.verdicts,
+                "by_quality": self.by_quality,
+                "per_source": self.per_source,
+                "per_generator": self.per_generator,
+                "curves": self.curves,
+            }
+        )
+        return content
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes
+    ----------
+    matched
+        All matched conditions pooled: the headline.
+    conditions
+        Each matched condition alone.
+    as_found
+        The files as they are, or None where that was not asked for.
+    robustness
+        (view, panel) of the sweep.
+    refused
+        Files that could not be judged, and why.
+    """
+
+    matched: Panel
+    conditions: tuple[Panel, ...]
+    as_found: Panel | None
+    robustness: tuple[tuple[View, Panel], ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Turn the evaluation into the content of `metrics.json`."""
+        families: dict[str, list[dict[str, Any]]] = {}
+        for view, panel in self.robustness:
+            figures = {
+                name: panel.figures[name] for name in ("roc_auc", "false_alarms", "coverage", "selective_accuracy")
+            }
+            families.setdefault(view.family, []).append(
+                {
+                    "name": view.name,
+                    "title": view.title,
+                    "level": view.level,
+                    "pictures": panel.pictures,
+                    **{name: figure.value for name, figure in figures.items()},
+                    "intervals": {name: [figure.low, figure.high] for name, figure in figures.items()},
+                }
+            )
+        return {
+            "schema": SCHEMA,
+            **self.matched.to_dict(),
+            "conditions": {panel.name: panel.to_dict() for panel in self.conditions},
+            "as_found": self.as_found.to_dict() if self.as_found else None,
+            "robustness": plain(families),
+            "refused": [list(pair) for pair in self.refused],
+        }
+
+
+def evaluate(
+    samples: Sequence[Sample],
+    detector: Detector,
+    conditions: Sequence[View] = CONDITIONS,
+    *,
+    sweep: Sequence[View] = (),
+    sweep_pictures: int = SWEEP_PICTURES,
+    as_found: bool = True,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate a detector.
+
+    Parameters
+    ----------
+    samples
+        The pictures to judge; pass one split to report on it.
+    detector
+        What judges them.
+    conditions
+        The matched conditions.
+    sweep, sweep_pictures
+        Views of the robustness sweep, and on how many pictures, evenly over classes and sources.
+    as_found
+        Whether the files are judged as they are, too.
+    draws, seed
+        Of the grouped bootstrap; `seed` chooses the windows as well.
+    progress
+        Told the number of judgements done and their total.
+
+    Raises
+    ------
+    DatasetError
+        A class has no picture that can be judged.
+    """
+    few = set(thin(samples, sweep_pictures, seed=seed)) if sweep else set()
+    judged: dict[str, Judged] = {}
+    refused: list[tuple[str, str]] = []
+    total = len(samples) * (len(conditions) + as_found) + len(few) * len(sweep)
+    done = 0
+    for sample in samples:
+        views = [*([None] if as_found else []), *conditions, *(sweep if sample in few else ())]
+        try:
+            picture = read(sample.path)
+            said = [detector.score(_seen(picture, sample, view, seed)) for view in views]
+        except InputError as error:
+            refused.append((str(sample.path), error.message))
+        else:
+            for view, prediction in zip(views, said, strict=True):
+                judged.setdefault(view.name if view else "as found", []).append((sample, prediction))
+        done += len(views)
+        if progress is not None:
+            progress(done, total)
+    _check(samples, judged, refused)
+    pooled = [pair for view in conditions for pair in judged[view.name]]
+    return Evaluation(
+        matched=panel("matched", _matched_title(conditions), pooled, keys=True, draws=draws, seed=seed),
+        conditions=tuple(panel(v.name, v.title, judged[v.name], draws=draws, seed=seed) for v in conditions),
+        as_found=panel("as found", "files as found", judged["as found"], keys=True, draws=draws, seed=seed)
+        if as_found
+        else None,
+        robustness=tuple((v, panel(v.name, v.title, judged[v.name], draws=draws, seed=seed)) for v in sweep),
+        refused=tuple(refused),
+    )
+
+
+def panel(name: str, title: str, judged: Judged, *, keys: bool = False, draws: int = DRAWS, seed: int = 0) -> Panel:
+    """Compute all figures of judged samples; `keys` adds those of each source and generator."""
+    scores = scores_of(judged)
+    quality = [prediction.quality for _, prediction in judged]
+    return Panel(
+        name=name,
+        title=title,
+        pictures=len(judged),
+        figures=metrics.headline(scores, draws=draws, seed=seed),
+        confusion_matrix=metrics.confusion_matrix(scores),
+        verdicts=metrics.verdict_matrix(scores),
+        by_quality=_by_quality(scores, quality),
+        curves={
+            "roc": curves.roc_curve(scores),
+            "precision_recall": curves.precision_recall_curve(scores),
+            "reliability": curves.reliability_curve(scores),
+            "risk_coverage": curves.risk_coverage_curve(scores),
+        },
+        per_source=metrics.by_key(scores, [s.source for s, _ in judged], draws=draws, seed=seed) if keys else {},
+        per_generator=metrics.by_key(scores, [s.generator for s, _ in judged], draws=draws, seed=seed) if keys else {},
+    )
+
+
+def scores_of(judged: Judged) -> Scores:
+    """Arrange judged samples as arrays."""
+    return Scores.of(
+        [sample.label == "ai" for sample, _ in judged],
+        [prediction.p_ai for _, prediction in judged],
+        [prediction.verdict for _, prediction in judged],
+        [sample.group for sample, _ in judged],
+    )
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - data for JSON
+    """Make data fit for strict JSON: numbers of six significant digits, None for what is not a number."""
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+def _seen(picture: Picture, sample: Sample, view: View | None, seed: int) -> Picture:
+    return picture if view is None else redeliver(picture, sample, view, seed=seed)
+
+
+def _matched_title(conditions: Sequence[View]) -> str:
+    return "both classes alike: " + "; ".join(view.title for view in conditions)
+
+
+def _check(samples: Sequence[Sample], judged: Mapping[str, Judged], refused: Sequence[tuple[str, str]]) -> None:
+    for label in ("real", "ai"):
+        if not any(sample.label == label for pairs in judged.values() for sample, _ in pairs):
+            why = f"; the first of {len(refused)} refused is {refused[0][0]} ({refused[0][1]})" if refused else ""
+            raise DatasetError(f"none of the {len(samples)} pictures is a {label} one that can be judged{why}")
+
+
+def _by_quality(scores: Scores, quality: Sequence[str]) -> dict[str, dict[str, float]]:
+    result = {}
+    for level in ("good", "limited", "poor"):
+        mine = [q == level for q in quality]
+        if any(mine):
+            values = metrics.figures(scores.pick(np.array(mine)))
+            names = ("coverage", "selective_accuracy", "false_alarms", "roc_auc")
+            result[level] = {"pictures": float(sum(mine)), **{name: float(values[name][0]) for name in names}}
+    return result
