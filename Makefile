@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(VENV)/.base
-	$(BIN)/aiforensics scan samples --report report.html
+	$(BIN)/aiforensics scan samples/*.jpg $(wildcard samples/*.png) --report report.html
 	@echo "Open report.html in a browser."
 
 test: $(VENV)/.test

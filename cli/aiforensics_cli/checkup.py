@@ -109,9 +109,7 @@ def _bundles() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in available():
         try:
-            bundle = Bundle.load(name)
-            bundle.verify()
-            found[name] = {"intact": True, "detail": str(bundle.manifest.get("version", ""))}
+            found[name] = {"intact": True, "detail": Bundle.load(name).version}
         except BundleError as error:
             found[name] = {"intact": False, "detail": str(error)}
     return found

@@ -23,12 +23,12 @@ def list_models(*, as_json: options.JsonOption = False) -> None:
     from aiforensics_models.bundle import Bundle, available  # noqa: PLC0415 - not for --help
 
     for name in available():
-        manifest = Bundle.load(name).manifest
+        bundle = Bundle.load(name)
         if as_json:
-            emit(manifest)
+            emit({"name": name, "version": bundle.version, "sha256": bundle.sha256, "bytes": bundle.size})
         else:
-            version = Text(str(manifest.get("version", "")), "dim")
-            results().print(Text.assemble((name, "bold"), " ", version), soft_wrap=True)
+            facts = f"  {bundle.version} · {bundle.size / 1e6:.1f} MB · sha256 {bundle.sha256[:12]}"
+            results().print(Text.assemble((name, "bold"), (facts, "dim")), soft_wrap=True)
 
 
 @app.command()
@@ -51,7 +51,7 @@ def verify(names: Annotated[list[str] | None, typer.Argument(metavar="[NAME|DIR]
     status = DONE
     for name in names or available():
         try:
-            Bundle.load(name).verify()
+            Bundle.load(name)  # checks every file
         except BundleError as error:
             complain(f"{name}: {error}")
             status = REFUSED

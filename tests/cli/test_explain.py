@@ -1,0 +1,32 @@
+import pytest
+
+from aiforensics.analyzers import ANALYZERS
+from aiforensics.evidence import Feature, Measurement
+
+pytestmark = pytest.mark.usefixtures("fake_pipeline")
+
+
+def test_every_cue_is_explained(run, picture, tmp_path, monkeypatch, fakes):
+    from dataclasses import replace
+
+    measured = tuple(
+        Measurement(a.name, tuple(Feature(spec.name, 1.5, spec.unit) for spec in a.specs)) for a in ANALYZERS
+    )
+    judge = fakes.GateScanner._judge
+    monkeypatch.setattr(
+        fakes.GateScanner, "_judge", lambda self, picture: replace(judge(self, picture), analyzers=measured)
+    )
+    done = run("explain", picture("a.png"), "--maps", tmp_path / "maps")
+    assert done.status == 0
+    for analyzer in ANALYZERS:
+        assert analyzer.card.title in done.out
+        assert analyzer.card.fooled_by in done.out
+        assert all(spec.name in done.out and spec.meaning in done.out for spec in analyzer.specs)
+    assert "SynthID" in done.out
+    (written,) = (tmp_path / "maps").iterdir()
+    assert f"map: {written}" in done.out
+
+
+def test_a_refused_picture_is_one_line(run, tmp_path):
+    done = run("explain", tmp_path / "none.png")
+    assert (done.status, done.out, len(done.err.splitlines())) == (2, "", 1)

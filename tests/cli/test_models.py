@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+from aiforensics_cli import checkup
+from aiforensics_models import bundle as bundles
+
+
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    """A bundle of one file, shipped under the name `tiny`."""
+    folder = tmp_path / "shipped" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "head.ubj").write_bytes(b"weights")
+    keys = {key: {} for key in bundles._KEYS[1:-1]}
+    features = [f"ela.feature_{i}" for i in range(20)]
+    bundles.write_manifest(
+        folder, {**keys, "name": "tiny", "version": "1.2", "classes": ["real", "ai"], "features": features}
+    )
+    monkeypatch.setattr(bundles, "_SHIPPED", folder.parent)
+    return folder
+
+
+@pytest.fixture
+def no_torch(monkeypatch):
+    """Keeps the check-up from importing PyTorch, which takes seconds."""
+    devices = checkup._devices
+    monkeypatch.setattr(checkup, "_devices", lambda has_torch: devices(False))
+
+
+def test_list(run, bundle):
+    out = run("models", "list").out
+    assert out.startswith("tiny  1.2 · 0.0 MB · sha256 ")
+    (entry,) = run("models", "list", "--json").objects
+    assert entry.keys() == {"name", "version", "sha256", "bytes"}
+
+
+def test_show(run, bundle):
+    out = run("models", "show", "tiny").out
+    assert "version: 1.2" in out
+    assert "features: 20 entries" in out
+    assert "head.ubj: " in out
+    assert json.loads(run("models", "show", bundle, "--json").out)["name"] == "tiny"
+
+
+def test_verify(run, bundle):
+    assert run("models", "verify").out == "intact  tiny\n"
+    (bundle / "head.ubj").write_bytes(b"other")
+    done = run("models", "verify", "tiny", bundle)
+    assert done.status == 2
+    assert len(done.err.splitlines()) == 2
+    assert "head.ubj has sha256" in done.err
+
+
+def test_an_unknown_bundle_is_one_line(run, bundle):
+    done = run("models", "show", "nope")
+    assert done.status == 2
+    assert len(done.err.splitlines()) == 1
+    assert "shipped bundle (tiny)" in done.err
+
+
+def test_doctor_finds_what_is_broken(run, bundle, no_torch):
+    done = run("doctor")
+    assert done.status == 0
+    assert "A scan can work." in done.out
+    assert "tiny intact 1.2" in done.out
+    (bundle / "head.ubj").unlink()
+    done = run("doctor", "--json")
+    assert done.status == 2
+    (facts,) = done.objects
+    assert facts["bundles"]["tiny"]["intact"] is False
+    assert facts["base"]["numpy"]
+    assert facts["devices"]["onnxruntime"]
+
+
+def test_doctor_says_how_to_get_an_extra(run, bundle, no_torch, monkeypatch):
+    known = checkup._version
+    monkeypatch.setattr(checkup, "_version", lambda name: None if name in ("torch", "pillow-heif") else known(name))
+    out = run("doctor").out
+    assert "pip install 'aiforensics-toolkit[train]'" in out
+    assert "for HEIC pictures: pip install 'aiforensics-toolkit[heif]'" in out

@@ -1,0 +1,85 @@
+import json
+
+import pytest
+
+from aiforensics_cli.comparing import KEYS, differences
+
+pytestmark = pytest.mark.usefixtures("fake_pipeline")
+
+
+@pytest.fixture
+def told(run, picture, tmp_path):
+    """A picture, and the file with its finding."""
+    path = picture("a.png")
+    report = tmp_path / "told.json"
+    report.write_text(run("scan", path, "--json").out)
+    return path, report
+
+
+def test_a_true_finding_agrees(run, told):
+    path, report = told
+    done = run("verify", report, path)
+    assert done.status == 0
+    assert done.out.startswith("agrees")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("p_ai", 0.9, "p_ai: the finding says 0.9, this scan says 0.125"),
+        ("verdict", "ai", 'verdict: the finding says "ai", this scan says "real"'),
+        ("sha256", "0" * 64, "sha256: the finding says"),
+        ("interval", [0.1, 0.3], "interval[1]: the finding says 0.3, this scan says 0.2"),
+        ("reasons", [], 'reasons[0].feature: the finding says nothing, this scan says "ela.mean"'),
+        ("provenance", {"level": "signed", "origin": "unknown"}, 'provenance.level: the finding says "signed"'),
+        ("model", {"name": "default", "version": "1.0", "sha256": "x"}, 'model.sha256: the finding says "x"'),
+    ],
+)
+def test_a_changed_finding_differs(run, told, key, value, line):
+    path, report = told
+    report.write_text(json.dumps({**json.loads(report.read_text()), key: value}))
+    done = run("verify", report, path)
+    assert done.status == 1
+    assert line in done.out
+    assert len(done.out.splitlines()) >= 1
+
+
+def test_a_changed_picture_differs(run, told, picture):
+    _, report = told
+    done = run("verify", report, picture("a.png", seed=5))
+    assert done.status == 1
+    assert "differs  sha256" in done.out
+
+
+def test_the_finding_of_the_picture_is_found_among_others(run, told, picture, tmp_path):
+    path, report = told
+    lines = run("scan", picture("b.png", seed=3), tmp_path / "none", path, "--json").out
+    report.write_text(lines)
+    assert run("verify", report, path).status == 0
+    assert run("verify", report, picture("c.png", seed=4)).status == 2
+    report.write_text(json.dumps([json.loads(line) for line in lines.splitlines()]))
+    assert run("verify", report, path).status == 0
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}', "null", "x" * 10])
+def test_a_file_without_findings_is_a_usage_error(run, told, text):
+    path, report = told
+    report.write_text(text)
+    assert run("verify", report, path).status == 2
+
+
+def test_numbers_agree_within_the_tolerance_and_words_exactly():
+    told = {"p_ai": 0.5, "width": 7, "analyzers": {"ela": {"mean": 1.0}}}
+    assert differences(told, {**told, "p_ai": 0.5004}, 1e-3) == []
+    assert [key for key, *_ in differences(told, {**told, "p_ai": 0.502}, 1e-3)] == ["p_ai"]
+    assert [key for key, *_ in differences(told, {**told, "width": 8}, 0.5)] == ["width"]
+    assert [key for key, *_ in differences(told, {**told, "analyzers": {"ela": {"mean": True}}}, 1)] == [
+        "analyzers.ela.mean"
+    ]
+    assert differences({"p_ai": 1.0}, {"p_ai": 1}, 0.0) == []
+
+
+def test_everything_of_the_contract_is_compared(run, told):
+    (finding,) = [json.loads(told[1].read_text())]
+    free = {"schema", "path", "tool", "seconds", "notes", "decision"}
+    assert finding.keys() - {key.partition(".")[0] for key in KEYS} == free

@@ -1,0 +1,27 @@
+"""The contracts of pyproject.toml on who imports whom, run as a test."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_imports_run_downwards():
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 kept, 0 broken" in done.stdout
+
+
+def test_an_optional_library_is_imported_in_one_file():
+    homes = {
+        library: [
+            path.relative_to(ROOT).as_posix()
+            for folder in ("forensics", "cli")
+            for path in (ROOT / folder).rglob("*.py")
+            if f"import {library}" in (text := path.read_text("utf-8")) or f'import_module("{library}")' in text
+        ]
+        for library in ("pillow_heif", "rawpy", "c2pa", "ray")
+    }
+    assert {library: files for library, files in homes.items() if len(files) > 1} == {}
