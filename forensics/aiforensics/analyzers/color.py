@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -90,33 +92,38 @@ class Color:
         return heat(np.log10(block_mean(detail, 4) + 0.1), -1.0, 1.0, (height, width))
 
 
-def displacement(plane: Plane, reference: Plane) -> NDArray[np.float64]:
-    """(n, 2) displacement in pixels (x, y) of a plane against a reference, per quarter of each side; Lucas-Kanade.
+def displacements(planes: Sequence[Plane], reference: Plane) -> list[NDArray[np.float64]]:
+    """(n, 2) displacements in pixels (x, y) of each plane against a reference, over 4 × 4 parts; Lucas-Kanade.
 
-    Least-squares solution of ∇reference · d = reference - plane over each of 4 × 4 parts, after both planes are
-    brought to the same local mean and contrast; parts without detail in both directions are left out.
+    Least-squares solution of ∇reference · d = reference - plane / gain in each part, where the gain brings the plane to
+    the contrast of the reference. Parts without detail in both directions are left out.
     """
     gx = np.asarray(cv2.Sobel(reference, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
     gy = np.asarray(cv2.Sobel(reference, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
     side = min(reference.shape) // 4
-    products = (gx * gx, gx * gy, gy * gy, reference * reference, reference * plane)
-    xx, xy, yy, rr, rp = (block_mean(p, side).astype(np.float64) for p in products)
-    gain = np.clip(rp / np.maximum(rr, 1e-6), 0.0, 4.0)
-    # The plane differs from the reference by a contrast (gain) and a displacement.
-    mixed = (gx * reference, gy * reference, gx * plane, gy * plane)
-    tx, ty, sx, sy = (block_mean(p, side).astype(np.float64) for p in mixed)
-    bx, by = gain * tx - sx, gain * ty - sy
+
+    def mean(a: Plane, b: Plane) -> NDArray[np.float64]:
+        return block_mean(a * b, side).astype(np.float64)
+
+    xx, xy, yy = mean(gx, gx), mean(gx, gy), mean(gy, gy)
+    rr, rx, ry = mean(reference, reference), mean(gx, reference), mean(gy, reference)
     det = xx * yy - xy * xy
-    usable = (det > 0.05 * (xx + yy) ** 2 / 4.0) & (xx + yy > 1.0) & (gain > 0.1)
-    scale = np.where(usable, det * gain, 1.0)
-    shifts = np.stack([(yy * bx - xy * by) / scale, (xx * by - xy * bx) / scale], axis=-1)
-    return np.clip(shifts[usable], -3.0, 3.0)
+    detailed = (det > 0.05 * (xx + yy) ** 2 / 4.0) & (xx + yy > 1.0)
+    found = []
+    for plane in planes:
+        gain = np.clip(mean(reference, plane) / np.maximum(rr, 1e-6), 0.0, 4.0)
+        bx, by = gain * rx - mean(gx, plane), gain * ry - mean(gy, plane)
+        usable = detailed & (gain > 0.1)
+        scale = np.where(usable, det * gain, 1.0)
+        shifts = np.stack([(yy * bx - xy * by) / scale, (xx * by - xy * bx) / scale], axis=-1)
+        found.append(np.clip(shifts[usable], -3.0, 3.0))
+    return found
 
 
 def _measure(window: Window) -> dict[str, float]:
     pixels = window.pixels
     red, green, blue = (np.ascontiguousarray(p, np.float32) for p in cv2.split(pixels))
-    moments = covariance(pixels[::2, ::2].astype(np.float32))
+    moments = covariance([np.ascontiguousarray(plane[::2, ::2]) for plane in (red, green, blue)])
     counts = histogram(pixels.reshape(pixels.shape[0], -1))
     return {
         "link_rg": correlation_of(moments, 0, 1),
@@ -167,7 +174,7 @@ def _chroma(pixels: Pixels) -> dict[str, float]:
 def _lens(red: Plane, green: Plane, blue: Plane) -> dict[str, float]:
     """Displacement of red and blue against green between details of about two to eight pixels."""
     bands = [_band(p) for p in (red, green, blue)]
-    red_shift, blue_shift = displacement(bands[0], bands[1]), displacement(bands[2], bands[1])
+    red_shift, blue_shift = displacements((bands[0], bands[2]), bands[1])
     both = [s for s in (red_shift, blue_shift) if len(s) > 1]
     spread = float(np.mean([np.hypot(*s.std(0)) for s in both])) if both else 0.0
     return {

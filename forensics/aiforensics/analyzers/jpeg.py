@@ -83,7 +83,7 @@ class Jpeg:
         return pool(self.name, exhibit, _measure)
 
     def map(self, window: Window) -> Pixels:
-        """Mark steps across the right and lower border of each 8×8 block against those inside it; bright where blocky."""
+        """Compare steps across the right and lower border of 8×8 blocks with those inside; bright where blocky."""
         height, width = window.pixels.shape[:2]
         luma = window.luma[: height // 8 * 8, : width // 8 * 8]
         across, down = _steps(luma), _steps(np.ascontiguousarray(luma.T)).T

@@ -14,6 +14,7 @@ from aiforensics.image import Window
 PARTS = 4
 """A window is divided into 4 × 4 parts."""
 _MINKOWSKI = 6
+"""Exponent of the Minkowski norm of derivatives; the code takes it as the cube of the squared derivative."""
 
 
 class Lighting:
@@ -50,17 +51,22 @@ class Lighting:
             ("illuminant_windows", "degrees", "largest angle between the colours of the light of two windows"),
             ("shadow_share", "share", "strong edges that keep the ratios of the channels, as shadow edges do"),
             ("shadow_agreement", "1", "how far such edges agree on the side of the light"),
-            ("shadow_softness", "log10 ratio", "slope of such edges over 2 pixels against 8; lower is softer"),
+            (
+                "shadow_softness",
+                "log10 ratio",
+                "slope of such edges against their slope after wide smoothing; lower is softer",
+            ),
         ],
     )
 
     def measure(self, exhibit: Exhibit) -> dict[str, float]:
         """Mean over windows, and the agreement between them."""
-        rows = [_measure(window) for window in exhibit.windows]
+        arrows = [slopes(window.luma) for window in exhibit.windows]
+        lights = [illuminants(window.pixels) for window in exhibit.windows]
+        rows = [_measure(*parts) for parts in zip(exhibit.windows, arrows, lights, strict=True)]
         values = {short: float(np.mean([row[short] for row in rows])) for short in rows[0]}
-        values["window_agreement"] = agreement(np.stack([slopes(w.luma).sum((0, 1)) for w in exhibit.windows]))
-        lights = [illuminants(w.pixels)[1] for w in exhibit.windows]
-        values["illuminant_windows"] = max((_angle(a, b) for a in lights for b in lights), default=0.0)
+        values["window_agreement"] = agreement(np.stack([a.sum((0, 1)) for a in arrows]))
+        values["illuminant_windows"] = max(_angle(a, b) for _, a in lights for _, b in lights)
         return {spec.name: values[spec.name.partition(".")[2]] for spec in self.specs}
 
     def map(self, window: Window) -> Pixels:
@@ -89,9 +95,7 @@ def slopes(luma: Plane) -> NDArray[np.float64]:
     """
     height, width = (side // PARTS * PARTS for side in luma.shape)
     soft = np.asarray(cv2.GaussianBlur(luma[:height, :width], (0, 0), 4.0), np.float32)
-    gx = np.asarray(cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
-    gy = np.asarray(cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
-    return np.stack([_parts(gx), _parts(gy)], axis=-1)
+    return np.stack([_parts(plane) for plane in _gradient(soft)], axis=-1)
 
 
 def agreement(vectors: NDArray[np.float64]) -> float:
@@ -105,10 +109,10 @@ def illuminants(pixels: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64
 
     A part without edges takes the colour of the whole; a picture without edges is taken as lit by white.
     """
-    height, width = (side // PARTS * PARTS for side in pixels.shape[:2])
-    soft = cv2.GaussianBlur(pixels[:height, :width], (0, 0), 1.0).astype(np.float32)
-    edges = np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / 8))
-    powers = np.stack([_parts(np.asarray(edges[:, :, i] ** _MINKOWSKI, np.float32)) for i in range(3)], axis=-1)
+    soft = _half(pixels).astype(np.float32)
+    gx, gy = _gradient(soft)
+    square = np.asarray(gx * gx + gy * gy, np.float32)
+    powers = _parts(square * square * square)
     whole = powers.mean((0, 1)) ** (1.0 / _MINKOWSKI)
     whole = whole / np.linalg.norm(whole) if whole.max() > 0.5 else np.full(3, 3.0**-0.5)
     parts = powers ** (1.0 / _MINKOWSKI)
@@ -117,9 +121,11 @@ def illuminants(pixels: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64
     return np.where(seen, parts / norm, whole), np.asarray(whole, np.float64)
 
 
-def _measure(window: Window) -> dict[str, float]:
-    arrows = slopes(window.luma).reshape(-1, 2)
-    parts, whole = illuminants(window.pixels)
+def _measure(
+    window: Window, slope: NDArray[np.float64], light: tuple[NDArray[np.float64], NDArray[np.float64]]
+) -> dict[str, float]:
+    arrows = slope.reshape(-1, 2)
+    parts, whole = light
     angles = [_angle(part, whole) for part in parts.reshape(-1, 3)]
     return {
         "direction_agreement": agreement(arrows),
@@ -132,31 +138,43 @@ def _measure(window: Window) -> dict[str, float]:
 
 def _shadows(pixels: Pixels) -> dict[str, float]:
     """Edges over which all channels fall by one factor: logarithms of the channels have the same slope."""
-    logs = np.log(cv2.GaussianBlur(pixels, (0, 0), 1.5).astype(np.float32) + 8.0)
-    gx = np.asarray(cv2.Sobel(logs, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
-    gy = np.asarray(cv2.Sobel(logs, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
-    mx, my = gx.mean(2), gy.mean(2)
-    strength = np.hypot(mx, my)
-    strong = strength > max(4.0 * float(strength.mean()), 0.02)  # at least 2 % of brightness per pixel
-    if int(strong.sum()) < 16:
-        return {"shadow_share": 0.0, "shadow_agreement": 0.0, "shadow_softness": 0.0}
-    gx, gy, mx, my, strength = gx[strong], gy[strong], mx[strong], my[strong], strength[strong]
-    off = np.sqrt(((gx - mx[:, None]) ** 2 + (gy - my[:, None]) ** 2).mean(1))
-    shadow = off < 0.15 * strength
-    if int(shadow.sum()) < 16:
-        return {"shadow_share": float(shadow.mean()), "shadow_agreement": 0.0, "shadow_softness": 0.0}
-    wide = cv2.GaussianBlur(logs.mean(2), (0, 0), 4.0)
-    far = np.hypot(cv2.Sobel(wide, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(wide, cv2.CV_32F, 0, 1, scale=1 / 8))
-    vectors = np.stack([mx[shadow], my[shadow]], axis=-1).astype(np.float64)
+    logs = np.log(cv2.GaussianBlur(_half(pixels), (0, 0), 0.8).astype(np.float32) + 8.0)
+    slope, slopes_of_channels = _gradient(logs.mean(2)), _gradient(logs)
+    strength = np.hypot(*slope)
+    strong = strength > max(4.0 * float(strength.mean()), 0.04)  # at least 4 % of brightness per 2 pixels
+    none = {"shadow_share": 0.0, "shadow_agreement": 0.0, "shadow_softness": 0.0}
+    if int(strong.sum()) < 8:
+        return none
+    vectors = np.stack([plane[strong] for plane in slope], axis=-1).astype(np.float64)
+    colours = np.stack([plane[strong] for plane in slopes_of_channels], axis=1)  # (n, 2, 3)
+    off = np.sqrt(((colours - vectors[:, :, None]) ** 2).sum(1).mean(1))
+    shadow = off < 0.15 * strength[strong]
+    if int(shadow.sum()) < 8:
+        return none | {"shadow_share": float(shadow.mean())}
+    far = np.hypot(*_gradient(np.asarray(cv2.GaussianBlur(logs.mean(2), (0, 0), 3.0), np.float32)))
+    near_slope, far_slope = float(strength[strong][shadow].mean()), float(far[strong][shadow].mean())
     return {
         "shadow_share": float(shadow.mean()),
-        "shadow_agreement": agreement(vectors),
-        "shadow_softness": log_ratio(float(strength[shadow].mean()), float(far[strong][shadow].mean()), 1e-3),
+        "shadow_agreement": agreement(vectors[shadow]),
+        "shadow_softness": log_ratio(near_slope, far_slope, 1e-3),
     }
 
 
+def _half(pixels: Pixels) -> Pixels:
+    """Half size: light changes over many pixels, and noise is halved."""
+    return np.asarray(cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _gradient(plane: Plane) -> tuple[Plane, Plane]:
+    """Sobel derivatives across and down, per pixel."""
+    return (
+        np.asarray(cv2.Sobel(plane, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32),
+        np.asarray(cv2.Sobel(plane, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32),
+    )
+
+
 def _parts(plane: Plane) -> NDArray[np.float64]:
-    """(4, 4) means over the parts of a plane whose sides are multiples of 4."""
+    """(4, 4) or (4, 4, channels) means over the parts of a plane whose sides are multiples of 4."""
     return np.asarray(cv2.resize(plane, (PARTS, PARTS), interpolation=cv2.INTER_AREA), np.float64)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from aiforensics.analyzers.numerics import (
     Plane,
@@ -208,7 +208,7 @@ def _blocks(luma: Plane, diagonal: Plane) -> dict[str, float]:
 
 def _channels(pixels: Pixels) -> dict[str, float]:
     """Levels and correlations of the 3×3 predictor's residual in red, green and blue."""
-    moments: NDArray[np.float64] = covariance(filtered(pixels, SQUARE))
+    moments = covariance([filtered(plane, SQUARE) for plane in cv2.split(pixels)])
     red, green, blue = np.sqrt(np.maximum(np.diag(moments), 0.0))
     return {
         "link_rg": correlation_of(moments, 0, 1),

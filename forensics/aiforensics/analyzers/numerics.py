@@ -7,7 +7,7 @@ also for constant pictures, because ratios and logarithms have floors.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -105,20 +105,22 @@ def entropy(counts: NDArray[Any]) -> float:
 
 def correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Pearson correlation; 0 where either side is constant."""
-    x = np.asarray(a, np.float64).ravel()
-    y = np.asarray(b, np.float64).ravel()
+    x = np.asarray(a, np.float32).reshape(1, -1)
+    y = np.asarray(b, np.float32).reshape(1, -1)
     x, y = x - x.mean(), y - y.mean()
-    # np.sum, not a BLAS product: its result must not depend on the number of threads.
-    scale = math.sqrt(float((x * x).sum()) * float((y * y).sum()))
-    return float(np.clip((x * y).sum() / scale, -1.0, 1.0)) if scale > 1e-9 else 0.0
+    # OpenCV's norm and mean accumulate in double on one thread: the result does not depend on the number of threads.
+    scale = math.sqrt(mean_square(x) * mean_square(y))
+    return float(np.clip(cv2.mean(x * y)[0] / scale, -1.0, 1.0)) if scale > 1e-8 else 0.0
 
 
-def covariance(pixels: NDArray[Any]) -> NDArray[np.float64]:
-    """(3, 3) covariance of the channels of a (h, w, 3) array."""
-    flat = pixels.reshape(-1, pixels.shape[-1])
-    moments = np.asarray(cv2.mulTransposed(flat, True, dtype=cv2.CV_64F), np.float64)
-    mean = np.asarray(cv2.reduce(flat, 0, cv2.REDUCE_SUM, dtype=cv2.CV_64F), np.float64).ravel() / len(flat)
-    return np.asarray(moments / len(flat) - np.outer(mean, mean), np.float64)
+def covariance(planes: Sequence[Plane]) -> NDArray[np.float64]:
+    """(n, n) covariance of n contiguous planes of one shape."""
+    means = np.array([cv2.mean(plane)[0] for plane in planes])
+    moments = np.empty((len(planes), len(planes)))
+    for i, first in enumerate(planes):
+        for j, second in enumerate(planes[: i + 1]):
+            moments[i, j] = moments[j, i] = cv2.mean(first * second)[0]
+    return np.asarray(moments - np.outer(means, means), np.float64)
 
 
 def correlation_of(covariances: NDArray[np.float64], i: int, j: int) -> float:

@@ -48,13 +48,15 @@ class Analyzer(Protocol):
         ...
 
     def map(self, window: Window) -> Pixels | None:
-        """A (h, w, 3) uint8 picture of the cue over one window for the eye, or None where no map makes sense."""
+        """Picture of the cue, (h, w, 3) uint8, over one window for the eye, or None where no map makes sense."""
         ...
 
 
 def mean_over_windows(
     exhibit: Exhibit, measure: Callable[[Window], Mapping[str, float]]
 ) -> dict[str, float]:
-    """The mean of each feature over the windows of an exhibit."""
+    """Mean of each feature over the windows of an exhibit."""
     rows = [measure(window) for window in exhibit.windows]
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    names = list(rows[0])
+    means = np.mean([[row[name] for name in names] for row in rows], axis=0)
+    return dict(zip(names, means.tolist(), strict=True))

@@ -1,0 +1,101 @@
+"""What every listed analyzer promises, whatever the picture."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from aiforensics.analyzers import ANALYZERS, NOT_SCORED, SCORED, Exhibit
+
+each = pytest.mark.parametrize("analyzer", ANALYZERS, ids=lambda a: a.name)
+
+
+def test_names_are_unique():
+    assert len({a.name for a in ANALYZERS}) == len(ANALYZERS)
+
+
+@each
+def test_specs_carry_prefix_unit_and_meaning(analyzer):
+    names = [spec.name for spec in analyzer.specs]
+    assert len(set(names)) == len(names) > 0
+    for spec in analyzer.specs:
+        prefix, _, short = spec.name.partition(".")
+        assert prefix == analyzer.name
+        assert short.replace("_", "").isalnum()
+        assert short == short.lower()
+        assert spec.unit.strip()
+        assert 10 <= len(spec.meaning) <= 110
+        assert not spec.meaning.endswith(".")
+    assert len({spec.meaning for spec in analyzer.specs}) == len(names), "two features with one meaning"
+
+
+@each
+def test_card_is_filled(analyzer):
+    card = analyzer.card
+    assert card.title[0].isupper()
+    for text in (card.looks_for, card.fooled_by, card.ignore_when):
+        assert len(text) > 30
+        assert text.endswith(".")
+    assert any(mark in card.source for mark in ("doi:", "arXiv"))
+
+
+@each
+def test_values_are_finite_bounded_and_complete(analyzer, exhibit):
+    values = analyzer.measure(exhibit)
+    assert set(values) == {spec.name for spec in analyzer.specs}
+    for name, value in values.items():
+        assert isinstance(value, float), name
+        assert np.isfinite(value), name
+        assert abs(value) <= 256.0, name
+
+
+@each
+def test_deterministic_and_input_unchanged(analyzer, exhibit):
+    before = [w.pixels.copy() for w in exhibit.windows]
+    first = analyzer.measure(exhibit)
+    fresh = Exhibit(tuple(type(w)(w.pixels.copy(), w.x, w.y) for w in exhibit.windows), exhibit.forecast)
+    assert analyzer.measure(fresh) == first
+    for window, pixels in zip(exhibit.windows, before, strict=True):
+        assert np.array_equal(window.pixels, pixels)
+
+
+@each
+def test_map_is_a_picture_of_the_window(analyzer, exhibit):
+    window = exhibit.windows[0]
+    before = window.pixels.copy()
+    picture = analyzer.map(window)
+    assert np.array_equal(window.pixels, before)
+    if picture is None:
+        return
+    assert picture.shape == window.pixels.shape
+    assert picture.dtype == np.uint8
+    assert np.array_equal(analyzer.map(window), picture)
+
+
+@each
+def test_more_windows_give_means_within_their_range(analyzer, photo_window, photo):
+    """Twice the same window measures as once: nothing depends on the number of windows alone."""
+    once, twice = (analyzer.measure(Exhibit((photo_window,) * n)) for n in (1, 2))
+    assert twice == pytest.approx(once, rel=1e-6, abs=1e-6)
+
+
+def test_scored_features_exclude_quality_and_evidence():
+    everything = {spec.name for analyzer in ANALYZERS for spec in analyzer.specs}
+    assert set(SCORED) < everything
+    assert len(set(SCORED)) == len(SCORED)
+    left_out = everything - set(SCORED)
+    assert "jpeg.quality_estimate" in left_out
+    assert {name.partition(".")[0] for name in left_out} >= {"lighting", "background"}
+    prefixes = {a.name for a in ANALYZERS}
+    assert all(name in everything or name in prefixes for name in NOT_SCORED), "a name that no analyzer has"
+
+
+def test_analyzers_import_nothing_heavy():
+    code = (
+        "import sys, aiforensics.analyzers\n"
+        "heavy = {'torch', 'scipy', 'skimage', 'sklearn', 'xgboost', 'onnxruntime'} & set(sys.modules)\n"
+        "print(*sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import scipy.fft
+
+from aiforensics.analyzers.jpeg import Jpeg, block_dct
+
+
+def test_block_dct_against_scipy(photo_window):
+    luma = photo_window.luma[:64, :96]
+    blocks = luma.reshape(8, 8, 12, 8).astype(float)
+    expected = scipy.fft.dctn(blocks, axes=(1, 3), norm="ortho")
+    assert block_dct(luma) == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize("quality", [35, 50, 60, 75, 85, 90])
+def test_quality_is_read_from_the_pixels(photo, jpeg, measure, quality):
+    assert measure(Jpeg(), jpeg(photo, quality))["quality_estimate"] == pytest.approx(quality, abs=3)
+
+
+def test_quality_of_what_was_never_compressed(photo, measure):
+    assert measure(Jpeg(), photo)["quality_estimate"] == 100.0
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    assert measure(Jpeg(), noise)["quality_estimate"] == 100.0
+
+
+def test_blocking_on_the_grid_and_off_it(photo, jpeg, measure):
+    blocky = jpeg(photo, 20)
+    plain, on, off = (measure(Jpeg(), p) for p in (photo, blocky, blocky[3:, 5:]))
+    assert on["blocking"] > plain["blocking"] + 0.1
+    assert on["blocking_other"] < on["blocking"]
+    assert off["blocking_other"] > plain["blocking_other"] + 0.1
+    assert off["blocking"] < off["blocking_other"]
+    assert on["zero_gap"] > 0.1
+    assert off["zero_gap"] < -0.1
+    assert on["periodic"] > 0.7 > on["periodic_off"]
+    assert off["periodic_off"] > 0.7 > off["periodic"]
+
+
+def test_double_compression_leaves_gaps(photo, jpeg, measure):
+    once, twice = jpeg(photo, 85), jpeg(jpeg(photo, 55), 85)
+    assert measure(Jpeg(), twice)["double"] > measure(Jpeg(), once)["double"] + 0.1
+
+
+def test_bands_of_white_noise_are_alike(measure):
+    noise = np.random.default_rng(0).normal(128, 20, (256, 256, 1)).clip(0, 255).astype(np.uint8).repeat(3, 2)
+    values = measure(Jpeg(), noise)
+    assert 10 ** values["scale_1"] == pytest.approx(20 * np.sqrt(2 / np.pi), rel=0.05)
+    assert all(abs(values[f"scale_{i}"]) < 0.03 for i in range(2, 9))
+    assert values["shape_5"] == pytest.approx(2 / np.pi, abs=0.02)
+
+
+def test_compression_departs_from_benford(photo, jpeg, measure):
+    values = measure(Jpeg(), jpeg(photo, 60))
+    assert values["benford"] > measure(Jpeg(), photo)["benford"] + 0.2
+    assert values["digit_gap"] > 0.2

@@ -1,0 +1,65 @@
+import cv2
+import numpy as np
+import pytest
+import scipy.fft
+
+from aiforensics.analyzers.spectrum import Spectrum, cross_difference, power_spectrum
+
+
+def coloured_noise(alpha, size=256):
+    """Grey (size, size, 3) noise whose power falls as 1 / f^alpha."""
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None, :])
+    frequency[0, 0] = 1.0
+    white = np.fft.fft2(np.random.default_rng(5).normal(size=(size, size)))
+    plane = np.fft.ifft2(white * frequency ** (-alpha / 2)).real
+    plane = np.clip(128 + 40 * (plane - plane.mean()) / plane.std(), 0, 255)
+    return np.repeat(plane[:, :, None], 3, 2).round().astype(np.uint8)
+
+
+def test_power_spectrum_against_scipy(photo_window):
+    luma = photo_window.luma[:240, :208]
+    window = np.outer(*(np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in luma.shape))
+    expected = np.abs(scipy.fft.rfft2((luma - luma.mean()) * window)) ** 2
+    assert power_spectrum(luma) == pytest.approx(expected, rel=5e-3, abs=expected.max() * 1e-9)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, 2.0])
+def test_slope_of_known_noise(alpha, measure):
+    values = measure(Spectrum(), coloured_noise(alpha))
+    assert values["slope"] == pytest.approx(alpha, abs=0.12)
+    assert values["fit_error"] < 0.6
+
+
+def test_blur_takes_the_high_share(photo, measure):
+    sharp, soft = measure(Spectrum(), photo), measure(Spectrum(), cv2.GaussianBlur(photo, (0, 0), 1.5))
+    assert soft["top_share"] < sharp["top_share"] - 1.0
+    assert soft["slope"] > sharp["slope"] + 0.5
+
+
+def test_stripes_have_a_direction(measure):
+    noise = coloured_noise(1.0).astype(np.float32)
+    stripes = cv2.blur(noise, (1, 15)).round().astype(np.uint8)  # smooth down, rough across
+    assert measure(Spectrum(), stripes)["upright"] > 0.5
+    assert measure(Spectrum(), stripes.transpose(1, 0, 2).copy())["upright"] < -0.5
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_regular_dots_make_a_peak(period, measure):
+    dotted = coloured_noise(2.5).astype(np.int16)
+    dotted[::period, ::period] += 24
+    plain, marked = (measure(Spectrum(), np.clip(p, 0, 255).astype(np.uint8)) for p in (coloured_noise(2.5), dotted))
+    # Dots at every second pixel put one dot into each 2×2 cell, so that the cross-difference is even.
+    for kind in ("residual",) if period == 2 else ("residual", "cross"):
+        assert marked[f"{kind}_peak_{period}"] > plain[f"{kind}_peak_{period}"] + 5.0
+        assert marked[f"{kind}_peak_max"] > plain[f"{kind}_peak_max"] + 3.0
+
+
+def test_up_sampling_leaves_a_peak_at_half_the_rate(photo, measure):
+    small = photo[::2, ::2]
+    large = cv2.resize(small, (256, 256), interpolation=cv2.INTER_LINEAR)
+    assert measure(Spectrum(), large)["cross_peak_2"] > measure(Spectrum(), photo)["cross_peak_2"] + 5.0
+
+
+def test_cross_difference_equation():
+    tile = np.array([[10, 20], [40, 5]], np.uint8)
+    assert cross_difference(tile).tolist() == [[abs(10 + 5 - 20 - 40)]]
