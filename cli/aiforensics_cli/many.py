@@ -130,10 +130,10 @@ def _progress(listing: Listing, outputs: Outputs, counts: Counter[str]) -> Itera
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None, rate="", counts="listing")
         progress.update(task, total=sum(1 for item in listing if outputs.lacks(item)), counts="starting")
+        start = time.monotonic()
 
         def advance() -> None:
-            speed = progress.tasks[0].speed
-            rate = f"{speed:.1f}/s" if speed else ""
+            rate = f"{counts.total() / (time.monotonic() - start):.1f}/s"
             progress.update(task, advance=1, rate=rate, counts=_counts(counts))
 
         yield advance

@@ -29,7 +29,7 @@ from aiforensics_cli.console import clean
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from aiforensics.evidence import Finding, Reason
+    from aiforensics.evidence import Feature, Finding, Reason
 
 VERDICT_STYLES = {"ai": "bold red", "real": "bold green", "inconclusive": "bold yellow"}
 QUALITY_STYLES = {"good": "green", "limited": "yellow", "poor": "red"}
@@ -87,7 +87,8 @@ def show_cues(console: Console, finding: Finding) -> None:
         shares[part] = shares.get(part, 0.0) + reason.contribution
     meanings = {spec.name: spec.meaning for analyzer in ANALYZERS for spec in analyzer.specs}
     cards = {analyzer.name: analyzer.card for analyzer in ANALYZERS} | {"embedding": NETWORK_CARD}
-    measured = {m.analyzer: m.features for m in finding.analyzers} | {"embedding": ()}
+    measured: dict[str, tuple[Feature, ...]] = {"embedding": ()}
+    measured |= {m.analyzer: m.features for m in finding.analyzers}
     for name in sorted(measured.keys() & cards.keys(), key=lambda n: (-abs(shares.get(n, 0.0)), n)):
         card = cards[name]
         console.print()
@@ -95,7 +96,9 @@ def show_cues(console: Console, finding: Finding) -> None:
         _field(console, "Looks for", Text(card.looks_for))
         for i, feature in enumerate(measured[name]):
             unit = "" if feature.unit == "1" else f" {feature.unit}"
-            text = Text.assemble(f"{feature.name} = {feature.value:.4g}{unit}", (f"  {meanings[feature.name]}", "dim"))
+            text = Text.assemble(
+                f"{feature.name} = {feature.value:.4g}{unit}", (f"  {meanings.get(feature.name, '')}", "dim")
+            )
             _field(console, "Measured" if i == 0 else "", text)
         _field(console, "Fooled by", Text(card.fooled_by))
         _field(console, "Ignore when", Text(card.ignore_when))

@@ -37,7 +37,6 @@ def batch(
     other files and links to folders are left out and counted. Without --csv, --jsonl or --html, prints a line each.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
-
     from aiforensics_cli.many import Outputs, run  # noqa: PLC0415
 
     with Outputs(csv, jsonl, html, resume=resume) as outputs:

@@ -24,9 +24,8 @@ def explain(
     redact: options.RedactOption = False,
 ) -> None:
     """Explain one picture's verdict: every cue, what it looks for, what it measured, what fools it."""
-    from aiforensics.pipeline import Scanner  # noqa: PLC0415
-
     from aiforensics.evidence import Refusal  # noqa: PLC0415 - the scan's libraries are not for --help
+    from aiforensics.pipeline import Scanner  # noqa: PLC0415
 
     tally = Tally()
     console = results()

@@ -33,7 +33,6 @@ def verify(
     searched for the one of this picture.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
-
     from aiforensics_cli.comparing import differences, find_finding  # noqa: PLC0415 - as above
 
     told = find_finding(report.read_text("utf-8"), image)

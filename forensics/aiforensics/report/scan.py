@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -89,7 +89,7 @@ class ExaminationLike(Protocol):
 
 
 def write_report(
-    examinations: Sequence[ExaminationLike | Refusal],
+    examinations: Iterable[ExaminationLike | Refusal],
     path: Path,
     *,
     redact: bool = False,
