@@ -1,5 +1,6 @@
 """What every listed analyzer promises, whatever the picture."""
 
+import os
 import subprocess
 import sys
 
@@ -99,3 +100,20 @@ def test_analyzers_import_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_the_number_of_threads_changes_no_bit():
+    code = (
+        "import hashlib, numpy as np\n"
+        "from aiforensics.analyzers import ANALYZERS, Exhibit\n"
+        "from aiforensics.image import Window\n"
+        "pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8) // 8 + 90\n"
+        "values = [sorted(a.measure(Exhibit((Window(pixels),))).items()) for a in ANALYZERS]\n"
+        "print(hashlib.sha256(repr(values).encode()).hexdigest())"
+    )
+    digests = set()
+    for threads in ("1", "4"):
+        environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+        digests.add(done.stdout)
+    assert len(digests) == 1

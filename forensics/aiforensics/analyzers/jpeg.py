@@ -101,7 +101,8 @@ def block_dct(luma: Plane) -> Plane:
     """
     height, width = luma.shape
     columns = np.matmul(_DCT, luma.reshape(height // 8, 8, width))
-    rows = np.matmul(columns.reshape(-1, 8), _DCT.T)
+    # One small product per block row: a large one would be divided between threads, and rounded by their number.
+    rows = np.matmul(columns.reshape(height // 8, width, 8), _DCT.T)
     return np.asarray(rows.reshape(height // 8, 8, width // 8, 8), np.float32)
 
 
