@@ -28,7 +28,7 @@ class Background:
 
     Evidence on the page, not part of the score.
 
-    Source: Hou and Zhang 2007, doi:10.1109/CVPR.2007.383267, equations 3–6 (saliency as the spectral residual);
+    Source: Hou and Zhang 2007, doi:10.1109/CVPR.2007.383267 (saliency as the spectral residual);
     Nayar and Nakagawa 1994, doi:10.1109/34.308479 (focus as the sum of modified Laplacians); Otsu 1979,
     doi:10.1109/TSMC.1979.4310076 (threshold).
     """

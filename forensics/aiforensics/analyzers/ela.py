@@ -29,8 +29,8 @@ QUALITIES = (95, 85, 75)
 class ErrorLevel:
     """The error of in-memory JPEG re-saves of the luma: its level, its distribution and how evenly blocks carry it.
 
-    Source: N. Krawetz, "A Picture's Worth: Digital Image Analysis and Forensics", Black Hat 2007, section on error
-    level analysis; block statistics after H. Farid, "Exposing Digital Forgeries from JPEG Ghosts", 2009,
+    Source: N. Krawetz, "A Picture's Worth: Digital Image Analysis and Forensics", Black Hat 2007 (error
+    level analysis); block statistics after H. Farid, "Exposing Digital Forgeries from JPEG Ghosts", 2009,
     doi:10.1109/TIFS.2008.2012215.
     """
 

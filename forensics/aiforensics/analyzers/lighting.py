@@ -24,7 +24,7 @@ class Lighting:
 
     Source: Johnson and Farid 2005, doi:10.1145/1073170.1073171 (direction of light from brightness gradients, here
     without contours: only its agreement between parts is judged); van de Weijer et al. 2007,
-    doi:10.1109/TIP.2007.901808, equation 13 (illuminant from the Minkowski norm of derivatives, p = 6); Finlayson et
+    doi:10.1109/TIP.2007.901808 (illuminant from the Minkowski norm of derivatives, p = 6); Finlayson et
     al. 2006, doi:10.1109/TPAMI.2006.18 (a shadow changes brightness and keeps the ratios of the channels).
     """
 

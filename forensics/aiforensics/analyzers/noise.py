@@ -45,9 +45,9 @@ _KERNELS = (("kv", "5×5 predictor", KV), ("second", "second difference", SECOND
 class Noise:
     """Residuals of fixed high-pass filters, neighbouring-pixel residuals, and noise over brightness and place.
 
-    Source: Fridrich and Kodovský, "Rich Models for Steganalysis", 2012, doi:10.1109/TIFS.2012.2190402, figure 2
+    Source: Fridrich and Kodovský, "Rich Models for Steganalysis", 2012, doi:10.1109/TIFS.2012.2190402
     (kernels and co-occurrence of truncated residuals); Tan et al., "Rethinking the Up-Sampling Operations …", CVPR
-    2024, arXiv 2312.10461, equation 3 (neighbouring-pixel residual); Donoho and Johnstone 1994,
+    2024, arXiv 2312.10461 (neighbouring-pixel residual); Donoho and Johnstone 1994,
     doi:10.1093/biomet/81.3.425 (noise level from the median of the finest diagonal wavelet coefficients); Foi et al.
     2008, doi:10.1109/TIP.2008.2001399 (noise against brightness).
     """

@@ -26,7 +26,7 @@ class Spectrum:
 
     Source: Durall et al., "Watch your Up-Convolution", CVPR 2020, arXiv 2003.01826 (azimuthal power); Zhang et al.,
     "Detecting and Simulating Artifacts in GAN Fake Images", WIFS 2019, arXiv 1907.06515 (periodic peaks); Bammey,
-    "Synthbuster", 2023, doi:10.1109/OJSP.2023.3337714, equation 1 (cross-difference); van der Schaaf and van
+    "Synthbuster", 2023, doi:10.1109/OJSP.2023.3337714 (cross-difference); van der Schaaf and van
     Hateren 1996, doi:10.1016/0042-6989(96)00002-8 (1/f^α of natural pictures).
     """
 
@@ -95,7 +95,7 @@ def median_residual(luma: Pixels) -> Plane:
 def cross_difference(luma: Pixels) -> Plane:
     """(h - 1, w - 1) float32 in grey levels: |I(x, y) + I(x+1, y+1) - I(x+1, y) - I(x, y+1)|.
 
-    Synthbuster, equation 1.
+    The filter of Synthbuster (Bammey 2023).
     """
     plane = luma.astype(np.float32)
     return np.asarray(np.abs(plane[:-1, :-1] + plane[1:, 1:] - plane[:-1, 1:] - plane[1:, :-1]), np.float32)

@@ -48,9 +48,9 @@ _STEP = _LEVELS[:, None] - _LEVELS[None, :]
 class Texture:
     """Local binary patterns at two distances, grey-level co-occurrence, entropy, derivatives and coherence.
 
-    Source: Ojala et al. 2002, doi:10.1109/TPAMI.2002.1017623, equation 10 (uniform rotation-invariant patterns, on
+    Source: Ojala et al. 2002, doi:10.1109/TPAMI.2002.1017623 (uniform rotation-invariant patterns, on
     the square ring of 8 neighbours); Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314 (co-occurrence); Mittal et
-    al. 2012, doi:10.1109/TIP.2012.2214050, equations 1–3 (normalised luminance); Bigün and Granlund 1987 (coherence).
+    al. 2012, doi:10.1109/TIP.2012.2214050 (normalised luminance); Bigün and Granlund 1987 (coherence).
     """
 
     name = "texture"
@@ -208,7 +208,7 @@ def _derivatives(luma: Plane) -> dict[str, float]:
 
 
 def _normalised(luma: Plane) -> dict[str, float]:
-    """Statistics of luminance less its local mean, over its local deviation plus 1 (Mittal 2012, equation 1)."""
+    """Statistics of luminance less its local mean, over its local deviation plus 1 (Mittal 2012)."""
     mean = cv2.GaussianBlur(luma, (7, 7), 7 / 6)
     square = cv2.GaussianBlur(luma * luma, (7, 7), 7 / 6)
     mscn = np.asarray((luma - mean) / (np.sqrt(np.maximum(square - mean * mean, 0.0)) + 1.0), np.float32)
