@@ -58,7 +58,7 @@ def test_the_metrics_hold_the_contract_and_are_strict_json(samples) -> None:
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert content.keys() >= CONTRACT
     assert content["condition"] == "matched"
-    assert content["pictures"] == 4 * len(samples)
+    assert content["judgements"] == 4 * len(samples)
     for name in HEADLINE:
         low, high = content["intervals"][name]
         assert low <= content[name] <= high, name
@@ -66,8 +66,8 @@ def test_the_metrics_hold_the_contract_and_are_strict_json(samples) -> None:
     assert set(content["conditions"]) == {view.name for view in CONDITIONS}
     assert set(content["per_source"]) == {"real-one", "real-two", "ai-one", "ai-two"}
     assert set(content["per_generator"]) == {"ai-one", "ai-two"}
-    assert content["as_found"]["pictures"] == len(samples)
-    assert {level: row["pictures"] for level, row in content["conditions"]["half"]["by_quality"].items()} == {
+    assert content["as_found"]["judgements"] == len(samples)
+    assert {level: row["judgements"] for level, row in content["conditions"]["half"]["by_quality"].items()} == {
         "poor": 40
     }
     assert steps[-1] == (200, 200)
@@ -99,7 +99,7 @@ def test_the_sweep_runs_on_an_even_share(samples) -> None:
     content = found.to_dict()["robustness"]
     assert set(content) == {view.family for view in SWEEP}
     assert sum(len(points) for points in content.values()) == len(SWEEP)
-    assert all(point["pictures"] == 8 for points in content.values() for point in points)
+    assert all(point["judgements"] == 8 for points in content.values() for point in points)
     assert all(0 <= point["roc_auc"] <= 1 for points in content.values() for point in points)
 
 
@@ -125,7 +125,7 @@ def test_refused_files_are_listed_and_the_rest_is_judged(samples) -> None:
 
     found = evaluate(samples, Picky(), (CLEAN,), draws=10)
     assert len(found.refused) == 3
-    assert found.conditions[0].pictures == found.as_found.pictures == len(samples) - 3
+    assert found.conditions[0].judgements == found.as_found.judgements == len(samples) - 3
     only_ai = [s for s in samples if s.label == "ai"]
     with pytest.raises(DatasetError, match="real one that can be judged"):
         evaluate([samples[0], *only_ai], Brightness(), draws=10)

@@ -121,6 +121,14 @@ def test_groups_widen_the_interval() -> None:
     assert metrics.headline(tied) == metrics.headline(tied)
 
 
+def test_what_never_happened_is_not_certain_to_never_happen() -> None:
+    never = Scores.of([0] * 30, [0.1] * 30, ["real"] * 30, [str(i // 3) for i in range(30)])
+    alarms = metrics.headline(never, draws=50)["false_alarms"]
+    assert (alarms.value, alarms.low) == (0.0, 0.0)
+    assert alarms.high == pytest.approx(0.278, abs=0.001)  # Wilson, 0 of 10
+    assert metrics.by_key(never, ["s"] * 30, draws=50)["s"]["called_ai_interval"] == [0.0, alarms.high]
+
+
 def test_a_thousand_draws_are_fast() -> None:
     start = time.perf_counter()
     metrics.headline(some(3000))

@@ -39,6 +39,8 @@ class Panel:
     ----------
     name, title
         Of the condition.
+    judgements
+        Pictures judged; in the pooled panel each picture counts once under each condition.
     figures
         Every figure of `metrics.figures` with its interval.
     confusion_matrix, verdicts
@@ -46,14 +48,14 @@ class Panel:
     per_source, per_generator
         As `metrics.by_key`; empty where they were not asked for.
     by_quality
-        Evidence quality → pictures, coverage, selective accuracy and false alarms.
+        Evidence quality → judgements, coverage, selective accuracy and false alarms.
     curves
         ROC, precision–recall, reliability and risk–coverage.
     """
 
     name: str
     title: str
-    pictures: int
+    judgements: int
     figures: dict[str, Figure]
     confusion_matrix: dict[str, dict[str, int]]
     verdicts: dict[str, dict[str, int]]
@@ -68,7 +70,7 @@ class Panel:
             {
                 "condition": self.name,
                 "title": self.title,
-                "pictures": self.pictures,
+                "judgements": self.judgements,
                 **{name: self.figures[name].value for name in HEADLINE},
                 "intervals": {name: [self.figures[name].low, self.figures[name].high] for name in HEADLINE},
                 "confusion_matrix": self.confusion_matrix,
@@ -118,7 +120,7 @@ class Evaluation:
                     "name": view.name,
                     "title": view.title,
                     "level": view.level,
-                    "pictures": panel.pictures,
+                    "judgements": panel.judgements,
                     **{name: figure.value for name, figure in figures.items()},
                     "intervals": {name: [figure.low, figure.high] for name, figure in figures.items()},
                 }
@@ -207,7 +209,7 @@ def panel(name: str, title: str, judged: Judged, *, keys: bool = False, draws: i
     return Panel(
         name=name,
         title=title,
-        pictures=len(judged),
+        judgements=len(judged),
         figures=metrics.headline(scores, draws=draws, seed=seed),
         confusion_matrix=metrics.confusion_matrix(scores),
         verdicts=metrics.verdict_matrix(scores),
@@ -266,5 +268,5 @@ def _by_quality(scores: Scores, quality: Sequence[str]) -> dict[str, dict[str, f
         if any(mine):
             values = metrics.figures(scores.pick(np.array(mine)))
             names = ("coverage", "selective_accuracy", "false_alarms", "roc_auc")
-            result[level] = {"pictures": float(sum(mine)), **{name: float(values[name][0]) for name in names}}
+            result[level] = {"judgements": float(sum(mine)), **{name: float(values[name][0]) for name in names}}
     return result

@@ -223,7 +223,7 @@ class _Table:
 
 
 def _parts(sources: Sequence[str], count: int, rng: np.random.Generator) -> list[set[str]]:
-    shuffled = [sources[i] for i in rng.permutation(len(sources))]
+    shuffled: list[str] = [sources[int(i)] for i in rng.permutation(len(sources))]
     return [set(shuffled[part::count]) for part in range(count)]
 
 

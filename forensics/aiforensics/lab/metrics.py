@@ -134,7 +134,10 @@ def headline(scores: Scores, *, draws: int = DRAWS, seed: int = 0) -> dict[str, 
     """Every figure of `figures` with the 95 % interval of a grouped bootstrap."""
     values = figures(scores)
     drawn = bootstrap(scores, lambda weights: figures(scores, weights), draws=draws, seed=seed)
-    return {name: Figure(float(values[name][0]), *drawn[name]) for name in values}
+    found = {name: Figure(float(values[name][0]), *drawn[name]) for name in values}
+    for name, label in (("false_alarms", 0), ("detections", 1), ("missed", 1)):
+        found[name] = _uncertain(found[name], scores.groups[scores.labels == label])
+    return found
 
 
 def figure(scores: Scores, name: str, *, draws: int = DRAWS, seed: int = 0) -> Figure:
@@ -236,20 +239,24 @@ def by_key(
 
     Returns
     -------
-    By key: `label` (`ai`, `real` or `mixed`), `pictures`, `mean_p_ai`, `called_ai`, `called_real`, `inconclusive`
-    (shares), `called_ai_interval`, and where both classes exist `roc_auc` against all pictures of the other class, with
-    `roc_auc_interval`.
+    By key: `label` (`ai`, `real` or `mixed`), `judgements`, `groups`, `mean_p_ai`, the shares `called_ai` (with
+    `called_ai_interval`), `called_real` and `inconclusive`, and where both classes exist `roc_auc` against all pictures
+    of the other class, with `roc_auc_interval`.
     """
     names = np.asarray(keys, np.str_)
     result: dict[str, dict[str, float | int | str | list[float]]] = {}
     for name in sorted(set(names.tolist()) - {""}):
         mine = scores.pick(names == name)
         label = {0: "real", 1: "ai"}.get(int(mine.labels.min()), "") if np.ptp(mine.labels) == 0 else "mixed"
-        row: dict[str, float | int | str | list[float]] = {"label": label, "pictures": len(mine)}
+        row: dict[str, float | int | str | list[float]] = {
+            "label": label,
+            "judgements": len(mine),
+            "groups": len(set(mine.groups.tolist())),
+        }
         row["mean_p_ai"] = float(mine.p_ai.mean())
         for verdict, key in (("ai", "called_ai"), ("real", "called_real"), ("inconclusive", "inconclusive")):
             row[key] = float(np.mean(mine.verdicts == verdict))
-        share = figure(mine, "called_ai", draws=draws, seed=seed)
+        share = _uncertain(figure(mine, "called_ai", draws=draws, seed=seed), mine.groups)
         row["called_ai_interval"] = [share.low, share.high]
         against = scores.pick((names == name) | (scores.labels != mine.labels[0])) if label != "mixed" else mine
         if np.ptp(against.labels) > 0:
@@ -257,6 +264,15 @@ def by_key(
             row["roc_auc"], row["roc_auc_interval"] = auc.value, [auc.low, auc.high]
         result[name] = row
     return result
+
+
+def _uncertain(share: Figure, groups: NDArray[np.str_]) -> Figure:
+    """Give a share of 0 or 1 the Wilson interval of its number of groups: no draw can show what never happened."""
+    count = len(set(groups.tolist()))
+    if share.low != share.high or share.value not in (0.0, 1.0):
+        return share
+    reach = 1.96**2 / (count + 1.96**2)
+    return Figure(share.value, 0.0, reach) if share.value == 0 else Figure(share.value, 1 - reach, 1.0)
 
 
 def _draws(groups: NDArray[np.str_], draws: int, seed: int) -> Iterator[Floats]:
