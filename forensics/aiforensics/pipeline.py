@@ -155,7 +155,7 @@ class Scanner:
     def examine_picture(self, picture: Picture, started: float | None = None) -> Examination:
         """Examine a decoded picture."""
         started = time.perf_counter() if started is None else started
-        values, outputs = self.measure(picture)
+        values, outputs = measure(picture, self._network)
         answer = self.bundle.head(row(self.bundle.features, values))
         assessment = assess(picture, values, self._strangeness(outputs))
         calibration = self.bundle.calibration
@@ -183,22 +183,6 @@ class Scanner:
             decision=decision,
         )
         return Examination(finding, picture, outputs, (calibration.real_below, calibration.ai_from))
-
-    def measure(self, picture: Picture) -> tuple[dict[str, float], tuple[NetworkOutput, ...]]:
-        """Every feature by full name, and what the network says of each window."""
-        outputs = tuple(self._network(window.pixels) for window in picture.windows)
-        known = {id(window.pixels): output for window, output in zip(picture.windows, outputs, strict=True)}
-
-        def forecast(pixels: Pixels) -> NDArray[np.float64]:
-            output = known.get(id(pixels)) or self._network(pixels)
-            return 1.0 / (1.0 + np.exp(-np.clip(output.logits, -30.0, 30.0)))
-
-        exhibit = Exhibit(picture.windows, forecast)
-        values: dict[str, float] = {}
-        for analyzer in ANALYZERS:
-            values |= analyzer.measure(exhibit)
-        values[EMBEDDING] = float(np.mean([output.logits.mean() for output in outputs]))
-        return values, outputs
 
     def _strangeness(self, outputs: tuple[NetworkOutput, ...]) -> float:
         reference = self.bundle.reference
@@ -246,6 +230,23 @@ def scan_many(
             yield scanner.scan(source)
         except InputError as error:
             yield Refusal(str(source), error.kind, error.message)
+
+
+def measure(picture: Picture, network: Network) -> tuple[dict[str, float], tuple[NetworkOutput, ...]]:
+    """Every feature of a picture by full name, and what the network says of each window."""
+    outputs = tuple(network(window.pixels) for window in picture.windows)
+    known = {id(window.pixels): output for window, output in zip(picture.windows, outputs, strict=True)}
+
+    def forecast(pixels: Pixels) -> NDArray[np.float64]:
+        output = known.get(id(pixels)) or network(pixels)
+        return 1.0 / (1.0 + np.exp(-np.clip(output.logits, -30.0, 30.0)))
+
+    exhibit = Exhibit(picture.windows, forecast)
+    values: dict[str, float] = {}
+    for analyzer in ANALYZERS:
+        values |= analyzer.measure(exhibit)
+    values[EMBEDDING] = float(np.mean([output.logits.mean() for output in outputs]))
+    return values, outputs
 
 
 def decide(calibration: Calibration, p_ai: float, quality: Quality) -> tuple[Verdict, str]:

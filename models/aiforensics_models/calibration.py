@@ -1,8 +1,8 @@
 """From log-odds to a calibrated probability, an interval and a verdict.
 
-Each delivery condition has its own straight line in the log-odds (Platt scaling, 1999), fitted on scores of sources that
-the model had not seen. A verdict is given only outside the band between two thresholds, which are set by false alarms on
-real pictures and by errors among the answers (selective prediction, Geifman & El-Yaniv, arXiv 1705.08500).
+Each delivery condition has its own straight line in the log-odds (Platt scaling, 1999), fitted on scores of sources
+that the model had not seen. A verdict is given only outside the band between two thresholds, which are set by false
+alarms on real pictures and by errors among the answers (selective prediction, Geifman & El-Yaniv, arXiv 1705.08500).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Verdict = Literal["ai", "real", "inconclusive"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One condition's calibration: p = sigmoid(slope · log-odds + offset); `spread` is the standard error of the result.
+    """One condition's calibration: p = sigmoid(slope · log-odds + offset).
 
-    `spread`, in calibrated log-odds, is the part of the interval that every picture of the condition shares.
+    `spread`, a standard error in calibrated log-odds, is the part of the interval that all its pictures share.
     """
 
     slope: float

@@ -1,8 +1,8 @@
 """Label-free pretraining: TraceNet learns to see as a teacher sees, on any pictures.
 
-The last block of each stage of the student regresses the same block of the teacher on the same delivered crop, so that the student has
-learned the textures of natural pictures before it sees a label. The weights start at random and are the student's own.
-The idea is feature distillation (FitNets, Romero et al., arXiv 1412.6550), with every stage as a hint.
+The last block of each stage of the student regresses the same block of the teacher on the same delivered crop, so that
+the student has learned the textures of natural pictures before it sees a label. Its weights start at random and are its
+own. The idea is feature distillation (FitNets, Romero et al., arXiv 1412.6550), with every stage as a hint.
 
 Run as a command: `python -m aiforensics.lab.pretrain PICTURES --teacher FILE --out FILE`.
 """
@@ -11,28 +11,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
+from aiforensics.lab.finetune import one_cycle
+from aiforensics.lab.loader import CropLoader
 from aiforensics.lab.teacher import Teacher
-from aiforensics.lab.views import random_view, window
 from aiforensics_models.networks.tracenet import TraceNet
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-HINTS = (0, 1, 3, 6, 8, 10, 13, 16)
-"""The stem and the blocks that are compared: the last of each stage, and one in the middle of the longest."""
+HINTS = (1, 3, 6, 8, 10, 13, 16)
+"""The blocks that are compared: the last of each stage, and one in the middle of the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,11 @@ class PretrainConfig:
         Of the weights and the crops.
     """
 
-    steps: int = 2600
+    steps: int = 2200
     batch: int = 40
     side: int = 112
     peak_rate: float = 3e-3
-    average: float = 0.998
+    average: float = 0.997
     seed: int = 0
 
 
@@ -80,12 +78,12 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     The mean unexplained variance per block of the last 100 steps, by block (`block_3`: 0.1 means R² = 0.9).
     """
     torch.manual_seed(config.seed)
-    network = TraceNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = TraceNet().to(memory_format=torch.channels_last)
     averaged = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True
     )
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.peak_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _one_cycle(step / config.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step / config.steps))
     checkpoint = out.with_suffix(".checkpoint")
     first = 0
     if checkpoint.exists():
@@ -97,9 +95,8 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
         first = state["step"]
     history: list[NDArray[np.float64]] = []
     started = time.monotonic()
-    crops = _crops(pictures, config, first)
-    for step in range(first, config.steps):
-        pixels = next(crops)
+    loader = CropLoader(pictures, lambda rng: rng.integers(len(pictures), size=config.batch), config.side, config.seed)
+    for step, (_, pixels) in enumerate(loader.batches(first, config.steps), start=first):
         targets = teacher(pixels)
         outputs = network.trunk(pixels)
         losses = _unexplained([outputs[tap] for tap in HINTS], [targets[tap] for tap in HINTS])
@@ -142,40 +139,6 @@ def _unexplained(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
         scale = variance + 0.05 * variance.mean()  # a channel that hardly moves must not dominate
         losses.append(((mine - theirs).square() / scale).mean())
     return torch.stack(losses)
-
-
-def _one_cycle(progress: float) -> float:
-    warm = 0.05
-    if progress < warm:
-        return progress / warm
-    return 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm))) + 1e-3
-
-
-def _crops(pictures: Sequence[Path], config: PretrainConfig, first: int) -> Iterator[Tensor]:
-    """Batches of delivered crops, (batch, 3, side, side) float32 in [0, 255], drawn ahead by one thread."""
-    cache: dict[Path, NDArray[np.uint8]] = {}
-
-    def draw(step: int) -> Tensor:
-        rng = np.random.default_rng([config.seed, step])
-        crops = []
-        for index in rng.integers(len(pictures), size=config.batch):
-            path = pictures[index]
-            if path not in cache:
-                with Image.open(path) as image:
-                    cache[path] = np.array(image.convert("RGB"), np.uint8)
-            crop = window(random_view(cache[path], rng), rng, config.side)
-            short = config.side - min(crop.shape[:2])
-            if short > 0:
-                crop = np.pad(crop, ((0, short), (0, short), (0, 0)), mode="reflect")[: config.side, : config.side]
-            crops.append(crop)
-        batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
-        return batch.float().contiguous(memory_format=torch.channels_last)
-
-    with ThreadPoolExecutor(1) as ahead:
-        pending = [ahead.submit(draw, step) for step in range(first, first + 3)]
-        for step in range(first + 3, config.steps + 3):
-            yield pending.pop(0).result()
-            pending.append(ahead.submit(draw, step))
 
 
 def main() -> None:

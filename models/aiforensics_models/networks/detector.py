@@ -18,7 +18,7 @@ class Backbone(Protocol):
     tap_channels: tuple[int, ...]
 
     def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, 3, h, w) in [0, 255] → embedding (n, dimension), and the map whose mean ends that embedding's last tap."""
+        """(n, 3, h, w) in [0, 255] → embedding (n, dimension), and the last tap's map (n, c, h', w')."""
         ...
 
 

@@ -1,0 +1,66 @@
+"""Folds by source: a model is judged on generators and cameras that it has not seen."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.lab.dataset import Sample
+
+
+def family(sample: Sample) -> str:
+    """The generator family of an AI picture, the source of a real one: what a fold leaves out as a whole.
+
+    The family is the first word of the generator's name, so `flux.1-dev` and `flux.2` are one family; a picture of an
+    unknown generator belongs to its source.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> family(Sample(Path("a"), "ai", "gallery", "midjourney-v7", "g", "train"))
+    'ai:midjourney'
+    >>> family(Sample(Path("a"), "real", "kodak", "", "g", "train"))
+    'real:kodak'
+    """
+    word = re.match(r"[a-z]+", sample.generator.lower())
+    if sample.label == "ai" and word and word.group() not in {"unknown", "mixed"}:
+        return f"ai:{word.group()}"
+    return f"{sample.label}:{sample.source}"
+
+
+def family_folds(samples: Sequence[Sample], count: int, seed: int = 0) -> NDArray[np.int64]:
+    """(n,) fold of every sample; a family is never split, and each class is spread as evenly as its families allow."""
+    sizes = Counter(family(sample) for sample in samples)
+    rng = np.random.default_rng(seed)
+    fold_of: dict[str, int] = {}
+    for label in ("ai", "real"):
+        loads = np.zeros(count)
+        names = sorted(name for name in sizes if name.startswith(f"{label}:"))
+        for name in sorted(rng.permutation(names), key=lambda name: -sizes[name]):
+            fold = int(loads.argmin())
+            fold_of[str(name)] = fold
+            loads[fold] += sizes[name]
+    return np.array([fold_of[family(sample)] for sample in samples], np.int64)
+
+
+def balance(samples: Sequence[Sample]) -> NDArray[np.float64]:
+    """(n,) weights that give both classes the same total, and a source the square root of its number of groups.
+
+    Within a source every group weighs the same, so that a burst of one scene counts once.
+    """
+    groups = Counter((sample.label, sample.source, sample.group) for sample in samples)
+    per_source = Counter((label, source) for label, source, _ in groups)
+    weights = np.array(
+        [
+            per_source[sample.label, sample.source] ** -0.5 / groups[sample.label, sample.source, sample.group]
+            for sample in samples
+        ]
+    )
+    ai = np.array([sample.label == "ai" for sample in samples])
+    for members in (ai, ~ai):
+        weights[members] *= 0.5 * len(samples) / weights[members].sum()
+    return weights

@@ -1,0 +1,287 @@
+"""The recipes `fusion-xgboost` and `fusion-deep`: from labelled pictures to a bundle.
+
+Every stage writes what it made into a work folder and is skipped when that is there, so that a stopped run goes on
+where it was. Stages: fold networks (each leaves whole generator families and real sources out), the final network,
+features of delivered pictures judged out of fold, the stack with its calibration and thresholds, the bundle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from aiforensics import __version__
+from aiforensics.analyzers import SCORED
+from aiforensics.image.picture import WINDOW
+from aiforensics.lab.dataset import Sample, thin
+from aiforensics.lab.export import ONNX_FILE, export_detector
+from aiforensics.lab.finetune import FinetuneConfig, finetune
+from aiforensics.lab.folds import balance, family_folds
+from aiforensics.lab.measure import RANDOM, VIEWS, Table, measure_all
+from aiforensics.lab.metrics import roc_auc
+from aiforensics.lab.stacking import HeadKind, Stack, calibrate, fit_stack
+from aiforensics_models.bundle import write_manifest
+from aiforensics_models.calibration import Calibration
+from aiforensics_models.heads import EMBEDDING
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FusionConfig:
+    """Knobs of the fusion recipes; the defaults made the shipped bundle.
+
+    Attributes
+    ----------
+    head
+        `xgboost` or `deep`.
+    folds
+        Networks that each leave a part of the sources out.
+    per_source
+        Pictures of each source at most that the stack is fitted on.
+    network
+        Knobs of the networks.
+    workers
+        Processes that measure.
+    seed
+        Of folds, head and calibration.
+    """
+
+    head: HeadKind = "xgboost"
+    folds: int = 4
+    per_source: int = 60
+    network: FinetuneConfig = field(default_factory=FinetuneConfig)
+    workers: int = 2
+    seed: int = 0
+
+
+def train_fusion(
+    samples: Sequence[Sample],
+    out: Path,
+    work: Path,
+    config: FusionConfig,
+    *,
+    backbone: Path | None = None,
+    name: str | None = None,
+    report: Report = lambda _line: None,
+) -> dict[str, Any]:
+    """Train a fusion bundle on the splits `train` and `val`; `test` is never touched.
+
+    Parameters
+    ----------
+    samples
+        The data set.
+    out
+        The bundle's folder, written at the end.
+    work
+        Folder of checkpoints and of everything that a resumed run need not do again.
+    config
+        Knobs.
+    backbone
+        Pretrained weights of the embedding network; random without.
+    name
+        The bundle's name; the folder's without.
+    report
+        Takes a line of progress.
+
+    Returns
+    -------
+    `history` of every network, and `out_of_fold` figures of each part alone and fused.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    seen = [sample for sample in samples if sample.split != "test"]
+    folds = family_folds(seen, config.folds, config.seed)
+    history = {}
+    for fold in range(config.folds):
+        kept = [sample for sample, of in zip(seen, folds, strict=True) if of != fold]
+        history[f"fold {fold}"] = _network(kept, work / f"fold-{fold}", config, backbone, report)
+    history["final"] = _network(seen, work / "final", config, backbone, report)
+    chosen = _chosen(seen, config)
+    table = _measured(
+        work / "out-of-fold.npz",
+        [seen[i] for i in chosen],
+        [work / f"fold-{fold}" / ONNX_FILE for fold in range(config.folds)],
+        folds[chosen],
+        config,
+        report,
+    )
+    report("fitting the head, the mix, calibration and thresholds on out-of-fold scores")
+    picked = [seen[i] for i in chosen]
+    stack, calibration, figures = fit(table, picked, folds[chosen], config)
+    out.mkdir(parents=True, exist_ok=True)
+    network = export_detector(work / "final" / "network.safetensors", config.network.architecture, out)
+    manifest = {
+        "name": name or out.name,
+        "version": __version__,
+        "recipe": f"fusion-{config.head}",
+        "classes": ["real", "ai"],
+        "window": WINDOW,
+        "features": [*SCORED, EMBEDDING],
+        "network": network,
+        "head": {"kind": config.head, "file": stack.head.save(out), "mix": stack.mix},
+        "reference": _reference(work, picked, out, config, report),
+        "calibration": calibration.to_dict(),
+        "training": {
+            "config": asdict(config),
+            "pretrained": backbone is not None,
+            "pictures": dict(Counter(f"{s.label} {s.split}" for s in seen)),
+            "sources": {
+                label: dict(sorted(Counter(s.source for s in seen if s.label == label).items()))
+                for label in ("ai", "real")
+            },
+        },
+        "metrics": {"out_of_fold": figures},
+    }
+    write_manifest(out, manifest)
+    return {"history": history, "out_of_fold": figures}
+
+
+def fit(
+    table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig
+) -> tuple[Stack, Calibration, dict[str, Any]]:
+    """Fit the stack and its calibration on an out-of-fold table; the figures are out of fold as well.
+
+    Parameters
+    ----------
+    table
+        Features of delivered samples.
+    samples, folds
+        What the table's `sample` column points at, and the fold that each was left out of.
+    config
+        Knobs.
+    """
+    labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
+    weights = balance(samples)[table.sample]
+    sources = np.array([sample.source for sample in samples])[table.sample]
+    stack = fit_stack(
+        table.columns(SCORED), table.column(EMBEDDING), labels, folds[table.sample], weights, config.head, config.seed
+    )
+    calibration = calibrate(stack.fused, labels, table.condition, weights, sources.tolist(), seed=config.seed)
+    return stack, calibration, _figures(stack, calibration, table, labels, weights, sources)
+
+
+def _figures(
+    stack: Stack,
+    calibration: Calibration,
+    table: Table,
+    labels: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    sources: NDArray[np.str_],
+) -> dict[str, Any]:
+    """AUC of each part by view and by AI source; false alarms, coverage and errors at the thresholds."""
+    pairs = zip(stack.fused, table.condition.tolist(), strict=True)
+    p = np.array([calibration.probability(z, condition) for z, condition in pairs])
+    ai, real = labels > 0.5, labels < 0.5
+    said_ai, said_real = p >= calibration.ai_from, p < calibration.real_below
+    parts = {"handcrafted": stack.handcrafted, "deep": stack.embedding, "fused": stack.fused}
+    big = [s for s in sorted(set(sources[ai].tolist())) if (sources[ai] == s).sum() >= 20]
+    by_source = {
+        part: {s: roc_auc(labels[real | (sources == s)], z[real | (sources == s)]) for s in big}
+        for part, z in parts.items()
+    }
+    answered = said_ai | said_real
+    right = (said_ai & ai) | (said_real & real)
+    alarms = {s: float(said_ai[sources == s].mean()) for s in sorted(set(sources[real].tolist()))}
+    return {
+        "pictures": len(set(table.sample.tolist())),
+        "views": len(labels),
+        "roc_auc": {part: roc_auc(labels, z) for part, z in parts.items()},
+        "roc_auc_by_view": {
+            view: {part: roc_auc(labels[table.view == view], z[table.view == view]) for part, z in parts.items()}
+            for view in VIEWS
+            if (table.view == view).any()
+        },
+        "mean_source_auc": {part: float(np.mean(list(found.values()))) for part, found in by_source.items()},
+        "roc_auc_by_ai_source": by_source["fused"],
+        "false_alarms": float(weights[said_ai & real].sum() / weights[real].sum()),
+        "false_alarms_by_real_source": alarms,
+        "caught": float(weights[said_ai & ai].sum() / weights[ai].sum()),
+        "missed": float(weights[said_real & ai].sum() / weights[ai].sum()),
+        "coverage": float(weights[answered].sum() / weights.sum()),
+        "selective_accuracy": float(weights[right].sum() / max(weights[answered].sum(), 1e-9)),
+    }
+
+
+def _network(
+    samples: Sequence[Sample], folder: Path, config: FusionConfig, backbone: Path | None, report: Report
+) -> list[dict[str, float]]:
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder / "history.json"
+    if done.exists():
+        history: list[dict[str, float]] = json.loads(done.read_text(encoding="utf-8"))
+        return history
+    train = [sample for sample in samples if sample.split == "train"]
+    val = [sample for sample in samples if sample.split == "val"]
+    report(f"{folder.name}: a network on {len(train)} pictures of {len({s.source for s in train})} sources")
+    weights = folder / "network.safetensors"
+    history = finetune(
+        train, val, weights, config.network, backbone=backbone, report=lambda line: report(f"{folder.name}: {line}")
+    )
+    export_detector(weights, config.network.architecture, folder)
+    done.write_text(json.dumps(history), encoding="utf-8")
+    return history
+
+
+def _chosen(samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:
+    """Indices of at most `per_source` samples of each source."""
+    rng = np.random.default_rng([config.seed, 4])
+    taken: Counter[tuple[str, str]] = Counter()
+    chosen = []
+    for index in rng.permutation(len(samples)).tolist():
+        key = (samples[index].label, samples[index].source)
+        if taken[key] < config.per_source:
+            taken[key] += 1
+            chosen.append(index)
+    return np.array(sorted(chosen), np.int64)
+
+
+def _measured(
+    path: Path,
+    samples: Sequence[Sample],
+    networks: Sequence[Path],
+    network_of: NDArray[np.int64],
+    config: FusionConfig,
+    report: Report,
+) -> Table:
+    if not path.exists():
+        report(f"measuring {len(samples)} pictures under delivery conditions")
+        conditions = VIEWS[1:]
+
+        def views(index: int) -> tuple[str, ...]:
+            return RANDOM, conditions[index % 4], conditions[(index + 2) % 4]
+
+        def progress(done: int, total: int) -> None:
+            if done % 800 == 0 or done == total:
+                report(f"measured {done}/{total}")
+
+        table = measure_all(samples, networks, network_of.tolist(), views, workers=config.workers, progress=progress)
+        partial = path.with_suffix(".partial.npz")
+        table.save(partial)
+        partial.replace(path)
+    return Table.load(path)
+
+
+def _reference(
+    work: Path, samples: Sequence[Sample], out: Path, config: FusionConfig, report: Report
+) -> dict[str, Any]:
+    """Where the final network puts the training pictures: centre, scale and the distance that 99 % stay within."""
+    few = thin(samples, 1200, seed=config.seed)
+    path = work / "reference.npz"
+    if not path.exists():
+        report(f"measuring {len(few)} pictures with the final network")
+        networks = [work / "final" / ONNX_FILE]
+        measure_all(few, networks, [0] * len(few), [RANDOM], workers=config.workers).save(path)
+    embedding = Table.load(path).embedding
+    centre, scale = embedding.mean(axis=0), embedding.std(axis=0) + 1e-3
+    scores = np.clip((embedding - centre) / scale, -10.0, 10.0)
+    usual = float(np.quantile(np.sqrt(np.mean(np.square(scores), axis=1)), 0.99))
+    save_file({"centre": centre.astype(np.float32), "scale": scale.astype(np.float32)}, out / "reference.safetensors")
+    return {"file": "reference.safetensors", "usual": usual, "pictures": len(few)}

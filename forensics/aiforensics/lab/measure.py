@@ -1,0 +1,155 @@
+"""Every feature of many delivered pictures, measured by several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.image import Picture, decode, from_array, read
+from aiforensics.lab.dataset import Sample
+from aiforensics.lab.views import CONDITIONS, random_view, seeded
+from aiforensics.pipeline import SPECS, measure
+from aiforensics.quality import assess
+from aiforensics_models.runtime import OnnxNetwork, Preparation
+
+NAMES: tuple[str, ...] = tuple(SPECS)
+"""Columns of a table, in order."""
+RANDOM = "random"
+"""Name of the training distribution, beside the names of the matched conditions."""
+VIEWS: tuple[str, ...] = (RANDOM, *(view.name for view in CONDITIONS))
+_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Table:
+    """Features of delivered pictures.
+
+    Attributes
+    ----------
+    sample, view
+        (n,) index of the sample and name of the view.
+    condition
+        (n,) the calibration condition that the pipeline saw.
+    values
+        (n, features) in the order of `NAMES`.
+    spread
+        (n,) deviation of the network's log-odds over ensemble members.
+    embedding
+        (n, dimension) mean embedding over the windows.
+    """
+
+    sample: NDArray[np.int64]
+    view: NDArray[np.str_]
+    condition: NDArray[np.str_]
+    values: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    embedding: NDArray[np.float32]
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """(n,) one feature."""
+        return self.values[:, NAMES.index(name)]
+
+    def columns(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """(n, names) some features."""
+        return self.values[:, [NAMES.index(name) for name in names]]
+
+    def save(self, path: Path) -> None:
+        """Write as npz without pickles."""
+        np.savez(path, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+
+    @classmethod
+    def load(cls, path: Path) -> Table:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as data:
+            return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+
+
+def measure_all(
+    samples: Sequence[Sample],
+    networks: Sequence[Path],
+    network_of: Sequence[int],
+    views: Sequence[str] | Callable[[int], Sequence[str]],
+    *,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Table:
+    """Deliver every sample under its views and measure what comes out.
+
+    Parameters
+    ----------
+    samples
+        Pictures.
+    networks, network_of
+        ONNX files, and for each sample the index of the one that judges it.
+    views
+        Names out of `VIEWS` for all samples, or a function from a sample's index to its names.
+    workers
+        Processes.
+    progress
+        Told how many samples are done, and of how many.
+    """
+    names = views if callable(views) else lambda _index: views
+    jobs = [
+        [
+            (i, samples[i], str(networks[network_of[i]]), tuple(names(i)))
+            for i in range(at, min(at + _CHUNK, len(samples)))
+        ]
+        for at in range(0, len(samples), _CHUNK)
+    ]
+    rows: list[_Row] = []
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done, found in enumerate(pool.map(_measure_chunk, jobs), 1):
+            rows += found
+            if progress is not None:
+                progress(min(done * _CHUNK, len(samples)), len(samples))
+    return Table(
+        sample=np.array([row[0] for row in rows], np.int64),
+        view=np.array([row[1] for row in rows]),
+        condition=np.array([row[2] for row in rows]),
+        values=np.stack([row[3] for row in rows]),
+        spread=np.array([row[4] for row in rows]),
+        embedding=np.stack([row[5] for row in rows]),
+    )
+
+
+_Row = tuple[int, str, str, NDArray[np.float64], float, NDArray[np.float32]]
+_Job = tuple[int, Sample, str, tuple[str, ...]]
+_NETWORKS: dict[str, OnnxNetwork] = {}
+"""Networks that this worker process has opened."""
+
+
+def _measure_chunk(jobs: Sequence[_Job]) -> list[_Row]:
+    cv2.setNumThreads(1)
+    return [_measure_one(index, sample, network, view) for index, sample, network, views in jobs for view in views]
+
+
+def _measure_one(index: int, sample: Sample, network: str, view: str) -> _Row:
+    if network not in _NETWORKS:
+        _NETWORKS[network] = OnnxNetwork(Path(network), Preparation("window", 0))
+    picture = _delivered(sample, view)
+    values, outputs = measure(picture, _NETWORKS[network])
+    logits = np.stack([output.logits for output in outputs])
+    return (
+        index,
+        view,
+        assess(picture, values, 0.0).condition,
+        np.array([values[name] for name in NAMES]),
+        float(logits.mean(axis=0).std()),
+        np.mean([output.embedding for output in outputs], axis=0, dtype=np.float32),
+    )
+
+
+def _delivered(sample: Sample, view: str) -> Picture:
+    pixels = np.asarray(read(sample.path).image, np.uint8)
+    rng = seeded(f"{sample.key}/{view}")
+    if view == RANDOM:
+        return from_array(random_view(pixels, rng))
+    condition = next(one for one in CONDITIONS if one.name == view)
+    return decode(condition.file(pixels, rng), sample.path.name)
