@@ -54,6 +54,7 @@ EXTRAS = {
     "ray": "ray",
 }
 """Optional packages against the extra that installs them."""
+_COMPLETION = ("install_completion", "show_completion")
 
 
 class LazyCommand(TyperCommand):
@@ -64,6 +65,7 @@ class LazyCommand(TyperCommand):
         module = import_module(f"aiforensics_cli.commands.{self.name}")
         command = typer.main.get_command(module.app)
         command.name = self.name
+        command.params = [p for p in command.params if p.name not in _COMPLETION]  # the overview has them
         return command.make_context(info_name, args, parent, **extra)
 
 

@@ -22,6 +22,7 @@ def test_every_command_has_a_module_and_help(run, row):
     done = run(row.name, "--help")
     assert done.status == 0
     assert f"aiforensics {row.name}" in done.out
+    assert "completion" not in done.out
 
 
 def test_every_module_is_a_command():

@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.command(cls=BatchCommand)
 def batch(
-    paths: Annotated[list[Path], typer.Argument(metavar="DIR|FILE|ZIP...", help="Folders, pictures, ZIP archives.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="DIR|FILE|ZIP", help="Folders, pictures, ZIP archives.")],
     *,
     csv: Annotated[str | None, typer.Option(metavar="[FILE]", help="Write CSV; without a file, to stdout.")] = None,
     jsonl: Annotated[
@@ -33,8 +33,10 @@ def batch(
 ) -> None:
     """Scan folders, many files and ZIP archives; results come in the order of the input.
 
-    A file that crashes or stalls costs itself, never the batch. Folders give their pictures by name; hidden files,
-    other files and links to folders are left out and counted. Without --csv, --jsonl or --html, prints a line each.
+    A file that crashes or stalls costs itself, never the batch. Folders
+    give their pictures by name; hidden files, other files and links to
+    folders are left out and counted. Without --csv, --jsonl or --html,
+    prints a line each.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
     from aiforensics_cli.many import Outputs, run  # noqa: PLC0415

@@ -15,7 +15,7 @@ app = typer.Typer()
 
 @app.command()
 def scan(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures; - is standard input.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Pictures; - is standard input.")],
     *,
     as_json: options.JsonOption = False,
     report: Annotated[
@@ -25,7 +25,8 @@ def scan(
     model: options.ModelOption = "default",
     device: options.DeviceOption = "auto",
     fail_on: Annotated[
-        list[Policy] | None, typer.Option(help="Exit with status 1 if a picture is this; may be repeated.")
+        list[Policy] | None,
+        typer.Option(metavar="ai|inconclusive|provenance", help="Status 1 if a picture is this; may be repeated."),
     ] = None,
     redact: options.RedactOption = False,
     online: options.OnlineOption = False,
@@ -33,8 +34,9 @@ def scan(
 ) -> None:
     """Say of each picture whether an AI model or a camera made it, how sure that is, why, and when it cannot be told.
 
-    --fail-on provenance matches a file that says of itself that AI made it, and one whose signature is broken. A match
-    (status 1) goes before a refused input (status 2).
+    --fail-on provenance matches a file that says that AI made it, and one
+    whose signature is broken. A match (status 1) goes before a refused
+    input (status 2).
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
 

@@ -29,8 +29,8 @@ def verify(
 ) -> None:
     """Scan IMAGE again and say whether its sha256, the model and all numbers agree with a JSON finding.
 
-    Exit status 0 if all agree, 1 if something differs, 2 if it cannot be checked. A file with several findings is
-    searched for the one of this picture.
+    Exit status 0 if all agree, 1 if something differs, 2 if it cannot be
+    checked. A file with several findings is searched for this picture's.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
     from aiforensics_cli.comparing import differences, find_finding  # noqa: PLC0415 - as above
