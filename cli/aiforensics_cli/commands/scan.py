@@ -48,7 +48,8 @@ def scan(
     if report:
         from aiforensics.report import write_report  # noqa: PLC0415 - as above
 
-        write_report(items, report, redact=redact)
+        # pyright does not take a cached_property for the property of a Protocol.
+        write_report(items, report, redact=redact)  # pyright: ignore[reportArgumentType]
     for _ in items:
         pass
     raise typer.Exit(tally.status)
