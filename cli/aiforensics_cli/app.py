@@ -38,6 +38,7 @@ COMMANDS = (
     Row("doctor", "Show versions, extras and devices, and what to mend."),
     Row("audit", "Find shortcuts in a data set: can size, format or metadata alone tell the classes apart?"),
     Row("evaluate", "Measure a model bundle on labelled pictures."),
+    Row("train", "Train a recipe on labelled pictures and write a model bundle."),
 )
 
 EXTRAS = {

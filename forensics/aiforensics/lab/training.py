@@ -1,0 +1,217 @@
+"""From a data set to a bundle with its figures and its card: audit, train, evaluate, write down."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiforensics.lab.audit import AnyView, AuditReport, audit, audit_prepared
+from aiforensics.lab.card import card
+from aiforensics.lab.dataset import Sample, thin
+from aiforensics.lab.detector import Detector, ScannerDetector
+from aiforensics.lab.evaluate import HEADLINE, evaluate
+from aiforensics.lab.evaluation_report import evaluation_page
+from aiforensics.lab.views import CONDITIONS
+from aiforensics.pipeline import Scanner
+from aiforensics_models.bundle import MANIFEST, write_manifest
+
+Report = Callable[[str], None]
+Train = Callable[[Path, Path], Mapping[str, Any]]
+"""(bundle folder to write, work folder) → what there is to tell of the training."""
+AUDITED = 2000
+"""Pictures at most, evenly over classes and sources, whose training view is audited."""
+METRICS, CARD = "metrics.json", "CARD.md"
+
+
+class TrainingError(Exception):
+    """A training that does not start, with the one line that tells what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is trained where.
+
+    Attributes
+    ----------
+    out, work
+        The bundle's folder, and the folder of checkpoints, plots and everything that is not part of the bundle.
+    data
+        The data set as the user named it, and
+    command
+        the whole command line, for the card.
+    force
+        Train on a data set that the audit refuses.
+    test_pictures
+        Pictures of the split `test` that are judged at most; all where it is None.
+    seed
+        Of everything random.
+    """
+
+    out: Path
+    work: Path
+    data: Sequence[str] = ()
+    command: str = ""
+    force: bool = False
+    test_pictures: int | None = None
+    seed: int = 0
+
+
+def make_bundle(
+    samples: Sequence[Sample], job: Job, train: Train, view: AnyView, report: Report = lambda _line: None
+) -> dict[str, Any]:
+    """Audit the data, train, evaluate on the split `test` and write the bundle with its figures and its card.
+
+    Parameters
+    ----------
+    samples
+        The data set.
+    job
+        What is trained where.
+    train
+        The recipe: writes a bundle without figures.
+    view
+        What the recipe shows its network of a picture, for the audit.
+    report
+        Takes a line of progress.
+
+    Returns
+    -------
+    The content of `metrics.json`.
+
+    Raises
+    ------
+    TrainingError
+        The output folder holds something else, or the audit refuses the data set.
+    """
+    check_output(job.out)
+    job.work.mkdir(parents=True, exist_ok=True)
+    check_data(samples, job, view, report)
+    draft = job.work / "bundle"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    train(draft, job.work)
+    test = [sample for sample in samples if sample.split == "test"]
+    chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
+    report(f"evaluating on {len(chosen)} test pictures, as found and under {len(CONDITIONS)} matched conditions")
+    metrics = judge(chosen, ScannerDetector(Scanner(draft)), job, report)
+    finish(draft, metrics, job, samples)
+    publish(draft, job.out)
+    return metrics
+
+
+def check_output(out: Path) -> None:
+    """Check that a folder is free for a bundle, or holds one that may be replaced.
+
+    Raises
+    ------
+    TrainingError
+        It holds something else.
+    """
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file: name a folder for the bundle")
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise TrainingError(f"{out} is not empty and holds no bundle: name another folder")
+
+
+def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Report) -> None:
+    """Audit the files and the training view; the findings are kept in the work folder.
+
+    What the files alone give away is advice, because the training view takes it from both classes alike; what the view
+    leaves, and pictures that stand on both sides of a split, make the figures worthless.
+
+    Raises
+    ------
+    TrainingError
+        The training view leaks or the splits are contaminated, unless the job is forced.
+    """
+    key = hashlib.sha256("\n".join(f"{s.path} {s.split} {s.label}" for s in samples).encode()).hexdigest()
+    kept = job.work / "audit.json"
+    if kept.is_file() and json.loads(kept.read_text(encoding="utf-8")).get("key") == key:
+        report("the audit of this data set is done already")
+        refusals = json.loads(kept.read_text(encoding="utf-8"))["refusals"]
+    else:
+        report(f"auditing {len(samples)} pictures")
+        found = audit(samples, seed=job.seed)
+        for remark in found.remarks:
+            report(f"audit, {remark.level}: {remark.text}; {remark.advice}")
+        prepared = audit_prepared(thin(samples, AUDITED, seed=job.seed), view, seed=job.seed)
+        refusals = _refusals(found, prepared)
+        content = {"key": key, "refusals": refusals, "files": found.to_dict(), "training_view": prepared.to_dict()}
+        kept.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    for line in refusals:
+        if not job.force:
+            raise TrainingError(f"{line} (--force trains all the same; the figures will flatter)")
+        report(f"forced, although: {line}")
+
+
+def judge(samples: Sequence[Sample], detector: Detector, job: Job, report: Report) -> dict[str, Any]:
+    """Evaluate as found and under matched conditions; the full figures and their page go to the work folder."""
+
+    def progress(done: int, total: int) -> None:
+        if done * 10 // total != (done - 1) * 10 // total or done == total:
+            report(f"judged {done}/{total}")
+
+    content = evaluate(samples, detector, CONDITIONS, seed=job.seed, progress=progress).to_dict()
+    content["settings"] = {"command": job.command, "data": ", ".join(job.data), "split": "test", "seed": str(job.seed)}
+    (job.work / METRICS).write_text(json.dumps(content, indent=1), encoding="utf-8")
+    evaluation_page(content, job.work / "evaluation.html", title=f"{job.out.name} on its test split")
+    return content
+
+
+def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence[Sample]) -> None:
+    """Put figures and card into a bundle's folder and write its manifest again, so that every sha256 stands there."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest = {key: value for key, value in manifest.items() if key not in ("schema", "files")}
+    test = {"pictures": metrics["pictures"], "conditions": metrics["title"]}
+    test |= {name: metrics[name] for name in HEADLINE} | {"intervals": metrics["intervals"]}
+    manifest["metrics"] = {**manifest.get("metrics", {}), "test": test}
+    generators = Counter(sample.generator for sample in samples if sample.generator and sample.split != "test")
+    manifest["training"] = {
+        **manifest.get("training", {}),
+        "data": list(job.data),
+        "command": job.command,
+        "generators": dict(sorted(generators.items())),
+    }
+    slim = _without_curves(metrics)
+    (folder / METRICS).write_text(json.dumps(slim, indent=1) + "\n", encoding="utf-8", newline="\n")
+    (folder / CARD).write_text(card(manifest, metrics), encoding="utf-8", newline="\n")
+    write_manifest(folder, manifest)
+
+
+def publish(draft: Path, out: Path) -> None:
+    """Replace the files of a bundle's folder by those of a finished draft."""
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.iterdir():
+        if old.is_file():
+            old.unlink()
+    for path in sorted(draft.iterdir()):
+        shutil.copyfile(path, out / path.name)
+
+
+def _refusals(files: AuditReport, prepared: AuditReport) -> list[str]:
+    found = []
+    if files.contaminated:
+        copies = files.duplicates
+        found.append(
+            f"{copies.across_splits} families of duplicates stand in several splits and {copies.exact_across_classes} "
+            "in both classes: remove them, or give each family one group"
+        )
+    found += [
+        f"after the training view, {remark.text[0].lower()}{remark.text[1:]}: augment with delivery, so that both "
+        "classes share size and compression"
+        for remark in prepared.remarks
+        if remark.level == "leak"
+    ]
+    return found
+
+
+def _without_curves(content: Any) -> Any:  # noqa: ANN401 - data for JSON
+    if isinstance(content, Mapping):
+        return {key: _without_curves(value) for key, value in content.items() if key != "curves"}
+    return [_without_curves(value) for value in content] if isinstance(content, list) else content
