@@ -7,7 +7,6 @@ features of delivered pictures judged out of fold, the stack with its calibratio
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,14 +15,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from aiforensics import __version__
 from aiforensics.analyzers import SCORED
 from aiforensics.image.picture import WINDOW
+from aiforensics.lab.crew import WEIGHTS, Job, train_networks
 from aiforensics.lab.dataset import Sample, thin
 from aiforensics.lab.export import ONNX_FILE, export_detector
-from aiforensics.lab.finetune import FinetuneConfig, finetune
+from aiforensics.lab.finetune import FinetuneConfig
 from aiforensics.lab.folds import balance, family_folds
 from aiforensics.lab.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.metrics import roc_auc
@@ -99,11 +99,20 @@ def train_fusion(
     work.mkdir(parents=True, exist_ok=True)
     seen = [sample for sample in samples if sample.split != "test"]
     folds = family_folds(seen, config.folds, config.seed)
-    history = {}
-    for fold in range(config.folds):
-        kept = [sample for sample, of in zip(seen, folds, strict=True) if of != fold]
-        history[f"fold {fold}"] = _network(kept, work / f"fold-{fold}", config, backbone, report)
-    history["final"] = _network(seen, work / "final", config, backbone, report)
+    parts = {f"fold-{fold}": folds != fold for fold in range(config.folds)} | {"final": folds >= 0}
+    jobs = [
+        Job(
+            part,
+            work / part,
+            [sample for sample, keep in zip(seen, kept.tolist(), strict=True) if keep],
+            config.network,
+            backbone,
+        )
+        for part, kept in parts.items()
+    ]
+    history = train_networks(jobs, config.workers, report)
+    for job in jobs:
+        export_detector(job.folder / WEIGHTS, config.network.architecture, job.folder)
     chosen = _chosen(seen, config)
     table = _measured(
         work / "out-of-fold.npz",
@@ -117,7 +126,7 @@ def train_fusion(
     picked = [seen[i] for i in chosen]
     stack, calibration, figures = fit(table, picked, folds[chosen], config)
     out.mkdir(parents=True, exist_ok=True)
-    network = export_detector(work / "final" / "network.safetensors", config.network.architecture, out)
+    network = export_detector(work / "final" / WEIGHTS, config.network.architecture, out)
     manifest = {
         "name": name or out.name,
         "version": __version__,
@@ -210,26 +219,6 @@ def _figures(
     }
 
 
-def _network(
-    samples: Sequence[Sample], folder: Path, config: FusionConfig, backbone: Path | None, report: Report
-) -> list[dict[str, float]]:
-    folder.mkdir(parents=True, exist_ok=True)
-    done = folder / "history.json"
-    if done.exists():
-        history: list[dict[str, float]] = json.loads(done.read_text(encoding="utf-8"))
-        return history
-    train = [sample for sample in samples if sample.split == "train"]
-    val = [sample for sample in samples if sample.split == "val"]
-    report(f"{folder.name}: a network on {len(train)} pictures of {len({s.source for s in train})} sources")
-    weights = folder / "network.safetensors"
-    history = finetune(
-        train, val, weights, config.network, backbone=backbone, report=lambda line: report(f"{folder.name}: {line}")
-    )
-    export_detector(weights, config.network.architecture, folder)
-    done.write_text(json.dumps(history), encoding="utf-8")
-    return history
-
-
 def _chosen(samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:
     """Indices of at most `per_source` samples of each source."""
     rng = np.random.default_rng([config.seed, 4])
@@ -283,5 +272,6 @@ def _reference(
     centre, scale = embedding.mean(axis=0), embedding.std(axis=0) + 1e-3
     scores = np.clip((embedding - centre) / scale, -10.0, 10.0)
     usual = float(np.quantile(np.sqrt(np.mean(np.square(scores), axis=1)), 0.99))
-    save_file({"centre": centre.astype(np.float32), "scale": scale.astype(np.float32)}, out / "reference.safetensors")
+    tensors = {"centre": centre.astype(np.float32), "scale": scale.astype(np.float32)}
+    (out / "reference.safetensors").write_bytes(save(tensors))
     return {"file": "reference.safetensors", "usual": usual, "pictures": len(few)}

@@ -14,7 +14,7 @@ from torch import Tensor
 from aiforensics.image import read
 from aiforensics.lab.views import random_view, window
 
-CACHED_SIDE = 384
+CACHED_SIDE = 320
 """Pictures are kept in memory up to this side in pixels, cut from the middle."""
 _AHEAD = 3
 

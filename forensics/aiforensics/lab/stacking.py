@@ -265,14 +265,14 @@ class DeepFit:
 
     def save(self, folder: Path) -> str:
         """Write `head.safetensors`."""
-        from safetensors.numpy import save_file  # noqa: PLC0415
+        from safetensors.numpy import save  # noqa: PLC0415
 
         tensors = {"centre": self._centre.astype(np.float32), "scale": self._scale.astype(np.float32)}
         linear = [layer for layer in self._network if isinstance(layer, self._torch.nn.Linear)]
         for index, layer in enumerate(linear):
             tensors[f"layer{index}.weight"] = layer.weight.detach().numpy()
             tensors[f"layer{index}.bias"] = layer.bias.detach().numpy()
-        save_file(tensors, folder / "head.safetensors")
+        (folder / "head.safetensors").write_bytes(save(tensors))
         return "head.safetensors"
 
     def _standard(self, rows: Floats) -> Floats:

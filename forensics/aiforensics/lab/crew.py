@@ -1,0 +1,113 @@
+"""Several networks trained side by side, each by one process on one thread.
+
+Single-threaded processes use the cores of a CPU better than one process whose threads wait for each other.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from aiforensics.lab.dataset import Sample
+from aiforensics.lab.finetune import FinetuneConfig, finetune
+
+History = list[dict[str, float]]
+WEIGHTS = "network.safetensors"
+_HISTORY = "history.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A network to train.
+
+    Attributes
+    ----------
+    name
+        What progress lines call it.
+    folder
+        Where its weights, checkpoint and history go; a finished one is not trained again.
+    samples
+        Pictures; `train` is fitted, `val` chooses the best moment.
+    config
+        Knobs.
+    backbone
+        Pretrained weights of the embedding network, or None.
+    """
+
+    name: str
+    folder: Path
+    samples: Sequence[Sample]
+    config: FinetuneConfig
+    backbone: Path | None
+
+
+def train_networks(jobs: Sequence[Job], workers: int, report: Callable[[str], None]) -> dict[str, History]:
+    """Train every job's network, `workers` at a time; the histories by name.
+
+    With a single worker PyTorch uses all its threads.
+    """
+    if workers == 1:
+        return {job.name: _train(job, report) for job in jobs}
+    context = multiprocessing.get_context("spawn")
+    lines: Any = context.Queue()
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(lines,)) as pool:
+        futures = {job.name: pool.submit(_train_in_worker, job) for job in jobs}
+        while not all(future.done() for future in futures.values()):
+            wait(futures.values(), timeout=0.5, return_when="FIRST_EXCEPTION")
+            _drain(lines, report)
+            for future in futures.values():
+                if future.done():
+                    future.result()  # an error ends the run now, not after the other networks
+        _drain(lines, report)
+        return {name: future.result() for name, future in futures.items()}
+
+
+def _train(job: Job, report: Callable[[str], None]) -> History:
+    job.folder.mkdir(parents=True, exist_ok=True)
+    done = job.folder / _HISTORY
+    if done.exists():
+        history: History = json.loads(done.read_text(encoding="utf-8"))
+        return history
+    train = [sample for sample in job.samples if sample.split == "train"]
+    val = [sample for sample in job.samples if sample.split == "val"]
+    report(f"{job.name}: a network on {len(train)} pictures of {len({s.source for s in train})} sources")
+    history = finetune(
+        train,
+        val,
+        job.folder / WEIGHTS,
+        job.config,
+        backbone=job.backbone,
+        report=lambda line: report(f"{job.name}: {line}"),
+    )
+    done.write_text(json.dumps(history), encoding="utf-8")
+    return history
+
+
+_LINES: Any = None
+"""The queue of progress lines of this worker process."""
+
+
+def _start(lines: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have no common type
+    import torch  # noqa: PLC0415 - in the worker alone
+
+    global _LINES  # noqa: PLW0603 - the one way to hand a queue to a pool's workers
+    _LINES = lines
+    torch.set_num_threads(1)
+
+
+def _train_in_worker(job: Job) -> History:
+    return _train(job, _LINES.put)
+
+
+def _drain(lines: Any, report: Callable[[str], None]) -> None:  # noqa: ANN401 - as above
+    while True:
+        try:
+            report(lines.get_nowait())
+        except Empty:
+            return
