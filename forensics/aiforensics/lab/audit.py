@@ -94,23 +94,29 @@ def audit_prepared(
         Told how far the reading is.
     """
 
-    def measure(sample: Sample) -> tuple[float, float, float]:
-        pixels = np.asarray(read(sample.path).image, np.uint8)
+    def measure(sample: Sample) -> tuple[float, float, float] | None:
+        try:
+            pixels = np.asarray(read(sample.path).image, np.uint8)
+        except InputError:
+            return None  # `audit` names it
         seen = view(pixels, seeded(sample.key, seed))
         return float(seen.shape[1]), float(seen.shape[0]), last_quality(seen)
 
     rows = []
+    kept = []
     with ThreadPoolExecutor(2) as pool:
-        for row in pool.map(measure, samples):
-            rows.append(row)
+        for done, (sample, row) in enumerate(zip(samples, pool.map(measure, samples), strict=True), 1):
+            if row is not None:
+                rows.append(row)
+                kept.append(sample)
             if progress is not None:
-                progress(len(rows), len(samples))
+                progress(done, len(samples))
+    labels, groups = _labels(kept), [sample.group for sample in kept]
     table = np.array(rows)
-    labels, groups = _labels(samples), [sample.group for sample in samples]
     tables = {"size": table[:, :2], "quality": table[:, 2:], "all": table}
     cues = {name: separability(columns, labels, groups, seed=seed) for name, columns in tables.items()}
     return AuditReport(
-        pictures=dict(Counter(sample.label for sample in samples)),
+        pictures=dict(Counter(sample.label for sample in kept)),
         cues=cues,
         remarks=tuple(cue_remarks(cues, prepared=True)),
     )

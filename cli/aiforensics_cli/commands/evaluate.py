@@ -1,0 +1,46 @@
+"""`aiforensics evaluate`: a bundle on labelled pictures, matched conditions first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from aiforensics_cli import options
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="A folder real/ + ai/, or a manifest CSV.")],
+    *,
+    model: options.ModelOption = "default",
+    device: options.DeviceOption = "auto",
+    split: Annotated[Literal["train", "val", "test", "all"], typer.Option(help="Pictures to judge.")] = "test",
+    limit: Annotated[int | None, typer.Option(min=2, help="Judge at most N, evenly over sources.")] = None,
+    robustness: Annotated[bool, typer.Option("--robustness", help="Add the sweep over codecs, sizes, noise.")] = False,
+    leave_one_source_out: Annotated[
+        bool, typer.Option("--leave-one-source-out", help="Train the recipe again without whole sources (hours).")
+    ] = False,
+    folds: Annotated[int | None, typer.Option(min=2, help="Leave AI sources out in N parts; default: each.")] = None,
+    backbone: Annotated[Path | None, typer.Option(exists=True, help="Pretrained weights for that training.")] = None,
+    work: Annotated[Path, typer.Option(help="Checkpoints of that training.")] = Path("leave-one-source-out"),
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write metrics.json; - is standard output.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write an HTML page.")] = None,
+    seed: Annotated[int, typer.Option(help="Of windows, folds and intervals.")] = 0,
+) -> None:
+    """Measure a model bundle on labelled pictures: every figure with its interval, per condition and per source."""
+    from aiforensics_cli.measuring import Plan, run_evaluation, show_evaluation, write_json  # noqa: PLC0415
+
+    plan = Plan(tuple(data), model, device, split, limit, robustness, leave_one_source_out, folds, backbone, work, seed)
+    content = run_evaluation(plan)
+    if report:
+        from aiforensics.lab.evaluation_report import evaluation_page  # noqa: PLC0415 - only for a page
+
+        evaluation_page(content, report, title=f"Evaluation of {model} on {', '.join(map(str, data))}")
+    if json:
+        write_json(content, json)
+    if str(json) != "-":
+        show_evaluation(content)

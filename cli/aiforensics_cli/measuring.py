@@ -1,0 +1,183 @@
+"""What `audit` and `evaluate` share: the progress bar, result files, and tables for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from aiforensics_cli.console import clean, emit, messages, results
+
+_FIGURES = (
+    ("ROC AUC", "roc_auc"),
+    ("false alarms", "false_alarms"),
+    ("detections", "detections"),
+    ("coverage", "coverage"),
+    ("accuracy where it answers", "selective_accuracy"),
+    ("balanced accuracy at 50 %", "balanced_accuracy"),
+    ("average precision", "average_precision"),
+    ("calibration error", "ece"),
+)
+_WORST = 5
+_WIDE = 160
+_WEIGHTS = {"leak": "bold red", "warning": "yellow", "note": "dim"}
+
+
+@contextmanager
+def bar(words: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on standard error while the block runs; the block gets a function of done and total."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=messages(), transient=True) as progress:
+        task = progress.add_task(words, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `evaluate` was asked for, as its options say."""
+
+    data: tuple[Path, ...]
+    model: str
+    device: Literal["auto", "cpu", "cuda"]
+    split: Literal["train", "val", "test", "all"]
+    limit: int | None
+    robustness: bool
+    leave_one_source_out: bool
+    folds: int | None
+    backbone: Path | None
+    work: Path
+    seed: int
+
+
+def run_evaluation(plan: Plan) -> dict[str, Any]:
+    """Evaluate as planned, with progress on standard error; gives the content of `metrics.json`."""
+    from aiforensics.lab.dataset import load_dataset, thin  # noqa: PLC0415 - the scan's libraries take a second
+    from aiforensics.lab.detector import ScannerDetector  # noqa: PLC0415
+    from aiforensics.lab.evaluate import evaluate  # noqa: PLC0415
+    from aiforensics.lab.leaveout import leave_one_source_out  # noqa: PLC0415
+    from aiforensics.lab.refit import refit  # noqa: PLC0415
+    from aiforensics.lab.views import SWEEP  # noqa: PLC0415
+    from aiforensics.pipeline import Scanner  # noqa: PLC0415
+
+    scanner = Scanner(plan.model, device=plan.device)
+    bundle = scanner.bundle
+    with bar("grouping pictures") as progress:
+        samples = load_dataset(plan.data, seed=plan.seed, need=(), progress=progress)
+    fit = None
+    if plan.leave_one_source_out:
+        report = messages().print
+        fit = refit(bundle.manifest, plan.work, backbone=plan.backbone, seed=plan.seed, report=report)
+    judged = [sample for sample in samples if plan.split in ("all", sample.split)]
+    judged = list(thin(judged, plan.limit or len(judged), seed=plan.seed))
+    sweep = SWEEP if plan.robustness else ()
+    with bar("judging pictures") as progress:
+        found = evaluate(judged, ScannerDetector(scanner), sweep=sweep, seed=plan.seed, progress=progress)
+    content = found.to_dict()
+    if fit is not None:
+        with bar("training with sources left out") as progress:
+            left_out = leave_one_source_out(samples, fit, folds=plan.folds, seed=plan.seed, progress=progress)
+        content["leave_one_source_out"] = left_out.to_dict()
+    content["settings"] = {
+        "data": ", ".join(map(str, plan.data)),
+        "split": plan.split,
+        "pictures": str(len(judged)),
+        "model": f"{bundle.name} {bundle.version}",
+        "model sha256": bundle.sha256,
+        "seed": str(plan.seed),
+    }
+    return content
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write strict JSON to a file, or on one line to standard output where the path is `-`."""
+    if str(path) == "-":
+        emit(content)
+    else:
+        path.write_text(json.dumps(content, allow_nan=False, indent=1) + "\n", encoding="utf-8")
+
+
+def show_audit(heading: str, content: Mapping[str, Any]) -> None:
+    """Print what an audit found: the cues, then every remark with what to do."""
+    console = _wide()
+    cues = _table(heading, ["Cue alone", "AUC", "95 % interval"])
+    for name, cue in content["cues"].items():
+        cues.add_row(name, f"{cue['value']:.3f}", f"{cue['low']:.3f} to {cue['high']:.3f}")
+    console.print(cues)
+    for remark in content["remarks"]:
+        line = Text.assemble((f"{remark['level']:8}", _WEIGHTS[remark["level"]]), clean(remark["text"]))
+        console.print(line, soft_wrap=True)
+        console.print(f"{'':8}→ {clean(remark['advice'])}", soft_wrap=True, style="dim")
+    if not content["remarks"]:
+        console.print("Nothing to remark.")
+    console.print()
+
+
+def show_evaluation(content: Mapping[str, Any]) -> None:
+    """Print the headline of an evaluation by condition, the hardest sources, and the rows with sources left out."""
+    console = _wide()
+    panels = [content, *content["conditions"].values(), *([content["as_found"]] if content["as_found"] else [])]
+    table = _table(
+        f"{content['judgements']} judgements, both classes delivered alike", ["", *(p["condition"] for p in panels)]
+    )
+    for words, key in _FIGURES:
+        table.add_row(words, *(_figure(panel, key) for panel in panels))
+    console.print(table)
+    for label, key, heading in (("ai", "roc_auc", "AUC"), ("real", "called_ai", "false alarms")):
+        rows = [(name, row) for name, row in content["per_source"].items() if row["label"] == label and key in row]
+        rows.sort(key=lambda row: row[1][key] * (1 if label == "ai" else -1))
+        sources = _table(f"Hardest {label} sources", ["", heading, "95 % interval", "called ai", "inconclusive"])
+        for name, row in rows[:_WORST]:
+            low, high = row[f"{key}_interval"]
+            shares = [f"{row[share]:.3f}" for share in ("called_ai", "inconclusive")]
+            sources.add_row(clean(name), f"{row[key]:.3f}", f"{low:.3f} to {high:.3f}", *shares)
+        console.print(sources)
+    if "leave_one_source_out" in content:
+        left = _table(
+            "With whole sources left out", ["", "mean AUC", "worst", "of", "false alarms", "worst", "coverage"]
+        )
+        for name, row in content["leave_one_source_out"]["rows"].items():
+            numbers = [f"{row[k]:.3f}" for k in ("mean_false_alarms", "worst_false_alarms")]
+            auc = (f"{row['mean_auc']:.3f}", f"{row['worst_auc']:.3f}", clean(row["worst_source"]))
+            left.add_row(name, *auc, *numbers, f"{row['pooled']['coverage']:.3f}")
+        console.print(left)
+    if content["refused"]:
+        messages().print(
+            f"{len(content['refused'])} files were refused; the first: {clean(': '.join(content['refused'][0]))}"
+        )
+
+
+def _wide() -> Console:
+    """Make the console of standard output; a file or a pipe gets lines wide enough for every column."""
+    console = results()
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
+
+
+def _table(title: str, columns: list[str]) -> Table:
+    table = Table(title=clean(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column(columns[0])
+    for name in columns[1:]:
+        table.add_column(clean(name), justify="right")
+    return table
+
+
+def _figure(panel: Mapping[str, Any], key: str) -> str:
+    value, (low, high) = panel[key], panel["intervals"][key]
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if low is None else f"{value:.3f}\n{low:.3f}–{high:.3f}"

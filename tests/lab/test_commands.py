@@ -1,0 +1,120 @@
+"""`audit` and `evaluate` from the command line: results on standard output, one line for an error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import aiforensics.pipeline
+from aiforensics.evidence import Finding, ModelRef, Provenance, Quality, ToolRef
+from aiforensics.image import decode
+from aiforensics.lab.dataset import DatasetError, Sample
+from aiforensics.lab.refit import refit
+from aiforensics.lab.views import CONDITIONS, SWEEP
+from aiforensics_cli.app import app
+
+
+class Scanner:
+    """Stands in for the pipeline: judges by brightness."""
+
+    def __init__(self, model: str | Path = "default", **_options: object) -> None:
+        self.bundle = SimpleNamespace(name=str(model), version="1", sha256="0" * 64, manifest={"recipe": "classic"})
+
+    def scan_bytes(self, data: bytes, path: str = "-") -> Finding:
+        p = float(np.clip(np.asarray(decode(data, path).image, float).mean() / 255, 0, 1))
+        verdict = "ai" if p > 0.55 else "real" if p < 0.35 else "inconclusive"
+        return Finding(
+            path, "", len(data), "JPEG", 1, 1, verdict, p, (p, p), Quality("good"), Provenance(), (), (),
+            ModelRef("m", "1", ""), ToolRef("t", "1"), 0.0,
+        )  # fmt: skip
+
+
+def bright(pixels, path, label) -> None:
+    Image.fromarray((pixels // 2 + (110 if label == "ai" else 20)).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.setattr(aiforensics.pipeline, "Scanner", Scanner)
+    return lambda *args: CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def test_evaluate_writes_metrics_and_a_page(run, make_folder, tmp_path) -> None:
+    metrics, page = tmp_path / "metrics.json", tmp_path / "page.html"
+    root = make_folder(8, bright)
+    done = run("evaluate", root, "--split", "all", "--limit", 12, "--json", metrics, "--report", page)
+    assert done.exit_code == 0, done.output
+    content = json.loads(metrics.read_text())
+    assert content["judgements"] == 12 * len(CONDITIONS)
+    assert content["settings"]["pictures"] == "12"
+    assert content["roc_auc"] > 0.9
+    assert "ROC AUC" in done.stdout
+    assert "ai-one" in done.stdout
+    assert "Evaluation of default" in page.read_text()
+
+
+def test_evaluate_prints_json_alone_where_it_is_asked_to(run, make_folder) -> None:
+    done = run("evaluate", make_folder(8, bright), "--split", "all", "--limit", 4, "--robustness", "--json", "-")
+    assert done.exit_code == 0, done.output
+    content = json.loads(done.stdout)
+    assert sum(map(len, content["robustness"].values())) == len(SWEEP)
+
+
+def test_audit_says_what_leaks(run, make_folder, tmp_path) -> None:
+    def by_quality(pixels, path, label) -> None:
+        Image.fromarray(pixels).save(path.with_suffix(".jpg"), quality=95 if label == "ai" else 75)
+
+    out = tmp_path / "audit.json"
+    done = run("audit", make_folder(15, by_quality), "--json", out, "--report", tmp_path / "audit.html")
+    assert done.exit_code == 0, done.output
+    content = json.loads(out.read_text())
+    assert content["leaks"] is True
+    assert content["prepared"]["leaks"] is False
+    assert "The JPEG quality alone tells the classes apart" in " ".join(done.stdout.split())
+    assert "Shortcuts found" in (tmp_path / "audit.html").read_text()
+
+
+@pytest.mark.parametrize("command", ["audit", "evaluate"])
+def test_a_set_that_cannot_be_used_is_one_line_and_status_2(run, tmp_path, command) -> None:
+    done = run(command, tmp_path)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "expected subfolders real/ and ai/" in done.stderr
+
+
+def test_leaving_sources_out_needs_a_recipe(run, make_folder, tmp_path) -> None:
+    done = run("evaluate", make_folder(8, bright), "--leave-one-source-out")
+    assert done.exit_code == 2
+    assert "cannot be fitted again" in done.stderr
+    with pytest.raises(DatasetError, match="--backbone"):
+        refit({"recipe": "fusion-xgboost", "training": {"config": {}, "pretrained": True}}, tmp_path)
+
+
+@pytest.mark.train
+def test_refit_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_path) -> None:
+    fusion = pytest.importorskip("aiforensics.lab.fusion")
+    monkeypatch.setattr(aiforensics.pipeline, "Scanner", Scanner)
+    trained = []
+
+    def train_fusion(samples, out, work, config, *, backbone, report) -> None:
+        trained.append((len(samples), config.head, config.network.seed, backbone))
+        out.mkdir(parents=True)
+        (out / "bundle.json").write_text("{}")
+
+    monkeypatch.setattr(fusion, "train_fusion", train_fusion)
+    config = {"head": "deep", "network": {"seed": 5}}
+    fit = refit({"recipe": "fusion-deep", "training": {"config": config}}, tmp_path / "work")
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (64, 64), "white").save(picture)
+    samples = [Sample(picture, "ai", "s", "g", str(i), "train") for i in range(3)]
+    said = fit(samples)(samples[:2], CONDITIONS[0])
+    assert [p.verdict for p in said] == ["ai", "ai"]
+    fit(samples)
+    assert trained == [(3, "deep", 5, None)]
