@@ -193,11 +193,11 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _find(name: str | Path) -> Path:
+    if isinstance(name, str) and name in available():
+        return _SHIPPED / name  # a folder of the same name is reached as ./NAME
     folder = Path(name)
     if (folder / MANIFEST).is_file():
         return folder
-    if isinstance(name, str) and name in available():
-        return _SHIPPED / name
     if folder.is_dir():
         raise BundleError(f"{folder} holds no {MANIFEST}: it is not a model bundle")
     shipped = ", ".join(available()) or "none"
