@@ -1,0 +1,95 @@
+"""Bundles: every file is checked, and what is wrong is said in one line."""
+
+import json
+
+import pytest
+
+from aiforensics_models.bundle import MANIFEST, MAX_BYTES, Bundle, BundleError, available, write_manifest
+from aiforensics_models.calibration import Calibration, Line
+
+MANIFEST_PARTS = {
+    "name": "toy",
+    "version": "1",
+    "classes": ["real", "ai"],
+    "window": 256,
+    "network": {"onnx": "network.onnx"},
+    "head": {"kind": "none"},
+    "features": ["embedding.log_odds"],
+    "calibration": Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.3, 0.7).to_dict(),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "network.onnx").write_bytes(b"not a network, but bytes have a sum")
+    write_manifest(tmp_path, MANIFEST_PARTS)
+    return tmp_path
+
+
+def test_a_bundle_loads_by_its_folder(folder):
+    bundle = Bundle.load(folder)
+    assert (bundle.name, bundle.version, bundle.features) == ("toy", "1", ("embedding.log_odds",))
+    assert bundle.calibration.ai_from == 0.7
+    assert bundle.reference is None
+    assert len(bundle.sha256) == 64
+
+
+def test_a_changed_file_is_refused(folder):
+    (folder / "network.onnx").write_bytes(b"something else")
+    with pytest.raises(BundleError, match="do not use it"):
+        Bundle.load(folder)
+
+
+def test_a_lost_file_is_refused(folder):
+    (folder / "network.onnx").unlink()
+    with pytest.raises(BundleError, match="lacks its file network.onnx"):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize("name", ["../network.onnx", "/etc/passwd", "sub/network.onnx"])
+def test_a_file_outside_the_folder_is_refused(folder, name):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["files"][name] = "0" * 64
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="outside its folder"):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": "something/9"}', '"x"'])
+def test_a_malformed_manifest_is_one_line(folder, text):
+    (folder / MANIFEST).write_text(text)
+    with pytest.raises(BundleError) as caught:
+        Bundle.load(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["network", "calibration", "files", "features"])
+def test_a_manifest_that_lacks_a_part_says_which(folder, key):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest[key]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match=key):
+        Bundle.load(folder)
+
+
+def test_a_name_that_is_no_bundle_lists_the_shipped_ones(tmp_path):
+    with pytest.raises(BundleError, match="default"):
+        Bundle.load("no-such-model")
+    with pytest.raises(BundleError, match="not a model bundle"):
+        Bundle.load(tmp_path)
+
+
+def test_the_shipped_bundles_are_intact_and_small():
+    assert "default" in available()
+    for name in available():
+        bundle = Bundle.load(name)
+        assert bundle.name == name
+        assert bundle.size <= MAX_BYTES
+
+
+def test_cuda_without_a_gpu_is_one_line():
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(BundleError, match="cuda"):
+        Bundle.load("default").network("cuda")

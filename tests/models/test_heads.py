@@ -1,0 +1,120 @@
+"""Heads: exact shares, in every kind."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from aiforensics_models.heads import EMBEDDING, DeepHead, NetworkHead, XGBoostHead, load_head
+
+NAMES = ("noise.a", "noise.b", "texture.a", EMBEDDING, "jpeg.a")
+MIX = {"embedding": 0.7, "handcrafted": 1.3, "offset": -0.2}
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 4))
+    labels = (rows[:, 0] + rows[:, 1] * rows[:, 2] + rng.normal(size=400) > 0).astype(np.float64)
+    return rows, labels
+
+
+@pytest.fixture(scope="module")
+def boosted(data, tmp_path_factory):
+    import xgboost
+
+    rows, labels = data
+    booster = xgboost.train(
+        {"objective": "binary:logistic", "max_depth": 3, "nthread": 1}, xgboost.DMatrix(rows, label=labels), 20
+    )
+    folder = tmp_path_factory.mktemp("boosted")
+    booster.save_model(folder / "head.ubj")
+    return booster, load_head(folder, {"kind": "xgboost", "file": "head.ubj", "mix": MIX}, NAMES)
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory):
+    from safetensors.numpy import save_file
+
+    rng = np.random.default_rng(1)
+    tensors = {
+        "centre": rng.normal(size=4).astype(np.float32),
+        "scale": (1 + rng.random(4)).astype(np.float32),
+        "layer0.weight": rng.normal(size=(8, 4)).astype(np.float32),
+        "layer0.bias": rng.normal(size=8).astype(np.float32),
+        "layer1.weight": rng.normal(size=(1, 8)).astype(np.float32),
+        "layer1.bias": rng.normal(size=1).astype(np.float32),
+    }
+    folder = tmp_path_factory.mktemp("deep")
+    save_file(tensors, folder / "head.safetensors")
+    return tensors, load_head(folder, {"kind": "deep", "file": "head.safetensors", "mix": MIX}, NAMES)
+
+
+def perceptron(tensors, x):
+    hidden = np.maximum(tensors["layer0.weight"].astype(float) @ x + tensors["layer0.bias"], 0)
+    return float(tensors["layer1.weight"][0].astype(float) @ hidden + tensors["layer1.bias"][0])
+
+
+@pytest.mark.parametrize("kind", ["boosted", "deep"])
+def test_shares_and_base_add_up_to_the_log_odds(kind, request, data):
+    head = request.getfixturevalue(kind)[1]
+    for row in data[0][:20]:
+        answer = head(np.insert(row, 3, 0.9))
+        assert answer.base + answer.shares.sum() == pytest.approx(answer.log_odds, abs=1e-9)
+        assert answer.shares[3] == pytest.approx(MIX["embedding"] * 0.9)
+
+
+def test_xgboost_log_odds_are_the_boosters_margin_mixed(boosted, data):
+    import xgboost
+
+    booster, head = boosted
+    assert isinstance(head, XGBoostHead)
+    margins = booster.predict(xgboost.DMatrix(data[0][:20]), output_margin=True)
+    for row, margin in zip(data[0][:20], margins, strict=True):
+        expected = MIX["handcrafted"] * float(margin) + MIX["embedding"] * 0.9 + MIX["offset"]
+        assert head(np.insert(row, 3, 0.9)).log_odds == pytest.approx(expected, abs=1e-5)
+
+
+def test_deep_log_odds_are_the_perceptrons_mixed(deep, data):
+    tensors, head = deep
+    assert isinstance(head, DeepHead)
+    for row in data[0][:20]:
+        x = np.clip((row - tensors["centre"]) / tensors["scale"], -4, 4)
+        expected = MIX["handcrafted"] * perceptron(tensors, x) + MIX["embedding"] * 0.9 + MIX["offset"]
+        assert head(np.insert(row, 3, 0.9)).log_odds == pytest.approx(expected, abs=1e-6)
+
+
+def test_deep_shares_of_an_analyzer_are_its_shapley_value(deep, data):
+    tensors, head = deep
+    row = data[0][0]
+    x = np.clip((row - tensors["centre"]) / tensors["scale"], -4, 4)
+    players = {"noise": [0, 1], "texture": [2], "jpeg": [3]}
+
+    def worth(coalition):
+        kept = np.zeros(4)
+        for player in coalition:
+            kept[players[player]] = x[players[player]]
+        return perceptron(tensors, kept)
+
+    shares = np.delete(head(np.insert(row, 3, 0.0)).shares, 3)
+    for player, mine in players.items():
+        others = [name for name in players if name != player]
+        expected = sum(
+            math.factorial(len(c)) * math.factorial(2 - len(c)) / 6 * (worth({*c, player}) - worth(set(c)))
+            for size in range(3)
+            for c in combinations(others, size)
+        )
+        assert shares[mine].sum() == pytest.approx(MIX["handcrafted"] * expected, abs=1e-6)
+
+
+def test_the_network_alone_is_its_own_only_share():
+    head = load_head(None, {"kind": "none"}, (EMBEDDING,))
+    assert isinstance(head, NetworkHead)
+    answer = head(np.array([1.5]))
+    assert (answer.log_odds, answer.base, answer.shares.tolist()) == (1.5, 0.0, [1.5])
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="forest"):
+        load_head(None, {"kind": "forest"}, NAMES)
