@@ -130,9 +130,9 @@ def test_what_never_happened_is_not_certain_to_never_happen() -> None:
 
 
 def test_a_thousand_draws_are_fast() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     metrics.headline(some(3000))
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8
 
 
 def test_by_key_compares_a_source_with_the_other_class() -> None:
