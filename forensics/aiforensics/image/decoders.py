@@ -23,7 +23,7 @@ from aiforensics.image.limits import Limits, check_frames, check_metadata, check
 from aiforensics.image.picture import JpegFacts
 from aiforensics.image.raw import develop
 from aiforensics.image.sniff import claimed_size
-from aiforensics.image.structure import cut_short, gif_frames
+from aiforensics.image.structure import cut_short, gif_frames, mend_texts
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -165,7 +165,14 @@ def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
 def _open(kind: str, data: bytes) -> ImageFile:
     """Read the header by the format's own plugin of Pillow, so that no other plugin ever sees the bytes."""
     module, name = _PLUGINS[kind]
-    opened: ImageFile = getattr(import_module(f"PIL.{module}"), name)(BytesIO(data))
+    plugin = getattr(import_module(f"PIL.{module}"), name)
+    try:
+        opened: ImageFile = plugin(BytesIO(data))
+    except SyntaxError:
+        mended = mend_texts(data) if kind == "PNG" else data
+        if mended is data:
+            raise
+        opened = plugin(BytesIO(mended))
     return opened
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
+
 from aiforensics.image import ifd
+
+_PNG_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 
 
 def gif_frames(data: bytes, most: int) -> int:
@@ -21,6 +25,30 @@ def gif_frames(data: bytes, most: int) -> int:
         else:
             at += 1
     return max(1, frames)
+
+
+def mend_texts(data: bytes) -> bytes:
+    """Return a PNG whose text chunks have right checksums; the same bytes where they have them already.
+
+    Some generators write texts with wrong checksums, for which a decoder would refuse the picture. Every other chunk
+    keeps its own, so that damaged pixels are still found.
+    """
+    patches: list[tuple[int, bytes]] = []
+    position = 8
+    while position + 12 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "big")
+        end = position + 8 + length
+        if data[position + 4 : position + 8] in _PNG_TEXTS and end + 4 <= len(data):
+            checksum = zlib.crc32(memoryview(data)[position + 4 : end]).to_bytes(4, "big")
+            if data[end : end + 4] != checksum:
+                patches.append((end, checksum))
+        position = end + 4
+    if not patches:
+        return data
+    mended = bytearray(data)
+    for place, checksum in patches:
+        mended[place : place + 4] = checksum
+    return bytes(mended)
 
 
 def cut_short(kind: str, data: bytes) -> bool:

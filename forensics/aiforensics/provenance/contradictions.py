@@ -26,7 +26,7 @@ _SCREENS = {
 def find(dossier: Dossier, claims: Sequence[Claim]) -> Iterator[Claim]:
     """Claims of kind `contradiction` about the claims of the readers."""
     kinds = {c.kind for c in claims}
-    generated = {c.kind for c in claims if c.origin == "ai"} - {"watermark"}
+    generated = any(c.origin == "ai" for c in claims)
     camera = "camera" in kinds
     if any(c.source.startswith("C2PA") and c.origin == "camera" for c in claims) and "generator" in kinds:
         yield _say(

@@ -29,7 +29,7 @@ _MAX_NODES = 4000
 def is_parameters(text: str) -> bool:
     r"""Whether a text has the AUTOMATIC1111 form: a step count beside a sampler, a seed or a guidance scale.
 
-    >>> is_parameters("a cat\\nSteps: 20, Sampler: Euler a, Seed: 7")
+    >>> is_parameters("a cat\nSteps: 20, Sampler: Euler a, Seed: 7")
     True
     >>> is_parameters("Steps: walk up the hill")
     False
@@ -45,7 +45,7 @@ def from_parameters(text: str) -> dict[str, str]:
     settings = text[text.rfind("Steps:") :][:20_000]
     found = {m[1].strip(): m[2].strip() for m in _SETTING.finditer(f"\n{settings}")}
     fields = {kind: _first(found, _KEYS[kind]) for kind in ("model", "sampler", "seed")}
-    return {**fields, "prompt": text[: cut.start()].strip() if cut else ""}
+    return _filled({**fields, "prompt": text[: cut.start()].strip() if cut else ""})
 
 
 def from_mapping(content: Mapping[str, Any]) -> dict[str, str]:
@@ -57,7 +57,7 @@ def from_mapping(content: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(inner, dict):
             deeper = {kind: _first(inner, names) for kind, names in _KEYS.items()}
             fields = {kind: value or deeper[kind] for kind, value in fields.items()}
-    return fields
+    return _filled(fields)
 
 
 def from_graph(text: str) -> dict[str, str]:
@@ -102,3 +102,7 @@ def _first(content: Mapping[str, Any], names: tuple[str, ...]) -> str:
         if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
             return str(value)
     return ""
+
+
+def _filled(fields: Mapping[str, str]) -> dict[str, str]:
+    return {kind: value for kind, value in fields.items() if value}

@@ -1,8 +1,9 @@
 """The JPEG coding itself: quantisation tables against known programs, and traces of programs in the markers.
 
 Tables are compared with those of the Independent JPEG Group's scale (most programs and many phones use it), with those
-of Photoshop, as Pillow's `JpegPresets` list them, and with a few that files of one camera maker share. Source: ITU-T T.81, annex K; Kornblum, "Using JPEG quantization
-tables to identify imagery processed by software", Digital Investigation 5 (2008), doi:10.1016/j.diin.2008.05.004.
+of Photoshop, as Pillow's `JpegPresets` list them, and with a few that files of one camera maker share. Source: ITU-T
+T.81, annex K; Kornblum, "Using JPEG quantization tables to identify imagery processed by software", Digital
+Investigation 5 (2008), doi:10.1016/j.diin.2008.05.004.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ def combine(claims: Iterable[Claim]) -> Provenance:
     levels = [SIGNATURE_KINDS[c.kind] for c in claims if c.kind in SIGNATURE_KINDS]
     signed = tuple(c for c in claims if c.source.startswith("C2PA"))
     unsigned = tuple(c for c in claims if c.kind in _CLAIMING_KINDS and not c.source.startswith("C2PA"))
+    marks = tuple(c for c in claims if c.kind == "watermark")
     if "invalid" in levels:
         # Over changed bytes the signed claims have no origin left; over unchanged ones they are claims like others.
         return Provenance("invalid", _origin((*signed, *unsigned)), claims)
@@ -52,8 +53,8 @@ def combine(claims: Iterable[Claim]) -> Provenance:
     if "signed" in levels:
         return Provenance("signed", _origin(signed), claims)
     if signed or any(c.origin != "unknown" or c.kind == "generator" for c in unsigned):
-        return Provenance("claimed", _origin((*signed, *unsigned)), claims)
-    if any(c.kind == "watermark" for c in claims):
+        return Provenance("claimed", _origin((*signed, *unsigned, *marks)), claims)
+    if marks:
         return Provenance("watermark", "ai", claims)
     return Provenance("none", "unknown", claims)
 

@@ -6,7 +6,6 @@ Source: NovelAI metadata utilities (naimeta) and the stealth-pnginfo extension's
 
 from __future__ import annotations
 
-import io
 import zlib
 
 import numpy as np
@@ -23,6 +22,7 @@ _SIGNATURES = {
     b"stealth_rgbcomp": True,
 }
 _SIGNATURE_BITS = 15 * 8
+_HEAD_BITS = _SIGNATURE_BITS + 32
 _LOSSLESS = {"PNG", "WEBP", "TIFF", "BMP"}
 
 
@@ -30,38 +30,24 @@ def hidden_text(picture: Picture) -> str:
     """Return the hidden text, or an empty one. Bounded by the size of the picture and by `MAX_TEXT`."""
     if picture.format not in _LOSSLESS or not picture.data:
         return ""
-    alpha = _alpha(picture)
-    if alpha is not None:
-        text = _decode(alpha.T.reshape(-1))
-        if text:
-            return text
-    pixels = np.asarray(picture.image, np.uint8)
-    columns = pixels[:, : _columns(pixels.shape[0] * 3)].transpose(1, 0, 2).reshape(-1)
-    if not _signature(columns):
-        return ""
-    return _decode(pixels.transpose(1, 0, 2).reshape(-1))
+    for layer in (picture.alpha, picture.stored):
+        if layer is None:
+            continue
+        columns = -(-_HEAD_BITS // (layer.height * len(layer.getbands())))
+        head = layer.crop((0, 0, min(layer.width, columns), layer.height))
+        if _signature(_by_columns(head)):
+            return _decode(_by_columns(layer))
+    return ""
 
 
-def _alpha(picture: Picture) -> NDArray[np.uint8] | None:
-    """Return the alpha channel of the file (the gate composes it away), or None."""
-    data = picture.data
-    if picture.format == "PNG" and (len(data) < 26 or data[25] not in {4, 6}):
-        return None
-    if picture.format == "WEBP" and data[12:16] not in {b"VP8L", b"VP8X"}:
-        return None
-    with Image.open(io.BytesIO(data)) as image:
-        if image.mode not in {"RGBA", "LA"} or image.size != picture.image.size:
-            return None
-        return np.asarray(image.getchannel("A"), np.uint8)
-
-
-def _columns(bits_per_column: int) -> int:
-    return -(-_SIGNATURE_BITS // max(bits_per_column, 1))
+def _by_columns(layer: Image.Image) -> NDArray[np.uint8]:
+    """All values of a layer, column by column."""
+    return np.asarray(layer, np.uint8).swapaxes(0, 1).reshape(-1)
 
 
 def _signature(values: NDArray[np.uint8]) -> bytes:
     """Return the known signature in the lowest bits of the first values, or nothing."""
-    if values.size < _SIGNATURE_BITS + 32:
+    if values.size < _HEAD_BITS:
         return b""
     found = np.packbits(values[:_SIGNATURE_BITS] & 1).tobytes()
     return found if found in _SIGNATURES else b""
@@ -71,10 +57,9 @@ def _decode(values: NDArray[np.uint8]) -> str:
     signature = _signature(values)
     if not signature:
         return ""
-    start = _SIGNATURE_BITS + 32
-    length = int.from_bytes(np.packbits(values[_SIGNATURE_BITS:start] & 1).tobytes(), "big")
-    length = min(length, values.size - start, 8 * MAX_TEXT) // 8 * 8
-    body = np.packbits(values[start : start + length] & 1).tobytes()
+    length = int.from_bytes(np.packbits(values[_SIGNATURE_BITS:_HEAD_BITS] & 1).tobytes(), "big")
+    length = min(length, values.size - _HEAD_BITS, 8 * MAX_TEXT) // 8 * 8
+    body = np.packbits(values[_HEAD_BITS : _HEAD_BITS + length] & 1).tobytes()
     if _SIGNATURES[signature]:
         try:
             body = zlib.decompressobj(31).decompress(body, MAX_TEXT)

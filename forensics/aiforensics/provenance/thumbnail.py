@@ -31,8 +31,8 @@ def similarity(dossier: Dossier) -> float | None:
     thumbnail = _thumbnail(dossier)
     if thumbnail is None:
         return None
-    stored = _grid(dossier.picture.image)
-    small = _grid(_without_bars(thumbnail, dossier.picture.image.size))
+    stored = _grid(dossier.picture.stored)
+    small = _grid(_without_bars(thumbnail, dossier.picture.stored.size))
     if min(stored.std(), small.std()) < _FLAT:
         return None
     turns = (np.corrcoef(stored.ravel(), np.rot90(small, k).ravel())[0, 1] for k in range(4))

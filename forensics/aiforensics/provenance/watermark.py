@@ -62,7 +62,7 @@ PAYLOADS: tuple[Payload, ...] = (
 
 def read(dossier: Dossier) -> Iterator[Claim]:
     """Return A claim where a known payload stands in the pixels."""
-    image = dossier.picture.image
+    image = dossier.picture.stored
     if image.width * image.height < _MIN_AREA:
         return
     columns, rows = image.width // _BLOCK, image.height // _BLOCK

@@ -1,0 +1,209 @@
+"""Content Credentials: files signed here with test certificates, in every state that is kept apart."""
+
+import builtins
+import io
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+from PIL import Image
+
+SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+GENERATED = [{"action": "c2pa.created", "digitalSourceType": SOURCE + "trainedAlgorithmicMedia"}]
+CAPTURED = [{"action": "c2pa.created", "digitalSourceType": SOURCE + "computationalCapture"}]
+
+
+@pytest.fixture
+def signed(sign, make, tmp_path):
+    """A signed JPEG and the path of a trust list that trusts its signer."""
+
+    def apply(actions=GENERATED, **options):
+        content, root = sign(options.pop("content", None) or make.jpeg(), actions, **options)
+        trust = tmp_path / "trust.pem"
+        trust.write_bytes(root)
+        return content, trust
+
+    return apply
+
+
+@contextmanager
+def listener():
+    """A local server that counts connections: (address, list of connections)."""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    server.settimeout(10)
+    arrived = []
+
+    def accept():
+        try:
+            while True:
+                connection, _ = server.accept()
+                arrived.append(1)
+                connection.close()
+        except OSError:
+            return
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/manifest.c2pa", arrived
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+
+
+def test_signed_and_trusted(signed, read, values):
+    content, trust = signed()
+    provenance = read(content, trust=trust)
+    assert (provenance.level, provenance.origin) == ("signed-trusted", "ai")
+    assert "signed by Test Signer (Test Organisation)" in values(provenance, "signature-trusted")[0]
+
+
+def test_signed_by_an_unknown_signer(signed, read, values):
+    content, trust = signed()
+    without = read(content)
+    assert (without.level, without.origin) == ("signed", "ai")
+    assert "no trust list given" in values(without, "signature-unknown")[0]
+    _, other = signed()
+    assert read(content, trust=other).level == "signed"
+    assert trust == other  # the later list replaced the earlier one
+
+
+def test_a_signed_computational_capture_is_a_camera(signed, read):
+    content, trust = signed(CAPTURED)
+    assert read(content, trust=trust).origin == "camera"
+
+
+def test_edits_after_opening_are_told(signed, read, values):
+    content, trust = signed([{"action": "c2pa.cropped"}, {"action": "c2pa.drawing"}], edit=True)
+    provenance = read(content, trust=trust)
+    assert values(provenance, "actions") == ["opened; cropped; drew on it"]
+    assert provenance.origin == "edited"
+
+
+def test_one_changed_byte_of_the_pixels_breaks_it(signed, read, values):
+    content, trust = signed()
+    changed = bytearray(content)
+    changed[-40] ^= 1
+    provenance = read(bytes(changed), trust=trust)
+    assert (provenance.level, provenance.origin) == ("invalid", "unknown")
+    assert "changed after signing" in values(provenance, "signature-invalid")[0]
+
+
+def test_one_changed_byte_of_the_manifest_breaks_it(signed, read):
+    content, trust = signed()
+    place = content.index(b"trainedAlgorithmicMedia")
+    changed = content[:place] + b"T" + content[place + 1 :]
+    assert read(changed, trust=trust).level == "invalid"
+
+
+def test_a_manifest_without_its_end_is_broken_and_no_exception(signed, make, values):
+    from aiforensics.provenance import read_provenance
+
+    content, trust = signed()
+    place = content.index(b"trainedAlgorithmicMedia")
+    provenance = read_provenance(make.picture_of(content[:place]), trust=trust)
+    assert provenance.level == "invalid"
+
+
+def test_an_expired_certificate_is_told_apart(signed, read, values):
+    content, trust = signed(seconds=2)
+    assert read(content, trust=trust).level == "signed-trusted"
+    time.sleep(2.5)
+    provenance = read(content, trust=trust)
+    assert (provenance.level, provenance.origin) == ("invalid", "ai")
+    assert "has expired" in values(provenance, "signature-expired")[0]
+
+
+def test_a_signed_capture_with_generator_chunks_is_a_contradiction(signed, make, read, values):
+    parameters = make.text("parameters", "x\nSteps: 20, Sampler: Euler, Seed: 1")
+    content, trust = signed(CAPTURED, content=make.png(parameters), mime="image/png")
+    provenance = read(content, trust=trust)
+    assert (provenance.level, provenance.origin) == ("signed-trusted", "camera")
+    assert "signed capture carries an image generator's metadata" in values(provenance, "contradiction")[0]
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF", "GIF"])
+def test_other_containers(form, signed, make, read):
+    buffer = io.BytesIO()
+    Image.fromarray(make.pixels()).save(buffer, form)
+    content, trust = signed(content=buffer.getvalue(), mime=f"image/{form.lower()}")
+    assert read(content, trust=trust).level == "signed-trusted"
+
+
+def test_the_type_is_sniffed_and_not_taken_from_the_name(signed):
+    from aiforensics.image import decode
+    from aiforensics.provenance import read_provenance
+
+    content, trust = signed()
+    assert read_provenance(decode(content, "photo.png"), trust=trust).level == "signed-trusted"
+
+
+def test_names_in_the_record_are_private(signed, read, values):
+    content, _ = signed(name_of_author="Jane Doe")
+    claims = [c for c in read(content).claims if "Jane Doe" in c.value]
+    assert [(c.kind, c.private) for c in claims] == [("person", True)]
+
+
+def test_a_remote_manifest_is_not_fetched_and_no_socket_opens(sign, make, read, values, monkeypatch):
+    with listener() as (address, arrived):
+        content, _ = sign(make.jpeg(), GENERATED, remote=address)
+
+        def refuse(*_args, **_kwargs):
+            raise AssertionError("a socket was opened")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "socket", refuse)
+            patch.setattr(socket, "create_connection", refuse)
+            patch.setattr(socket, "getaddrinfo", refuse)
+            provenance = read(content)
+        # The library is native code, which no patch reaches: the server itself must not have been asked.
+        assert arrived == []
+        assert (provenance.level, provenance.origin) == ("claimed", "unknown")
+        assert "was not fetched (use --online)" in values(provenance, "signature")[0]
+        read(content, online=True)
+        assert arrived  # the same file does ask for it when the user allows it
+
+
+def test_a_remote_address_in_hostile_forms(make, read):
+    for address in ("http://", "https:///x", "http://[", "http://" + "a" * 5000, "file:///etc/passwd"):
+        provenance = read(make.jpeg(make.xmp_segment({"dcterms:provenance": address})))
+        assert provenance.level in {"none", "claimed"}
+
+
+def test_without_the_extra_the_manifest_is_named(signed, read, values, monkeypatch):
+    content, trust = signed()
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "c2pa":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    provenance = read(content, trust=trust)
+    assert provenance.level == "claimed"
+    assert "install aiforensics-toolkit[c2pa]" in values(provenance, "signature")[0]
+
+
+def test_files_without_a_manifest_never_load_the_library(make, read, monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        assert name != "c2pa"
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    read(make.jpeg(make.exif_segment(first={0x010F: "Canon"})))
+    read(make.png(make.text("Comment", "c2pa jumb")))
+
+
+def test_a_trust_list_without_certificates_is_told(signed, read, values, tmp_path):
+    content, _ = signed()
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing")
+    assert any("no PEM certificates" in v for v in values(read(content, trust=empty), "unreadable"))

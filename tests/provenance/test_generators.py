@@ -1,0 +1,151 @@
+"""Generator metadata: a file of each program, in each container that it writes."""
+
+import json
+
+import pytest
+
+A1111 = (
+    "a red fox\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 4242, Size: 512x512, "
+    "Model: foxmodel"
+)
+GRAPH = {
+    "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "foxmodel.safetensors"}},
+    "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "a red fox", "clip": ["1", 1]}},
+    "3": {"class_type": "KSampler", "inputs": {"seed": 4242, "sampler_name": "euler", "model": ["1", 0]}},
+}
+WORKFLOW = {"nodes": [{"type": "KSampler"}], "links": [], "last_node_id": 3}
+NOVEL = {
+    "prompt": "a red fox",
+    "steps": 28,
+    "seed": 4242,
+    "sampler": "k_euler",
+    "uncond_scale": 1.0,
+    "noise_schedule": "karras",
+}
+JOB = "a red fox --v 6.1 Job ID: 01234567-89ab-cdef-0123-456789abcdef"
+
+CHUNKS = {
+    "AUTOMATIC1111": [("parameters", A1111)],
+    "Stable Diffusion WebUI Forge": [("parameters", A1111 + ", Version: f2.0.1v1.10.1-previous-1")],
+    "reForge": [("parameters", A1111 + ", Version: f2.0.1v2-v1.10.1")],
+    "Forge Classic": [("parameters", A1111 + ", Version: classic")],
+    "SD.Next": [("parameters", A1111 + ", App: SD.Next, Version: 56a8aea")],
+    "ComfyUI": [("prompt", json.dumps(GRAPH)), ("workflow", json.dumps(WORKFLOW))],
+    "InvokeAI": [
+        ("invokeai_metadata", json.dumps({"positive_prompt": "a red fox", "seed": 4242, "model": {"name": "foxmodel"}}))
+    ],
+    "NovelAI": [("Software", "NovelAI"), ("Source", "NovelAI Diffusion V4"), ("Comment", json.dumps(NOVEL))],
+    "RuinedFooocus": [("parameters", json.dumps({"Prompt": "a red fox", "seed": 4242, "software": "RuinedFooocus"}))],
+    "Fooocus": [("parameters", json.dumps({"prompt": "a red fox", "seed": 4242, "base_model": "foxmodel"}))],
+    "SwarmUI": [
+        ("parameters", json.dumps({"sui_image_params": {"prompt": "a red fox", "seed": 4242, "model": "foxmodel"}}))
+    ],
+    "Easy Diffusion": [("use_stable_diffusion_model", "foxmodel"), ("seed", "4242"), ("prompt", "a red fox")],
+    "Stability Matrix": [("smproj", "{}"), ("parameters", A1111)],
+    "Tensor.Art": [("generation_data", json.dumps({"prompt": "a red fox", "seed": "4242"}))],
+    "Civitai": [("parameters", A1111 + ", Civitai resources: []")],
+    "Midjourney": [("Description", JOB), ("Author", "someone")],
+    "a Hugging Face Space": [
+        ("parameters", json.dumps({"prompt": "a red fox", "seed": 4242, "Model": "foxmodel", "resolution": "8 x 8"}))
+    ],
+    "DreamStudio": [("Software", "DreamStudio")],
+    "Gemini": [("Software", "Google Gemini")],
+}
+
+
+@pytest.mark.parametrize("program", CHUNKS)
+def test_text_chunks_of_every_program(program, make, read, values):
+    provenance = read(make.png(*(make.text(*chunk) for chunk in CHUNKS[program])))
+    assert program in values(provenance, "generator")[0]
+    assert (provenance.level, provenance.origin) == ("claimed", "ai")
+    if any("4242" in text for _, text in CHUNKS[program]):
+        assert values(provenance, "seed") == ["4242"]
+        assert values(provenance, "prompt") == ["a red fox"]
+    if any("foxmodel" in text for _, text in CHUNKS[program]):
+        assert values(provenance, "model")[0].startswith("foxmodel")
+
+
+@pytest.mark.parametrize("kind", ["international", "compressed"])
+def test_other_text_chunks(kind, make, read, values):
+    provenance = read(make.png(getattr(make, kind)("parameters", A1111)))
+    assert "AUTOMATIC1111" in values(provenance, "generator")[0]
+
+
+def test_packed_international_text(make, read, values):
+    provenance = read(make.png(make.international("parameters", A1111.replace("fox", "狐"), packed=True)))
+    assert values(provenance, "prompt") == ["a red 狐"]
+
+
+def test_a_chunk_with_a_wrong_checksum_is_read_and_noted(make, read, values):
+    body = b"parameters\0" + A1111.encode()
+    provenance = read(make.png(make.chunk(b"tEXt", body, right=False)))
+    assert values(provenance, "seed") == ["4242"]
+    assert any("wrong checksum" in v for v in values(provenance, "unreadable"))
+
+
+@pytest.mark.parametrize("code", ["utf-16-le", "utf-16-be"])
+def test_exif_user_comment_in_either_byte_order(code, make, read, values):
+    comment = b"UNICODE\0" + A1111.encode(code)
+    provenance = read(make.jpeg(make.exif_segment(inner={0x9286: comment})))
+    assert values(provenance, "model") == ["foxmodel"]
+
+
+@pytest.mark.parametrize(
+    "place", [{0x010F: "Prompt: " + json.dumps(GRAPH)}, {0x010E: "workflow:" + json.dumps(WORKFLOW)}]
+)
+def test_comfyui_graphs_in_exif_text_tags_are_no_camera(place, make, read, values):
+    provenance = read(make.jpeg(make.exif_segment(first=place)))
+    assert "ComfyUI" in values(provenance, "generator")[0]
+    assert values(provenance, "camera") == []
+
+
+def test_civitai_jpeg(make, read, values):
+    first = {0x0131: "01234567-89ab-cdef-0123-456789abcdef", 0x013B: "ai"}
+    provenance = read(
+        make.jpeg(make.exif_segment(first=first, inner={0x9286: b"UNICODE\0" + A1111.encode("utf-16-be")}))
+    )
+    assert "Civitai" in values(provenance, "generator")[0]
+
+
+def test_early_dalle_tags_in_ifd0(make, read, values):
+    provenance = read(make.jpeg(make.exif_segment(first={0x927C: b"x" * 20, 0x9286: b"ASCII\0\0\0fox"})))
+    assert "DALL·E 2" in values(provenance, "generator")[0]
+
+
+def test_grok_signature(make, read, values):
+    first = {0x010E: "Signature: " + "Ab1+" * 20, 0x013B: "01234567-89ab-cdef-0123-456789abcdef"}
+    assert "Grok" in values(read(make.jpeg(make.exif_segment(first=first))), "generator")[0]
+
+
+def test_dreamina_record(make, read, values):
+    comment = b'ASCII\0\0\0{"aigc_info":{"aigc_label_type":0,"source_info":"dreamina"}}'
+    assert "Dreamina" in values(read(make.jpeg(make.exif_segment(inner={0x9286: comment}))), "generator")[0]
+
+
+def test_draw_things_xmp(make, read, values):
+    comment = json.dumps({"c": "a red fox", "uc": "", "sampler": "Euler A", "seed": 4242}).replace('"', "&quot;")
+    provenance = read(make.jpeg(make.xmp_segment({"xmp:CreatorTool": "Draw Things", "exif:UserComment": comment})))
+    assert "Draw Things" in values(provenance, "generator")[0]
+    assert values(provenance, "seed") == ["4242"]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_data_hidden_in_the_alpha_channel(packed, make, read, values):
+    hidden = json.dumps({"Software": "NovelAI", "Comment": json.dumps(NOVEL)})
+    provenance = read(make.png(pixels=make.hide(hidden, make.pixels(), packed=packed), mode="RGBA"))
+    assert "NovelAI" in values(provenance, "generator")[0]
+    assert values(provenance, "seed") == ["4242"]
+    assert values(provenance, "hidden-data")
+
+
+def test_ordinary_texts_are_no_generator(make, read, values):
+    texts = (
+        ("Comment", "Steps: we climbed the tower"),
+        ("Title", "Gemini rising over the sampler"[:6] + "ni"),
+        ("Description", "A workflow diagram with nodes and links, prompt service"),
+        ("parameters", "exposure 3"),
+        ("Author", "Claude Monet"),
+    )
+    provenance = read(make.png(*(make.text(*t) for t in texts)))
+    assert values(provenance, "generator") == []
+    assert provenance.origin == "unknown"

@@ -1,0 +1,175 @@
+"""Files made to break readers: bombs, loops, lies about length, nonsense. Nothing escapes, nothing takes long."""
+
+import io
+import struct
+import time
+import tracemalloc
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aiforensics.image import from_array
+from aiforensics.provenance import read_provenance, stealth
+from aiforensics.provenance.contents import MAX_TEXT
+
+
+@pytest.fixture
+def quick(make):
+    """Provenance of bytes that did not pass the gate, in less than three seconds and 200 MB."""
+
+    def apply(content):
+        picture = make.picture_of(content)
+        start = time.process_time()
+        provenance = read_provenance(picture)
+        assert time.process_time() - start < 3
+        assert all(len(c.value) <= 1000 and c.value.isprintable() for c in provenance.claims)
+        return provenance
+
+    return apply
+
+
+def test_zlib_bombs_in_text_chunks(make, quick, values):
+    bomb = zlib.compress(b"\0" * 60_000_000, 1)
+    chunks = [make.chunk(b"zTXt", b"parameters\0\0" + bomb), make.chunk(b"iTXt", b"prompt\0\1\0\0\0" + bomb)]
+    chunks.append(make.chunk(b"iCCP", b"x\0\0" + bomb))
+    content = make.png(*chunks)
+    tracemalloc.start()
+    provenance = quick(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000
+    assert any(f"cut after {MAX_TEXT}" in v for v in values(provenance, "unreadable"))
+
+
+def test_a_hundred_megabytes_of_metadata(make, quick, values):
+    chunks = [make.text(f"key{i}", "x" * 1_000_000) for i in range(100)]
+    provenance = quick(make.png(*chunks, make.text("parameters", "x\nSteps: 20, Sampler: Euler, Seed: 1")))
+    assert any("was cut" in v for v in values(provenance, "unreadable"))
+
+
+def test_a_single_chunk_of_a_hundred_megabytes(make, quick, values):
+    provenance = quick(make.png(make.text("parameters", "x" * 100_000_000)))
+    assert any("too long" in v for v in values(provenance, "unreadable"))
+
+
+def test_too_many_chunks(make, quick):
+    quick(make.png(make.text("a", "") * 150_000))
+
+
+def test_cyclic_directories(make, quick, values):
+    entry = struct.pack("<HHII", 0x8769, 4, 1, 8)
+    loop = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entry + struct.pack("<I", 8)
+    provenance = quick(make.jpeg((0xE1, b"Exif\0\0" + loop)))
+    assert any("loop" in v for v in values(provenance, "unreadable"))
+
+
+def test_directories_that_lie_about_their_size(make, quick):
+    for count, number in ((65535, 1), (1, 2**32 - 1), (3, 2**31)):
+        for kind in (0, 1, 2, 3, 5, 7, 12, 99):
+            entry = struct.pack("<HHII", 0x010F, kind, number, 10)
+            block = b"II*\0" + struct.pack("<IH", 8, count) + entry * 3
+            quick(make.jpeg((0xE1, b"Exif\0\0" + block)))
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b'<!DOCTYPE a [<!ENTITY b "c">]><x:xmpmeta xmlns:x="adobe:ns:meta/">&b;</x:xmpmeta>',
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><!DOCTYPE a></x:xmpmeta>',
+        b"<a>" * 200_000,
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + b"<a>" * 60_000 + b"</a>" * 60_000 + b"</x:xmpmeta>",
+        b"\xff\xfe" + "<rdf:RDF".encode("utf-16-le"),
+        b"\xfe\xff\x00",
+        b"",
+    ],
+    ids=["entities", "inner doctype", "never closed", "deep", "utf-16", "half a sign", "empty"],
+)
+def test_hostile_xmp(packet, make, quick):
+    content = make.png(make.international("XML:com.adobe.xmp", packet.decode("latin-1")))
+    provenance = quick(content)
+    assert provenance.origin == "unknown"
+
+
+def test_deep_and_odd_json(make, quick):
+    for text in (
+        "[" * 100_000,
+        '{"a":' * 50_000,
+        '{"seed":' + "9" * 10_000 + "}",
+        '{"prompt": NaN',
+        "{}",
+        '{"prompt": []}',
+    ):
+        quick(make.png(make.text("parameters", text), make.text("prompt", text), make.text("Comment", text)))
+
+
+def test_stealth_reader_ends_on_tiny_pictures(make):
+    for width, height in ((4, 4), (1, 1), (1, 400), (400, 1)):
+        pixels = np.full((height, width, 4), 255, np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        blank = Image.new("RGB", (width, height))
+        alpha = Image.new("L", (width, height), 254)
+        picture = replace(make.picture_of(buffer.getvalue()), stored=blank, alpha=alpha)
+        assert stealth.hidden_text(picture) == ""
+        assert read_provenance(picture).level == "none"
+
+
+def test_stealth_lengths_that_lie(make, read):
+    pixels = make.pixels()
+    for length in (0, 7, 2**32 - 1):
+        head = b"stealth_pngcomp" + struct.pack(">I", length) + b"\x1f\x8b" + b"\xff" * 40
+        bits = np.unpackbits(np.frombuffer(head, np.uint8))
+        alpha = np.full(pixels.shape[:2], 254, np.uint8).T.reshape(-1)
+        alpha[: bits.size] |= bits
+        content = make.png(pixels=np.dstack([pixels, alpha.reshape(pixels.shape[1], -1).T]), mode="RGBA")
+        assert read(content).origin == "unknown"
+
+
+def test_a_gzip_bomb_in_the_alpha_channel(make, read):
+    read(make.png(pixels=make.hide("x" * 10_000_000, make.pixels(1024, 1024)), mode="RGBA"))
+
+
+def test_control_signs_and_markup_stay_on_one_line(make, quick):
+    text = "a\x00b\x1b[31m\u202e<script>alert(1)</script>\r\n" * 50
+    provenance = quick(make.jpeg(make.exif_segment(first={0x010F: "Can\x1bon", 0x013B: text}), (0xFE, text.encode())))
+    assert any("script" in c.value for c in provenance.claims)
+
+
+def seeds(make):
+    tags = {0x010F: "Canon", 0x0110: "EOS", 0x0132: "2020:01:01 00:00:00"}
+    pixels = Image.fromarray(make.pixels())
+    exif = make.exif(first=tags, gps={1: "N", 2: ((1, 1),) * 3, 3: "E", 4: ((1, 1),) * 3}, thumbnail=make.jpeg())
+    xmp = make.xmp({"photoshop:Credit": "Made with Google AI"})
+    yield make.jpeg(
+        (0xE1, b"Exif\0\0" + exif),
+        (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp),
+        (0xED, b"Photoshop 3.0\0" + b"8BIM" * 9),
+    )
+    yield make.png(
+        make.text("parameters", "x\nSteps: 2, Seed: 1"), make.compressed("Comment", "{}"), make.chunk(b"eXIf", exif)
+    )
+    for form, options in (
+        ("WEBP", {"exif": exif, "xmp": xmp}),
+        ("TIFF", {}),
+        ("GIF", {"comment": b"hello"}),
+        ("AVIF", {"exif": exif, "xmp": xmp}),
+    ):
+        buffer = io.BytesIO()
+        pixels.save(buffer, form, **options)
+        yield buffer.getvalue()
+
+
+def test_damaged_files_never_raise(make):
+    rng = np.random.default_rng(11)
+    blank = from_array(np.zeros((16, 16, 3), np.uint8))
+    for content in seeds(make):
+        for _ in range(60):
+            damaged = bytearray(content)
+            for place in rng.integers(0, min(len(damaged), 3000), int(rng.integers(1, 12))):
+                damaged[place] = int(rng.integers(0, 256))
+            cut = int(rng.integers(1, len(damaged))) if rng.random() < 0.3 else len(damaged)
+            picture = replace(blank, data=bytes(damaged[:cut]), format="JPEG")
+            assert read_provenance(picture) is not None
