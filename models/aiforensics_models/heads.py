@@ -16,6 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from aiforensics_models.trees import TreeEnsemble
+
 EMBEDDING = "embedding.log_odds"
 """Name of the feature that carries the embedding network's log-odds."""
 
@@ -73,26 +75,17 @@ class NetworkHead:
 
 
 class XGBoostHead:
-    """Gradient-boosted trees over the handcrafted features, plus the network's log-odds times a weight.
-
-    Shares are the trees' exact Shapley values (`pred_contribs`; Lundberg et al., doi:10.1038/s42256-019-0138-9).
-    """
+    """Gradient-boosted trees over the handcrafted features, plus the network's log-odds times a weight."""
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], features: tuple[str, ...]) -> None:
-        import xgboost  # noqa: PLC0415 - one to two seconds that other heads need not pay
-
-        self._booster = xgboost.Booster()
-        self._booster.load_model(bytearray(path.read_bytes()))
-        self._booster.set_param({"nthread": 1})
-        self._matrix = xgboost.DMatrix
+        self._trees = TreeEnsemble.from_json(path.read_bytes())
         self._mix = Mix.from_dict(manifest["mix"])
         self._embedding = features.index(EMBEDDING)
 
     def __call__(self, row: NDArray[np.float64]) -> Answer:
-        """Trees' margin and Shapley values, mixed with the network's log-odds."""
-        trees = np.delete(row, self._embedding).astype(np.float32)[None]
-        contributions = self._booster.predict(self._matrix(trees, nthread=1), pred_contribs=True)[0].astype(np.float64)
-        return self._mix.answer(row, self._embedding, contributions[:-1], float(contributions[-1]))
+        """The trees' margin and its exact Shapley values, mixed with the network's log-odds."""
+        shares, base = self._trees.contributions(np.delete(row, self._embedding))
+        return self._mix.answer(row, self._embedding, shares, base)
 
 
 class DeepHead:

@@ -42,7 +42,7 @@ def test_a_changed_file_is_refused(folder):
 
 def test_a_lost_file_is_refused(folder):
     (folder / "network.onnx").unlink()
-    with pytest.raises(BundleError, match="lacks its file network.onnx"):
+    with pytest.raises(BundleError, match=r"lacks its file network\.onnx"):
         Bundle.load(folder)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from aiforensics_models.heads import EMBEDDING, DeepHead, NetworkHead, XGBoostHead, load_head
+from aiforensics_models.trees import TreeEnsemble
 
 NAMES = ("noise.a", "noise.b", "texture.a", EMBEDDING, "jpeg.a")
 MIX = {"embedding": 0.7, "handcrafted": 1.3, "offset": -0.2}
@@ -29,8 +30,8 @@ def boosted(data, tmp_path_factory):
         {"objective": "binary:logistic", "max_depth": 3, "nthread": 1}, xgboost.DMatrix(rows, label=labels), 20
     )
     folder = tmp_path_factory.mktemp("boosted")
-    booster.save_model(folder / "head.ubj")
-    return booster, load_head(folder, {"kind": "xgboost", "file": "head.ubj", "mix": MIX}, NAMES)
+    booster.save_model(folder / "head.json")
+    return booster, load_head(folder, {"kind": "xgboost", "file": "head.json", "mix": MIX}, NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,29 @@ def test_xgboost_log_odds_are_the_boosters_margin_mixed(boosted, data):
     for row, margin in zip(data[0][:20], margins, strict=True):
         expected = MIX["handcrafted"] * float(margin) + MIX["embedding"] * 0.9 + MIX["offset"]
         assert head(np.insert(row, 3, 0.9)).log_odds == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("depth", [1, 3, 5])
+def test_shares_of_trees_are_xgboosts_own_contributions(data, depth):
+    import xgboost
+
+    rows, labels = data
+    matrix = xgboost.DMatrix(rows, label=labels)
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": depth, "base_score": 0.3}, matrix, 25)
+    trees = TreeEnsemble.from_json(bytes(booster.save_raw("json")))
+    expected = booster.predict(matrix, pred_contribs=True)
+    for row, contributions in zip(rows[:50], expected, strict=False):
+        shares, base = trees.contributions(row)
+        assert shares == pytest.approx(contributions[:-1], abs=2e-5)
+        assert base == pytest.approx(contributions[-1], abs=2e-5)
+
+
+def test_trees_of_another_objective_are_refused(data):
+    import xgboost
+
+    booster = xgboost.train({"objective": "reg:squarederror"}, xgboost.DMatrix(data[0], label=data[1]), 2)
+    with pytest.raises(ValueError, match="binary:logistic"):
+        TreeEnsemble.from_json(bytes(booster.save_raw("json")))
 
 
 def test_deep_log_odds_are_the_perceptrons_mixed(deep, data):

@@ -1,0 +1,57 @@
+"""Folds by family, and the balance of sources."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aiforensics.lab.dataset import Sample
+from aiforensics.lab.folds import balance, family, family_folds
+
+
+@pytest.fixture
+def samples():
+    found = []
+    for source, generator, count in [
+        ("a", "flux.1-dev", 30), ("b", "flux.2", 10), ("c", "midjourney-v7", 25), ("d", "unknown-mixed", 12),
+        ("e", "unknown", 9), ("f", "stylegan2", 20),
+    ]:  # fmt: skip
+        found += [
+            Sample(Path(f"{source}{i}.png"), "ai", source, generator, f"{source}{i // 2}", "train")
+            for i in range(count)
+        ]
+    for source, count in [("kodak", 24), ("phone", 100), ("film", 7), ("night", 40), ("art", 3)]:
+        found += [
+            Sample(Path(f"{source}{i}.jpg"), "real", source, "", f"{source}{i // 5}", "train") for i in range(count)
+        ]
+    return found
+
+
+def test_a_family_is_never_split(samples):
+    folds = family_folds(samples, 3)
+    seen = defaultdict(set)
+    for sample, fold in zip(samples, folds, strict=True):
+        seen[family(sample)].add(int(fold))
+    assert all(len(places) == 1 for places in seen.values())
+    assert seen["ai:flux"]
+    assert "ai:d" in seen, "pictures of unknown generators belong to their source"
+    assert "ai:e" in seen
+
+
+def test_every_fold_holds_both_classes(samples):
+    folds = family_folds(samples, 3)
+    for fold in range(3):
+        assert {sample.label for sample, of in zip(samples, folds, strict=True) if of == fold} == {"ai", "real"}
+
+
+def test_folds_are_reproducible(samples):
+    assert (family_folds(samples, 3, seed=5) == family_folds(samples, 3, seed=5)).all()
+
+
+def test_classes_weigh_the_same_and_sources_the_root_of_their_groups(samples):
+    weights = balance(samples)
+    ai = np.array([sample.label == "ai" for sample in samples])
+    assert weights[ai].sum() == pytest.approx(weights[~ai].sum())
+    total = {s: sum(w for w, x in zip(weights, samples, strict=True) if x.source == s) for s in ("phone", "film")}
+    assert total["phone"] / total["film"] == pytest.approx((20 / 2) ** 0.5)

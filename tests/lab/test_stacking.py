@@ -1,0 +1,93 @@
+"""The stack: honest out-of-fold scores, thresholds that keep their promises, heads that survive being written down."""
+
+import numpy as np
+import pytest
+
+from aiforensics.lab.stacking import ANSWER_ERRORS, FALSE_ALARMS, calibrate, fit_stack, logistic, thresholds
+from aiforensics_models.heads import EMBEDDING, load_head
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    labels = (rng.random(900) < 0.5).astype(float)
+    rows = rng.normal(size=(900, 6))
+    rows[:, 0] += 1.2 * labels
+    embedding = 1.5 * (labels - 0.5) + rng.normal(size=900)
+    folds = rng.integers(0, 3, 900)
+    return rows, embedding, labels, folds, np.ones(900)
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "deep"])
+def test_the_fused_score_is_at_least_as_good_as_its_parts(kind, data):
+    from aiforensics.lab.metrics import roc_auc
+
+    labels = data[2]
+    stack = fit_stack(*data, kind, 0)
+    best_part = max(roc_auc(labels, stack.embedding), roc_auc(labels, stack.handcrafted))
+    assert roc_auc(labels, stack.fused) > best_part
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "deep"])
+def test_a_saved_head_answers_as_the_fitted_one(kind, data, tmp_path):
+    rows, embedding, *_ = data
+    stack = fit_stack(*data, kind, 0)
+    manifest = {"kind": kind, "file": stack.head.save(tmp_path), "mix": stack.mix}
+    names = ("ela.a", "ela.b", "noise.a", "noise.b", "jpeg.a", "color.a", EMBEDDING)
+    head = load_head(tmp_path, manifest, names)
+    margins = stack.head.margin(rows[:10])
+    for row, z, margin in zip(rows[:10], embedding[:10], margins, strict=True):
+        expected = stack.mix["embedding"] * z + stack.mix["handcrafted"] * margin + stack.mix["offset"]
+        assert head(np.append(row, z)).log_odds == pytest.approx(expected, abs=1e-4)
+
+
+def test_noise_alone_earns_nothing_out_of_fold(data):
+    rng = np.random.default_rng(1)
+    rows, embedding = rng.normal(size=(900, 6)), rng.normal(size=900)
+    stack = fit_stack(rows, embedding, *data[2:], "xgboost", 0)
+    from aiforensics.lab.metrics import roc_auc
+
+    assert roc_auc(data[2], stack.fused) < 0.56
+
+
+def test_logistic_recovers_known_slopes():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(40_000, 2))
+    labels = (rng.random(40_000) < 1 / (1 + np.exp(-(x @ [1.0, -2.0] + 0.5)))).astype(float)
+    slopes, offset = logistic(x, labels, np.ones(40_000), ridge=1e-6)
+    assert slopes == pytest.approx([1.0, -2.0], abs=0.06)
+    assert offset == pytest.approx(0.5, abs=0.06)
+
+
+def test_thresholds_keep_their_promises(data):
+    _, embedding, labels, _, weights = data
+    p = 1 / (1 + np.exp(-1.5 * embedding))
+    real_below, ai_from = thresholds(p, labels, weights)
+    assert 0 < real_below <= 0.5 <= ai_from < 1
+    assert np.mean(p[labels < 0.5] >= ai_from) <= FALSE_ALARMS
+    caught, missed = np.mean(p[labels > 0.5] >= ai_from), np.mean(p[labels > 0.5] < real_below)
+    assert np.mean(p[labels < 0.5] >= ai_from) <= ANSWER_ERRORS * (caught + FALSE_ALARMS) + 1e-9
+    assert missed <= ANSWER_ERRORS * (missed + np.mean(p[labels < 0.5] < real_below)) + 1e-9
+
+
+def test_a_model_that_knows_nothing_never_answers():
+    rng = np.random.default_rng(3)
+    labels = (rng.random(2000) < 0.5).astype(float)
+    real_below, ai_from = thresholds(rng.uniform(0.3, 0.7, 2000), labels, np.ones(2000))
+    assert real_below <= 0.32
+    assert ai_from >= 0.68
+
+
+def test_calibration_makes_probabilities_true(data):
+    _, embedding, labels, _, weights = data
+    conditions = np.array(["good", "small"] * 450)
+    sources = [f"s{i % 30}" for i in range(900)]
+    calibration = calibrate(4 * embedding, labels, conditions, weights, sources)
+    assert set(calibration.conditions) == {"good", "small"}
+    p = np.array([calibration.probability(4 * z, c) for z, c in zip(embedding, conditions, strict=True)])
+    for low, high in [(0.0, 0.3), (0.3, 0.7), (0.7, 1.0)]:
+        inside = (p >= low) & (p < high)
+        assert labels[inside].mean() == pytest.approx(p[inside].mean(), abs=0.1)
+    assert calibration.line("good").spread > 0

@@ -1,0 +1,146 @@
+"""The corridor: what a finding promises, on pictures that the tests make."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data as pictures
+
+import aiforensics
+from aiforensics.evidence import InputError, Refusal
+from aiforensics.image import decode, from_array
+from aiforensics.pipeline import Scanner, measure
+from aiforensics_models.heads import EMBEDDING
+
+
+@pytest.fixture(scope="module")
+def scanner():
+    return Scanner()
+
+
+def encoded(pixels, fmt="JPEG", **options):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, fmt, **options)
+    return stream.getvalue()
+
+
+def bare(finding):
+    found = finding.to_dict()
+    found.pop("seconds")
+    return json.dumps(found)
+
+
+def test_the_same_bytes_give_the_same_finding(scanner):
+    data = encoded(pictures.astronaut(), quality=92)
+    first = bare(scanner.scan_bytes(data))
+    assert bare(scanner.scan_bytes(data)) == first
+    assert bare(Scanner().scan_bytes(data)) == first
+
+
+def test_another_process_gives_the_same_finding(scanner, tmp_path):
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(encoded(pictures.chelsea(), quality=90))
+    code = (
+        "import sys, json, aiforensics; found = aiforensics.scan(sys.argv[1]).to_dict(); found.pop('seconds');"
+        "print(json.dumps(found)); assert not {'torch', 'sklearn', 'xgboost'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == bare(scanner.scan(path))
+
+
+def test_a_finding_has_every_key_of_the_contract(scanner):
+    found = scanner.scan_bytes(encoded(pictures.astronaut()), "a.jpg").to_dict()
+    assert list(found)[:10] == [
+        "schema", "path", "sha256", "bytes", "format", "width", "height", "verdict", "p_ai", "interval",
+    ]  # fmt: skip
+    assert {"quality", "provenance", "analyzers", "reasons", "model", "tool", "seconds"} <= set(found)
+    assert found["schema"] == "aiforensics.finding/1"
+    assert found["verdict"] in {"ai", "real", "inconclusive"}
+    assert found["interval"][0] <= found["p_ai"] <= found["interval"][1]
+    assert set(found["reasons"][0]) == {"feature", "value", "unit", "contribution", "text"}
+    assert {"ela", "spectrum", "texture", "noise", "jpeg", "color", "uncertainty"} <= set(found["analyzers"])
+
+
+def test_reasons_are_shares_of_the_score(scanner):
+    picture = decode(encoded(pictures.astronaut()))
+    values, _ = measure(picture, scanner.bundle.network())
+    row = np.array([values[name] for name in scanner.bundle.features])
+    answer = scanner.bundle.head(row)
+    assert answer.base + answer.shares.sum() == pytest.approx(answer.log_odds, abs=1e-4)
+    finding = scanner.examine_picture(picture).finding
+    by_name = dict(zip(scanner.bundle.features, answer.shares, strict=True))
+    for reason in finding.reasons:
+        assert reason.contribution == pytest.approx(by_name[reason.feature])
+    strengths = [abs(reason.contribution) for reason in finding.reasons]
+    assert strengths == sorted(strengths, reverse=True)
+
+
+def test_container_name_and_metadata_never_move_the_score(scanner):
+    pixels = pictures.astronaut()[:300, :280]
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Canon", "Canon EOS 5D"
+    plain = scanner.scan_bytes(encoded(pixels, "PNG"), "IMG_0001.png")
+    told = scanner.scan_bytes(encoded(pixels, "PNG", exif=exif), "midjourney.png")
+    other = scanner.scan_bytes(encoded(pixels, "BMP"), "x")
+    for one in (told, other):
+        assert (one.p_ai, one.interval, one.reasons) == (plain.p_ai, plain.interval, plain.reasons)
+    assert told.provenance.level == "claimed"
+
+
+def test_input_pixels_are_not_changed(scanner):
+    pixels = pictures.astronaut().copy()
+    scanner.examine_picture(from_array(pixels))
+    assert (pixels == pictures.astronaut()).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 400), (70, 70)])
+def test_tiny_pictures_are_inconclusive_and_say_why(scanner, size):
+    finding = scanner.scan_bytes(encoded(np.full((*size, 3), 90, np.uint8), "PNG"))
+    assert finding.verdict == "inconclusive"
+    assert finding.quality.level == "poor"
+    assert "pixels" in finding.quality.reasons[0]
+
+
+def test_a_flat_picture_is_inconclusive(scanner):
+    finding = scanner.scan_bytes(encoded(np.full((600, 600, 3), 120, np.uint8), "PNG"))
+    assert (finding.verdict, finding.quality.level) == ("inconclusive", "poor")
+
+
+def test_crushed_pictures_have_poor_evidence(scanner):
+    finding = scanner.scan_bytes(encoded(pictures.astronaut(), quality=20))
+    assert finding.quality.level == "poor"
+    assert any("compression" in reason for reason in finding.quality.reasons)
+
+
+def test_examination_draws_maps_over_its_windows(scanner):
+    examination = scanner.examine(encoded(pictures.astronaut()))
+    offsets = {(window.x, window.y) for window in examination.picture.windows}
+    assert len(examination.activation) == len(examination.picture.windows)
+    assert {(one.x, one.y) for one in (*examination.maps, *examination.activation)} == offsets
+    for one in (*examination.maps, *examination.activation):
+        assert one.pixels.dtype == np.uint8
+        assert one.pixels.shape[2] == 3
+
+
+def test_the_embedding_is_measured_for_every_row(scanner):
+    assert EMBEDDING in scanner.bundle.features
+    found = scanner.scan_bytes(encoded(pictures.astronaut())).to_dict()
+    assert "log_odds" in found["analyzers"]["embedding"]
+
+
+def test_the_public_api(tmp_path):
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    good.write_bytes(encoded(pictures.chelsea(), "PNG"))
+    bad.write_bytes(b"no picture")
+    assert aiforensics.scan(good).width == pictures.chelsea().shape[1]
+    found = list(aiforensics.scan_many([good, bad, tmp_path / "lost.png"]))
+    assert isinstance(found[0], aiforensics.Finding)
+    assert [item.kind for item in found[1:] if isinstance(item, Refusal)] == ["unsupported", "not-found"]
+    with pytest.raises(InputError):
+        aiforensics.scan(bad)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = aiforensics.nothing
