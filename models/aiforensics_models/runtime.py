@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
+EXTENDED = 64
+"""Side in pixels that the gate extends smaller windows to, by reflection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,10 @@ class Preparation:
     Attributes
     ----------
     input
-        `window`: as it is, at native resolution; `resize`: squeezed to `side` × `side` pixels.
+        `window`: as it is, at native resolution; `resize`: squeezed to `side` × `side` pixels; `ela`: its error level
+        picture, squeezed likewise.
     side
-        Side in pixels for `resize`.
+        Side in pixels for `resize` and `ela`.
     """
 
     input: str
@@ -73,11 +76,60 @@ class Preparation:
 
     def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
         """(h, w, 3) uint8 → (1, 3, h', w') float32 in [0, 255]."""
-        if self.input == "resize" and pixels.shape[:2] != (self.side, self.side):
-            import cv2  # noqa: PLC0415 - only for classifiers of fixed size
+        return np.ascontiguousarray(self.picture(pixels).transpose(2, 0, 1)[None], np.float32)
 
-            pixels = np.asarray(cv2.resize(pixels, (self.side, self.side), interpolation=cv2.INTER_AREA), np.uint8)
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], np.float32)
+    def picture(self, pixels: Pixels) -> Pixels:
+        """(h, w, 3) uint8 → (h', w', 3) uint8: what the network sees."""
+        if self.input == "window":
+            return pixels
+        import cv2  # noqa: PLC0415 - only for classifiers of fixed size
+
+        pixels = cut_back(pixels)
+        if self.input == "ela":
+            pixels = error_level(pixels)
+        if pixels.shape[:2] != (self.side, self.side):
+            shrinks = min(pixels.shape[:2]) >= self.side
+            kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+            pixels = np.asarray(cv2.resize(pixels, (self.side, self.side), interpolation=kernel), np.uint8)
+        return pixels
+
+
+def cut_back(pixels: Pixels) -> Pixels:
+    """Take back the reflection that extends a window to 64 px: a small picture is not seen with its mirror image.
+
+    Examples
+    --------
+    >>> small = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    >>> cut_back(np.pad(small, ((0, 32), (0, 24), (0, 0)), mode="symmetric")).shape
+    (32, 40, 3)
+    """
+    for axis in (0, 1):
+        if pixels.shape[axis] == EXTENDED:
+            pixels = _cut_axis(pixels, axis)
+    return pixels
+
+
+def error_level(pixels: Pixels, quality: int = 90) -> Pixels:
+    """Error level analysis as a picture: the difference from a JPEG copy, stretched so that the largest is 255.
+
+    Krawetz, "A picture's worth: digital image analysis and forensics", Black Hat 2007.
+    """
+    import cv2  # noqa: PLC0415 - only for ELA networks
+
+    _, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    copy = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+    error = np.abs(pixels.astype(np.float32) - copy)
+    return np.rint(error * (255.0 / max(1.0, float(error.max())))).astype(np.uint8)
+
+
+def _cut_axis(pixels: Pixels, axis: int) -> Pixels:
+    for length in range(1, EXTENDED):
+        first = pixels[:length] if axis == 0 else pixels[:, :length]
+        room = [(0, 0), (0, 0), (0, 0)]
+        room[axis] = (0, EXTENDED - length)
+        if np.array_equal(np.pad(first, room, mode="symmetric"), pixels):
+            return np.ascontiguousarray(first)
+    return pixels
 
 
 class OnnxNetwork:

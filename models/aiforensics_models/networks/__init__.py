@@ -1,4 +1,4 @@
-"""Network architectures, one file each, and the one place that builds a detector by name. Needs the `train` extra."""
+"""Network architectures, one file each, and the one place that builds them by name. Needs the `train` extra."""
 
 from __future__ import annotations
 
@@ -9,13 +9,50 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import nn
 
+from aiforensics_models.networks.cbam_resnet import build_cbam_resnet
+from aiforensics_models.networks.classifier import Classifier
+from aiforensics_models.networks.cnn import build_cnn
 from aiforensics_models.networks.detector import MEMBERS, Detector
+from aiforensics_models.networks.ela import build_ela_cnn, build_ela_resnet50
+from aiforensics_models.networks.resnet import build_resnet
+from aiforensics_models.networks.resnet18 import build_resnet18
+from aiforensics_models.networks.scratch_twin import build_scratch_twin
 from aiforensics_models.networks.tracenet import TraceNet
+from aiforensics_models.networks.transfer import (
+    build_resnet18_finetuned,
+    build_resnet18_frozen,
+    build_resnet50_transfer,
+)
 
-__all__ = ["BACKBONES", "Detector", "TraceNet", "build_detector", "load_detector"]
+__all__ = [
+    "BACKBONES",
+    "CLASSIFIERS",
+    "Classifier",
+    "Detector",
+    "TraceNet",
+    "build_classifier",
+    "build_detector",
+    "load_detector",
+]
 
 BACKBONES: dict[str, Callable[[], nn.Module]] = {"tracenet": TraceNet}
 """Embedding networks by name: each has `dimension`, `tap_channels` and returns (embedding, last map)."""
+
+CLASSIFIERS: dict[str, Callable[[int], Classifier]] = {
+    "cnn": build_cnn,
+    "resnet": build_resnet,
+    "cbam-resnet": build_cbam_resnet,
+    "resnet18": build_resnet18,
+    "resnet50-transfer": build_resnet50_transfer,
+    "ela-cnn": build_ela_cnn,
+    "ela-resnet50": build_ela_resnet50,
+    "scratch-cnn-numpy": build_scratch_twin,
+    "resnet18-frozen": build_resnet18_frozen,
+    "resnet18-finetuned": build_resnet18_finetuned,
+}
+"""Classifiers by name, built for a side in pixels."""
+SIDES: dict[str, int] = {"cnn": 32, "ela-cnn": 4}
+"""What the side must be a multiple of, where it matters."""
 
 
 def build_detector(architecture: str, members: int = MEMBERS) -> Detector:
@@ -31,8 +68,42 @@ def build_detector(architecture: str, members: int = MEMBERS) -> Detector:
     return Detector(BACKBONES[architecture](), members)
 
 
+def build_classifier(architecture: str, side: int, filters: int = 8) -> Classifier:
+    """Build a classifier with random weights.
+
+    Parameters
+    ----------
+    architecture
+        Out of `CLASSIFIERS`.
+    side
+        Side of its input in pixels.
+    filters
+        For `scratch-cnn-numpy` alone.
+
+    Raises
+    ------
+    ValueError
+        If there is no architecture of that name, or it cannot have that side.
+    """
+    if architecture not in CLASSIFIERS:
+        raise ValueError(f"there is no network {architecture!r}: choose from {', '.join(CLASSIFIERS)}")
+    if architecture == "scratch-cnn-numpy":
+        if side != 32:
+            raise ValueError("scratch-cnn-numpy reads pictures of 32 px")
+        return build_scratch_twin(side, filters)
+    step = SIDES.get(architecture, 1)
+    if side % step:
+        raise ValueError(f"{architecture} needs a side that is a multiple of {step} px")
+    return CLASSIFIERS[architecture](side)
+
+
 def load_detector(path: Path, manifest: Mapping[str, Any]) -> nn.Module:
-    """Build the detector that a bundle's `network` entry describes and load its safetensors."""
-    detector = build_detector(str(manifest["architecture"]), int(manifest["members"]))
-    detector.load_state_dict(load_file(path))
-    return detector
+    """Build the network that a bundle's `network` entry describes and load its safetensors."""
+    name = str(manifest["architecture"])
+    network: nn.Module
+    if name in CLASSIFIERS:
+        network = build_classifier(name, int(manifest["side"]), int(manifest.get("filters", 8)))
+    else:
+        network = build_detector(name, int(manifest["members"]))
+    network.load_state_dict(load_file(path))
+    return network

@@ -1,0 +1,206 @@
+"""Every classifier in the list: the form of its answer, the exactness of its shares, and its weights."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from aiforensics_models.networks import CLASSIFIERS, build_classifier  # noqa: E402
+from aiforensics_models.networks.classifier import Classifier, DenseHead  # noqa: E402
+from aiforensics_models.weights import WeightsError, read_state, start_from  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_answer_has_the_form_of_every_bundle(name):
+    network = build_classifier(name, 32).eval()
+    with torch.inference_mode():
+        logits, embedding, activation = network(torch.rand(2, 3, 32, 32) * 255)
+        alone = network.logit(torch.zeros(1, 3, 32, 32))
+    assert logits.shape == (2, 1)
+    assert embedding.shape[0] == activation.shape[0] == 2
+    assert embedding.ndim == 2
+    assert activation.ndim == 3
+    assert torch.isfinite(logits).all() and torch.isfinite(activation).all()
+    assert alone.shape == (1,)
+
+
+@pytest.mark.parametrize("name", ["cnn", "resnet", "cbam-resnet", "ela-cnn", "scratch-cnn-numpy"])
+def test_shares_of_places_are_gradient_times_value(name):
+    network = build_classifier(name, 32).eval()
+    pixels = torch.rand(2, 3, 32, 32) * 255
+    maps = network.body(pixels).detach().requires_grad_(True)
+    read = maps.flatten(1) if network.flatten else maps.flatten(2).mean(dim=2)
+    (slope,) = torch.autograd.grad(network.head(read)[0].sum(), maps)
+    expected = (slope * maps).sum(dim=1)
+    found = network(pixels)[2]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_shares_pass_through_batch_norm_and_hidden_layers():
+    head = DenseHead(6, (5, 4), norm=True, dropout=0.5)
+    head.train()
+    for _ in range(5):
+        head(torch.randn(16, 6) * 3 + 1)  # batch statistics that are not 0 and 1
+    head.eval()
+    x = torch.randn(3, 6, requires_grad=True)
+    logit, _, slope = head(x)
+    (expected,) = torch.autograd.grad(logit.sum(), x)
+    torch.testing.assert_close(slope, expected)
+
+
+def test_frozen_parts_do_not_change_in_training():
+    network = build_classifier("resnet18-finetuned", 32)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    optimiser = torch.optim.SGD([w for w in network.parameters() if w.requires_grad], lr=0.1)
+    network.train()
+    network.logit(torch.rand(4, 3, 32, 32) * 255).square().sum().backward()
+    optimiser.step()
+    changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed
+    assert all(name.startswith(("body.layer4", "head")) for name in changed)
+    frozen = build_classifier("resnet18-frozen", 32)
+    assert {name.split(".")[0] for name, w in frozen.named_parameters() if w.requires_grad} == {"head"}
+
+
+def test_the_side_must_suit_the_network():
+    with pytest.raises(ValueError, match="multiple of 32"):
+        build_classifier("cnn", 40)
+    with pytest.raises(ValueError, match="32 px"):
+        build_classifier("scratch-cnn-numpy", 64)
+    with pytest.raises(ValueError, match="there is no network 'vgg'"):
+        build_classifier("vgg", 32)
+
+
+class TestWeights:
+    """`--weights FILE`, with a small state dict."""
+
+    @staticmethod
+    def small(seed):
+        torch.manual_seed(seed)
+        body = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+        return Classifier(body, DenseHead(4))
+
+    def test_a_body_from_a_torch_file(self, tmp_path):
+        other, mine = self.small(1), self.small(2)
+        head = mine.head.last.weight.clone()
+        state = {**other.body.state_dict(), "fc.weight": torch.zeros(10, 4)}
+        torch.save({"state_dict": state}, tmp_path / "w.pth")
+        start_from(mine, "small", str(tmp_path / "w.pth"))
+        assert torch.equal(mine.body[0].weight, other.body[0].weight)
+        assert torch.equal(mine.head.last.weight, head)
+
+    def test_a_whole_classifier_from_safetensors(self, tmp_path):
+        from safetensors.torch import save_file
+
+        other, mine = self.small(1), self.small(2)
+        save_file(other.state_dict(), tmp_path / "w.safetensors")
+        start_from(mine, "small", str(tmp_path / "w.safetensors"))
+        for name, tensor in other.state_dict().items():
+            assert torch.equal(mine.state_dict()[name], tensor)
+
+    def test_weights_that_do_not_fit_are_named(self, tmp_path):
+        torch.save({"0.weight": torch.zeros(4, 3, 3, 3)}, tmp_path / "w.pth")
+        with pytest.raises(WeightsError, match=r"lacks 0\.bias"):
+            start_from(self.small(0), "small", str(tmp_path / "w.pth"))
+        state = self.small(0).body.state_dict() | {"0.bias": torch.zeros(7)}
+        torch.save(state, tmp_path / "w.pth")
+        with pytest.raises(WeightsError, match=r"another shape of 0\.bias"):
+            start_from(self.small(0), "small", str(tmp_path / "w.pth"))
+
+    def test_code_in_a_file_is_not_run(self, tmp_path):
+        import pickle
+
+        class Bomb:
+            def __reduce__(self):
+                return (open, (str(tmp_path / "ran"), "w"))
+
+        (tmp_path / "w.pth").write_bytes(pickle.dumps({"x": Bomb()}))
+        with pytest.raises(WeightsError, match="cannot|no weights that can be read safely"):
+            read_state(tmp_path / "w.pth")
+        assert not (tmp_path / "ran").exists()
+
+    def test_imagenet_without_a_network_is_one_line(self, monkeypatch):
+        from urllib.error import URLError
+
+        def offline(*_args, **_kwargs):
+            raise URLError("no route to host")
+
+        monkeypatch.setattr("torch.hub.load_state_dict_from_url", offline)
+        monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+        with pytest.raises(WeightsError, match="could not be downloaded") as caught:
+            start_from(build_classifier("resnet18-frozen", 32), "resnet18-frozen", "imagenet")
+        assert "\n" not in str(caught.value)
+        with pytest.raises(WeightsError, match="no ImageNet weights for cnn"):
+            start_from(build_classifier("cnn", 32), "cnn", "imagenet")
+
+    def test_official_weights_are_hash_checked_and_loaded(self, monkeypatch):
+        from torchvision.models import resnet18
+
+        torch.manual_seed(3)
+        official = resnet18(weights=None).state_dict()
+        asked = {}
+
+        def download(url, **options):
+            asked.update(options, url=url)
+            return official
+
+        monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", download)
+        network = build_classifier("resnet18-frozen", 32)
+        start_from(network, "resnet18-frozen", "imagenet")
+        assert asked["check_hash"] is True
+        assert asked["weights_only"] is True
+        assert torch.equal(network.body.layer1[0].conv1.weight, official["layer1.0.conv1.weight"])
+
+
+def test_numpy_gradients_match_autograd():
+    from aiforensics_models.networks.scratch_numpy import ScratchCnn, sigmoid
+    from aiforensics_models.networks.scratch_twin import build_scratch_twin
+
+    rng = np.random.default_rng(0)
+    network = ScratchCnn(filters=8, seed=1)
+    network.kernel_bias[:] = rng.normal(0, 0.1, 8)
+    pictures, labels = rng.random((5, 32, 32)), np.array([0.0, 1, 1, 0, 1])
+    odds = network.forward(pictures)
+    found = network.backward((sigmoid(odds) - labels) / 5)
+
+    twin = build_scratch_twin(32, 8).double()
+    twin.load_state_dict({name: torch.from_numpy(t).double() for name, t in network.tensors().items()})
+    for name, tensor in network.parameters.items():  # the twin's weights without rounding to float32
+        weight = twin.get_parameter(_TWIN[name])
+        weight.data.copy_(torch.from_numpy(tensor).view_as(weight))
+    twin.body.luma = torch.tensor([1 / 3, 1 / 3, 1 / 3], dtype=torch.float64).view(1, 3, 1, 1)
+    pixels = torch.from_numpy(np.repeat(pictures[:, None], 3, axis=1))
+    theirs = twin.logit(pixels)
+    np.testing.assert_allclose(odds, theirs.detach().numpy(), atol=1e-9)
+    torch.nn.functional.binary_cross_entropy_with_logits(theirs, torch.from_numpy(labels)).backward()
+    for name, gradient in found.items():
+        expected = twin.get_parameter(_TWIN[name]).grad.numpy().reshape(gradient.shape)
+        np.testing.assert_allclose(gradient, expected, atol=1e-5)
+        assert np.abs(expected).max() > 1e-4
+
+
+_TWIN = {
+    "kernels": "body.convolution.weight",
+    "kernel_bias": "body.convolution.bias",
+    "dense": "head.last.weight",
+    "dense_bias": "head.last.bias",
+}
+
+
+def test_numpy_network_learns_by_its_own_steps():
+    from aiforensics_models.networks.scratch_numpy import ScratchCnn
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2.0
+    pictures = rng.random((40, 32, 32)) * 0.5 + 0.4 * labels[:, None, None] * np.eye(32)
+    network = ScratchCnn(8, seed=0)
+    losses = [network.step(pictures, labels, 0.05)[0] for _ in range(25)]
+    assert losses[-1] < 0.7 * losses[0]
