@@ -117,8 +117,8 @@ def error_level(pixels: Pixels, quality: int = 90) -> Pixels:
     import cv2  # noqa: PLC0415 - only for ELA networks
 
     _, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    copy = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
-    error = np.abs(pixels.astype(np.float32) - copy)
+    copy = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32)[..., ::-1]
+    error = np.abs(pixels - copy)
     return np.rint(error * (255.0 / max(1.0, float(error.max())))).astype(np.uint8)
 
 

@@ -123,7 +123,7 @@ class TestWeights:
                 return (open, (str(tmp_path / "ran"), "w"))
 
         (tmp_path / "w.pth").write_bytes(pickle.dumps({"x": Bomb()}))
-        with pytest.raises(WeightsError, match="cannot|no weights that can be read safely"):
+        with pytest.raises(WeightsError, match="no weights that can be read safely"):
             read_state(tmp_path / "w.pth")
         assert not (tmp_path / "ran").exists()
 

@@ -9,12 +9,14 @@ from typing import Annotated, Literal
 
 import typer
 
+from aiforensics_cli import options
 from aiforensics_cli.console import clean, messages, results
 
 app = typer.Typer()
+Augmentation = Literal["flip", "flips", "shift", "delivery"]
 
 
-def _command() -> str:
+def command_line() -> str:
     """The command line for the card; absolute paths by their last part, which is all that another machine needs."""
     words = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])
     return shlex.join(["aiforensics", *words])
@@ -54,9 +56,27 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="The bundle's name; default the folder's.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Train although the audit refuses the data.")] = False,
+    rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Pictures per step.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training pictures at most.")] = None,
+    patience: Annotated[int | None, typer.Option(min=1, help="Passes without a lower loss on val.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes of training at most.")] = None,
+    side: Annotated[int | None, typer.Option(min=16, help="Side in pixels that the network sees.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Weight decay of Adam.")] = None,
+    filters: Annotated[int | None, typer.Option(min=1, max=64, help="scratch-cnn-numpy: filters.")] = None,
+    augment: Annotated[
+        list[Augmentation] | None, typer.Option(help="Instead of the recipe's; may be repeated. delivery: re-compress.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="imagenet|none|FILE", help="First weights; imagenet is downloaded.")
+    ] = None,
+    search: Annotated[
+        int, typer.Option(min=0, metavar="TRIALS", help="Search learning rate and batch size first, by Optuna.")
+    ] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Fusion: optimiser steps of each network.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Fusion: processes that measure.")] = None,
     test_pictures: Annotated[int | None, typer.Option(min=20, help="Judge at most so many test pictures.")] = None,
+    device: options.DeviceOption = "auto",
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     recipes: Annotated[
         bool, typer.Option("--recipes", callback=_list_recipes, is_eager=True, help="List the recipes and exit.")
@@ -64,48 +84,62 @@ def train(
 ) -> None:
     """Audit labelled pictures, train a recipe on them, evaluate it on the split `test` and write a bundle.
 
-    A set whose classes can be told apart without looking at the pictures is refused: such a figure would be worthless.
+    Without options a recipe trains with the hyper-parameters that its authors reported. A set whose classes can be told
+    apart without looking at the pictures is refused: such a figure would be worthless.
     """
-    from dataclasses import replace  # noqa: PLC0415 - training libraries are not for --help
-
-    from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
-    from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: PLC0415
-    from aiforensics.lab.recipes import RecipeError  # noqa: PLC0415
+    from aiforensics.lab.recipes import RecipeError, settings  # noqa: PLC0415 - the lab is not for --help
     from aiforensics.lab.recipes import recipe as find  # noqa: PLC0415
-    from aiforensics.lab.training import Job, make_bundle  # noqa: PLC0415
-    from aiforensics.lab.views import random_view  # noqa: PLC0415
 
     chosen = find(recipe or f"fusion-{head or 'xgboost'}")
-    if chosen.head is None:
-        raise RecipeError(f"{chosen.name} cannot be trained yet")
     if head is not None and chosen.head != head:
         raise RecipeError(f"--head {head} does not go with --recipe {chosen.name}: leave one out")
+    knobs = {
+        "rate": rate,
+        "batch": batch,
+        "epochs": epochs,
+        "patience": patience,
+        "minutes": minutes,
+        "side": side,
+        "weight_decay": weight_decay,
+        "filters": filters,
+        "augment": tuple(augment) if augment else None,
+        "weights": weights,
+    }
+    given = sorted(name.replace("_", "-") for name, value in knobs.items() if value is not None)
+    if chosen.head is not None and (given or search):
+        raise RecipeError(
+            f"--{given[0] if given else 'search'} is not for {chosen.name}: it has --steps and --backbone"
+        )
+    if chosen.head is None and (steps or workers or backbone):
+        raise RecipeError(f"--steps, --workers and --backbone are not for {chosen.name}")
+    classifier = settings(chosen, **knobs, seed=seed) if chosen.head is None else None
+
+    from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
+    from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415 - PyTorch
+    from aiforensics.lab.training import Job, make_bundle  # noqa: PLC0415
+
     console = messages()
 
     def report(line: str) -> None:
         console.print(clean(line), soft_wrap=True)
 
-    config = FusionConfig(head=chosen.head, seed=seed)
-    config = replace(config, network=replace(config.network, seed=seed, steps=steps or config.network.steps))
-    config = replace(config, workers=workers or config.workers)
+    config = classifier or fusion_config(chosen, steps=steps, workers=workers, seed=seed)
+    system = System(chosen, config, backbone, search, device)
     job = Job(
         out=out,
         work=work or out.with_name(f"{out.name}.work"),
         data=[path.name for path in data],
-        command=_command(),
+        command=command_line(),
         force=force,
         test_pictures=test_pictures,
         seed=seed,
     )
     samples = load_dataset(data, seed=seed)
-    metrics = make_bundle(
-        samples,
-        job,
-        lambda folder, workshop: train_fusion(
-            samples, folder, workshop, config, backbone=backbone, name=name or out.name, report=report
-        ),
-        random_view,
-        report,
-    )
+    metrics = make_bundle(samples, job, system.trainer(samples, name or out.name, report), system.view, report)
     low, high = metrics["intervals"]["roc_auc"]
-    results().print(f"{out}: ROC AUC {metrics['roc_auc']:.3f} ({low:.3f} to {high:.3f}) on matched test pictures")
+    found = metrics["as_found"]
+    results().print(
+        f"{out}: matched ROC AUC {metrics['roc_auc']:.3f} ({low:.3f} to {high:.3f}), "
+        f"accuracy {metrics['accuracy']:.3f}; as found {found['roc_auc']:.3f}, {found['accuracy']:.3f}",
+        soft_wrap=True,
+    )

@@ -14,16 +14,17 @@ from typing import Any
 from aiforensics.lab.audit import AnyView, AuditReport, audit, audit_prepared
 from aiforensics.lab.card import card
 from aiforensics.lab.dataset import Sample, thin
-from aiforensics.lab.detector import Detector, ScannerDetector
+from aiforensics.lab.detector import Detector
 from aiforensics.lab.evaluate import HEADLINE, evaluate
 from aiforensics.lab.evaluation_report import evaluation_page
+from aiforensics.lab.plots import confusion_plot, history_plot
+from aiforensics.lab.quick import detector
 from aiforensics.lab.views import CONDITIONS
-from aiforensics.pipeline import Scanner
 from aiforensics_models.bundle import MANIFEST, write_manifest
 
 Report = Callable[[str], None]
 Train = Callable[[Path, Path], Mapping[str, Any]]
-"""(bundle folder to write, work folder) → what there is to tell of the training."""
+"""(bundle folder to write, work folder) → what there is to tell of the training: `history` by name."""
 AUDITED = 2000
 """Pictures at most, evenly over classes and sources, whose training view is audited."""
 METRICS, CARD = "metrics.json", "CARD.md"
@@ -95,11 +96,13 @@ def make_bundle(
     draft = job.work / "bundle"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    train(draft, job.work)
+    told = train(draft, job.work)
+    (job.work / "history.json").write_text(json.dumps(told["history"], indent=1), encoding="utf-8")
+    history_plot(told["history"], job.work / "history.png")
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
     report(f"evaluating on {len(chosen)} test pictures, as found and under {len(CONDITIONS)} matched conditions")
-    metrics = judge(chosen, ScannerDetector(Scanner(draft)), job, report)
+    metrics = judge(chosen, detector(draft), job, report)
     finish(draft, metrics, job, samples)
     publish(draft, job.out)
     return metrics
@@ -161,6 +164,10 @@ def judge(samples: Sequence[Sample], detector: Detector, job: Job, report: Repor
     content["settings"] = {"command": job.command, "data": ", ".join(job.data), "split": "test", "seed": str(job.seed)}
     (job.work / METRICS).write_text(json.dumps(content, indent=1), encoding="utf-8")
     evaluation_page(content, job.work / "evaluation.html", title=f"{job.out.name} on its test split")
+    for panel, name in ((content, "matched"), (content["as_found"], "as-found")):
+        confusion_plot(panel["confusion_matrix"], job.work / f"confusion-{name}.png", f"{name}, forced at 50 %")
+        report_text = classification_report(panel["confusion_matrix"])
+        (job.work / f"classification-{name}.txt").write_text(report_text, encoding="utf-8")
     return content
 
 
@@ -192,6 +199,26 @@ def publish(draft: Path, out: Path) -> None:
             old.unlink()
     for path in sorted(draft.iterdir()):
         shutil.copyfile(path, out / path.name)
+
+
+def classification_report(matrix: Mapping[str, Mapping[str, int]]) -> str:
+    """Precision, recall, F1 and number of each class, as a table of text.
+
+    Examples
+    --------
+    >>> print(classification_report({"real": {"real": 8, "ai": 2}, "ai": {"real": 1, "ai": 9}}).splitlines()[1])
+    real          0.889   0.800   0.842       10
+    """
+    lines = [f"{'class':<10} {'precision':>8} {'recall':>7} {'F1':>7} {'pictures':>8}"]
+    for label in matrix:
+        right = matrix[label][label]
+        called, there = sum(matrix[truth][label] for truth in matrix), sum(matrix[label].values())
+        precision, recall = right / max(called, 1), right / max(there, 1)
+        f1 = 2 * right / max(called + there, 1)
+        lines.append(f"{label:<10} {precision:>8.3f} {recall:>7.3f} {f1:>7.3f} {there:>8}")
+    total = sum(sum(row.values()) for row in matrix.values())
+    lines.append(f"{'accuracy':<10} {sum(matrix[k][k] for k in matrix) / max(total, 1):>8.3f} {'':>15} {total:>8}")
+    return "\n".join(lines) + "\n"
 
 
 def _refusals(files: AuditReport, prepared: AuditReport) -> list[str]:

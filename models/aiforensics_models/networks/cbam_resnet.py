@@ -18,7 +18,7 @@ def build_cbam_resnet(_side: int) -> Classifier:
 
 
 class Cbam(nn.Module):
-    """Channel attention, then spatial attention (equation 1)."""
+    """Channel attention, then spatial attention."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Cbam(nn.Module):
         self.place = nn.Conv2d(2, 1, 7, padding=3, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) → the same shape, weighted by channel and by place (equations 2 and 3)."""
+        """(n, c, h, w) → the same shape, weighted by channel and by place."""
         mean, top = x.mean(dim=(2, 3), keepdim=True), x.amax(dim=(2, 3), keepdim=True)
         x = x * torch.sigmoid(self.shared(mean) + self.shared(top))
         seen = torch.cat([x.mean(dim=1, keepdim=True), x.amax(dim=1, keepdim=True)], dim=1)

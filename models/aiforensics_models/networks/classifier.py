@@ -42,8 +42,8 @@ class Classifier(nn.Module):
 
     def logit(self, pixels: Tensor) -> Tensor:
         """(n, 3, h, w) in [0, 255] → (n,) log-odds of `ai`; what training needs."""
-        maps = self.body(pixels)
-        return self.head(self._read(maps))[0][:, 0]
+        odds: Tensor = self.head(self._read(self.body(pixels)))[0][:, 0]
+        return odds
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, 3, h, w) in [0, 255] → logits (n, 1), embedding (n, d), activation (n, h', w').
@@ -93,15 +93,16 @@ class DenseHead(nn.Module):
         if not self.hidden:
             x = self.dropout(x)
         for index, layer in enumerate(self.hidden):
+            weight: Tensor = layer.weight  # type: ignore[assignment]  # a list of modules forgets their class
             before = layer(x)
             factor = (before > 0).to(before.dtype)
             x = before * factor
             if index == 0:
-                if self.norm is not None:
+                if self.norm is not None and self.norm.running_var is not None:
                     x = self.norm(x)
-                    factor = factor * self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)
+                    factor = factor * self.norm.weight * torch.rsqrt(self.norm.running_var + self.norm.eps)
                 x = self.dropout(x)
-            factors.append((layer.weight, factor))
+            factors.append((weight, factor))
         slope = self.last.weight.expand(x.shape[0], -1)
         for weight, factor in reversed(factors):
             slope = (slope * factor) @ weight

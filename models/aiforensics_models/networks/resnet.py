@@ -1,4 +1,4 @@
-"""A small residual network: ResNet-20 for small pictures (He et al., CVPR 2016, arXiv 1512.03385, section 4.2)."""
+"""A small residual network: ResNet-20 for small pictures (He et al., CVPR 2016, arXiv 1512.03385)."""
 
 from __future__ import annotations
 

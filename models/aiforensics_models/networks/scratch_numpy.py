@@ -1,7 +1,7 @@
 """A convolutional network written out in NumPy: one convolution, ReLU, max pool, a dense layer, a sigmoid.
 
 It is here to be read. Forward and backward pass are the chain rule by hand (Goodfellow, Bengio and Courville, "Deep
-Learning", 2016, sections 6.5 and 9.5), and a twin in PyTorch carries the same weights into a bundle.
+Learning", 2016, chapters 6 and 9), and a twin in PyTorch carries the same weights into a bundle.
 """
 
 from __future__ import annotations

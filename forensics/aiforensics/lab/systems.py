@@ -1,0 +1,95 @@
+"""One recipe on one data set, whatever its kind: what `train`, `compare` and the study call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiforensics.lab.audit import AnyView
+from aiforensics.lab.batches import Pictures, training_view
+from aiforensics.lab.classifiers import Report, train_classifier
+from aiforensics.lab.dataset import Sample
+from aiforensics.lab.fusion import FusionConfig, train_fusion
+from aiforensics.lab.learners import Device
+from aiforensics.lab.plots import examples_plot
+from aiforensics.lab.recipes import ClassifierConfig, Recipe
+from aiforensics.lab.search import search
+from aiforensics.lab.training import Train
+from aiforensics.lab.views import random_view
+from aiforensics_models.runtime import Preparation
+
+EXAMPLES = 4
+"""Pictures whose augmentation is drawn, as many views of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A recipe with its knobs set.
+
+    Attributes
+    ----------
+    recipe
+        The recipe.
+    config
+        Knobs of its kind.
+    backbone
+        Pretrained weights of a fusion's embedding network.
+    trials
+        Pairs of learning rate and batch size that are searched first; 0 for none.
+    device
+        Where PyTorch trains.
+    """
+
+    recipe: Recipe
+    config: ClassifierConfig | FusionConfig
+    backbone: Path | None = None
+    trials: int = 0
+    device: Device = "auto"
+
+    @property
+    def view(self) -> AnyView:
+        """What it shows its network of a picture."""
+        if isinstance(self.config, FusionConfig):
+            return random_view
+        return partial(training_view, "delivery" in self.config.augment)
+
+    def trainer(self, samples: Sequence[Sample], name: str, report: Report) -> Train:
+        """Make the function that trains it on samples and writes a bundle of that name."""
+
+        def train(out: Path, work: Path) -> Mapping[str, Any]:
+            if isinstance(self.config, FusionConfig):
+                return train_fusion(samples, out, work, self.config, backbone=self.backbone, name=name, report=report)
+            config = self.config
+            if self.trials:
+                config = search(samples, work / "search", config, self.trials, device=self.device, report=report)
+            draw_examples(samples, config, work / "augmentation.png")
+            return train_classifier(
+                samples, out, work, config, recipe=self.recipe.name, name=name, device=self.device, report=report
+            )
+
+        return train
+
+
+def fusion_config(
+    recipe: Recipe, *, steps: int | None = None, workers: int | None = None, seed: int = 0
+) -> FusionConfig:
+    """Knobs of a fusion recipe with some changed; None keeps the default."""
+    config = FusionConfig(head=recipe.head or "xgboost", seed=seed)
+    network = replace(config.network, seed=seed, steps=steps or config.network.steps)
+    return replace(config, network=network, workers=workers or config.workers)
+
+
+def draw_examples(samples: Sequence[Sample], config: ClassifierConfig, path: Path) -> None:
+    """Draw some training pictures of both classes as the network sees them, augmented anew in each column."""
+    train = [sample for sample in samples if sample.split == "train"]
+    shown = [next(s for s in train[at:] + train[:at] if s.label == label) for label in ("real", "ai") for at in (0, 7)]
+    pictures = Pictures(shown, Preparation(config.input, config.side), config.augment, config.seed)
+    rng = np.random.default_rng(config.seed)
+    rows = [[pictures.example(index, rng) for _ in range(EXAMPLES + 2)] for index in range(len(shown))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    examples_plot(rows, [f"{sample.label}: {sample.source}" for sample in shown], path)

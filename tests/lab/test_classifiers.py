@@ -1,0 +1,244 @@
+"""Every classifier recipe trains a few steps and becomes a bundle that the pipeline takes."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+
+from aiforensics.image import decode, read  # noqa: E402
+from aiforensics.lab.batches import Pictures, class_weights, shifted, training_view  # noqa: E402
+from aiforensics.lab.classifiers import fit, scores, train_classifier  # noqa: E402
+from aiforensics.lab.dataset import Sample  # noqa: E402
+from aiforensics.lab.learners import make_learner  # noqa: E402
+from aiforensics.lab.quick import NetworkDetector, detector  # noqa: E402
+from aiforensics.lab.recipes import AUGMENTATIONS, RECIPES, RecipeError, recipe, settings  # noqa: E402
+from aiforensics.pipeline import Scanner  # noqa: E402
+from aiforensics_models.bundle import Bundle  # noqa: E402
+from aiforensics_models.runtime import Preparation, cut_back, error_level  # noqa: E402
+
+pytestmark = pytest.mark.train
+CLASSIFIERS = [one.name for one in RECIPES if one.defaults is not None]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def samples(tmp_path):
+    """16 pictures a class of 40 px, the AI ones brighter and with a grid on them: 6 train, 5 val and 5 test."""
+    rng = np.random.default_rng(0)
+    found = []
+    for label in ("real", "ai"):
+        for i in range(16):
+            pixels = np.full((40, 40, 3), rng.integers(60, 100, 3)) + rng.normal(0, 8, (40, 40, 3))
+            if label == "ai":
+                pixels[::4] += 40
+                pixels += 70
+            path = tmp_path / f"{label}{i}.png"
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+            split = "train" if i < 6 else "val" if i < 11 else "test"
+            source = f"{label}-{i % 2}"
+            found.append(Sample(path, label, source, source if label == "ai" else "", f"{label}{i}", split))
+    return found
+
+
+def small(name, **changes):
+    side = 32
+    return settings(recipe(name), side=side, weights="none", **{"batch": 6, "epochs": 1, **changes})
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_every_recipe_trains_and_becomes_a_bundle(name, samples, tmp_path):
+    config = small(name)
+    told = train_classifier(samples, tmp_path / "bundle", tmp_path / "work", config, recipe=name)
+    assert len(told["history"][name]) == 1
+    assert all(np.isfinite(value) for value in told["history"][name][0].values())
+    bundle = Bundle.load(tmp_path / "bundle")
+    assert bundle.manifest["recipe"] == name
+    prepare = Preparation(config.input, config.side)
+    pictures = Pictures(samples[-4:], prepare, (), 0)
+    kept = make_learner(replace(config, weights=str(tmp_path / "work" / "network.safetensors")))
+    network = bundle.network("cpu")
+    onnx = [float(network(read(s.path).windows[0].pixels).logits.mean()) for s in pictures.samples]
+    np.testing.assert_allclose(onnx, scores(kept, pictures), atol=2e-4)
+
+
+def test_scan_accepts_the_bundle_and_the_quick_way_agrees(samples, tmp_path):
+    train_classifier(samples, tmp_path / "bundle", tmp_path / "work", small("cnn", epochs=2), recipe="cnn")
+    quick = detector(tmp_path / "bundle")
+    assert isinstance(quick, NetworkDetector)
+    data = samples[0].path.read_bytes()
+    found = Scanner(tmp_path / "bundle").scan_bytes(data)
+    said = quick.score(decode(data))
+    assert said.p_ai == found.p_ai
+    assert said.interval == found.interval
+    assert (said.verdict, said.quality) == (found.verdict, found.quality.level)
+    assert [reason.feature for reason in found.reasons] == ["embedding.log_odds"]
+
+
+def test_training_learns_and_stops_and_keeps_the_best(samples, tmp_path):
+    config = small("cnn", epochs=20, rate=2e-3, patience=5)
+    prepare = Preparation(config.input, config.side)
+    train, val = (Pictures([s for s in samples if s.split == split], prepare, (), 0) for split in ("train", "val"))
+    lines = []
+    history = fit(make_learner(config), train, val, tmp_path, config, report=lines.append)
+    assert max(row["accuracy"] for row in history) > 0.8
+    losses = [row["val_loss"] for row in history]
+    best = make_learner(replace(config, weights=str(tmp_path / "network.safetensors")))
+    odds = scores(best, val)
+    assert np.average(np.logaddexp(0, np.where(val.labels > 0.5, -odds, odds))) == pytest.approx(min(losses), abs=1e-5)
+    assert len(history) == config.epochs or len(losses) - 1 - int(np.argmin(losses)) == config.patience
+
+
+@pytest.mark.parametrize("name", ["cnn", "scratch-cnn-numpy"])
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(name, samples, tmp_path):
+    config = small(name, epochs=3, patience=9)
+    prepare = Preparation(config.input, config.side)
+
+    def run(folder, *epochs):
+        folder.mkdir()
+        for count in epochs:
+            train, val = (
+                Pictures([s for s in samples if s.split == split], prepare, config.augment, 0)
+                for split in ("train", "val")
+            )
+            history = fit(make_learner(config), train, val, folder, replace(config, epochs=count))
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+
+    whole, resumed = run(tmp_path / "a", 3), run(tmp_path / "b", 1, 3)
+    for one, other in zip(whole, resumed, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_head_only_leaves_the_body(samples, tmp_path):
+    config = small("resnet")
+    first = make_learner(config)
+    first.save(tmp_path / "first.safetensors")
+    again = make_learner(replace(config, weights=str(tmp_path / "first.safetensors")), head_only=True)
+    before = {name: tensor.clone() for name, tensor in again.network.state_dict().items()}
+    again.learn(np.random.default_rng(0).random((6, 3, 32, 32), np.float32) * 255, *np.ones((2, 6), np.float32))
+    changed = {
+        n.split(".")[0] for n, tensor in again.network.state_dict().items() if not torch.equal(tensor, before[n])
+    }
+    assert changed == {"head"}
+
+
+def test_wall_time_ends_training(samples, tmp_path):
+    config = small("cnn", epochs=50, patience=50, minutes=1e-6)
+    prepare = Preparation(config.input, config.side)
+    train, val = (Pictures([s for s in samples if s.split == split], prepare, (), 0) for split in ("train", "val"))
+    assert len(fit(make_learner(config), train, val, tmp_path, config)) == 1
+
+
+class TestPictures:
+    """What the network sees."""
+
+    def test_small_pictures_come_without_their_mirror_image(self, samples):
+        pictures = Pictures(samples, Preparation("resize", 40), (), 0)
+        (_, pixels), *_ = pictures.plain(1)
+        np.testing.assert_array_equal(pixels[0].transpose(1, 2, 0), np.asarray(Image.open(samples[0].path)))
+
+    def test_cut_back_takes_back_every_extension(self):
+        rng = np.random.default_rng(0)
+        for height, width in ((20, 33), (63, 64), (64, 64), (32, 100)):
+            small = rng.integers(0, 256, (height, width, 3), np.uint8)
+            room = ((0, max(0, 64 - height)), (0, max(0, 64 - width)), (0, 0))
+            np.testing.assert_array_equal(cut_back(np.pad(small, room, mode="symmetric")), small)
+
+    @pytest.mark.parametrize("augment", [(), *[(name,) for name in AUGMENTATIONS]])
+    def test_batches_depend_on_seed_and_pass_alone(self, augment, samples):
+        def draw(seed, epoch):
+            pictures = Pictures(samples, Preparation("resize", 24), augment, seed)
+            return [(i.tolist(), pixels.copy()) for i, pixels in pictures.batches(epoch, 8)]
+
+        one, again, other = draw(0, 0), draw(0, 0), draw(0, 1)
+        assert sorted(i for batch, _ in one for i in batch) == list(range(len(samples)))
+        for (a, x), (b, y) in zip(one, again, strict=True):
+            assert a == b
+            np.testing.assert_array_equal(x, y)
+        assert [a for a, _ in one] != [a for a, _ in other]
+
+    def test_shift_moves_by_at_most_a_tenth(self):
+        pixels = np.zeros((40, 40, 3), np.uint8)
+        pixels[20, 20] = 255
+        for seed in range(20):
+            y, x, _ = np.argwhere(shifted(pixels, np.random.default_rng(seed)) > 0)[0]
+            assert abs(y - 20) <= 4
+            assert abs(x - 20) <= 4
+
+    def test_classes_weigh_the_same(self):
+        labels = np.array([1, 0, 0, 0], np.float32)
+        weights = class_weights(labels)
+        assert weights[labels == 1].sum() == pytest.approx(weights[labels == 0].sum()) == pytest.approx(2)
+
+    def test_the_audited_view_has_one_size_unless_delivered(self):
+        rng = np.random.default_rng(0)
+        for shape in ((300, 260, 3), (100, 400, 3), (32, 32, 3)):
+            pixels = rng.integers(0, 256, shape, np.uint8)
+            assert training_view(False, pixels, np.random.default_rng(0)).shape == (248, 248, 3)
+
+    def test_error_levels_are_those_of_a_jpeg_copy(self):
+        rng = np.random.default_rng(0)
+        flat, busy = np.full((64, 64, 3), 128, np.uint8), rng.integers(0, 256, (64, 64, 3), np.uint8)
+        assert error_level(flat).max() == 0
+        assert error_level(busy).max() == 255
+        both = np.concatenate([flat, busy], axis=1)
+        assert error_level(both)[:, :48].mean() < error_level(both)[:, 80:].mean() / 10
+
+
+class TestRecipes:
+    """The registry."""
+
+    def test_names_are_unique_and_sourced(self):
+        names = [one.name for one in RECIPES]
+        assert len(set(names)) == len(names)
+        for one in RECIPES:
+            assert one.what and one.reported and one.source
+            assert (one.defaults is None) != (one.head is None)
+
+    def test_reported_hyper_parameters_are_the_defaults(self):
+        found = recipe("resnet18-scratch").defaults
+        assert (found.rate, found.batch, found.patience, found.augment) == (5e-4, 16, 3, ("flip",))
+
+    def test_wrong_settings_are_one_line(self):
+        with pytest.raises(RecipeError, match="choose from fusion-xgboost"):
+            recipe("nope")
+        with pytest.raises(RecipeError, match="not a classifier"):
+            settings(recipe("fusion-deep"), rate=1)
+        with pytest.raises(RecipeError, match="unknown setting 'speed'"):
+            settings(recipe("cnn"), speed=1)
+        with pytest.raises(RecipeError, match="must be positive"):
+            settings(recipe("cnn"), rate=-1.0)
+        with pytest.raises(RecipeError, match="multiple of 32"):
+            make_learner(settings(recipe("cnn"), side=40))
+
+
+def test_search_finds_a_pair_and_writes_every_trial(samples, tmp_path):
+    pytest.importorskip("optuna")
+    from aiforensics.lab.search import BATCHES, search
+
+    found = search(samples, tmp_path, small("cnn", epochs=1), 2)
+    kept = json.loads((tmp_path / "search.json").read_text())
+    assert len(kept["trials"]) == 2
+    assert found.rate == kept["best"]["rate"]
+    assert found.batch in BATCHES
+
+
+def test_plots_are_pictures(tmp_path):
+    pytest.importorskip("matplotlib")
+    from aiforensics.lab.plots import confusion_plot, examples_plot, history_plot
+
+    rows = [{"epoch": 1.0, "loss": 0.7, "val_loss": 0.6, "accuracy": 0.5, "val_accuracy": 0.6, "val_auc": 0.7}] * 2
+    history_plot({"cnn": rows}, tmp_path / "history.png")
+    examples_plot([[np.zeros((8, 8, 3), np.uint8)] * 2] * 2, ["a", "b"], tmp_path / "examples.png")
+    confusion_plot({"real": {"real": 3, "ai": 1}, "ai": {"real": 0, "ai": 4}}, tmp_path / "confusion.svg")
+    for name in ("history.png", "examples.png"):
+        with Image.open(tmp_path / name) as image:
+            assert image.width > 100
+    assert "<svg" in (tmp_path / "confusion.svg").read_text()
