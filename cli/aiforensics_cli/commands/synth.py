@@ -1,0 +1,81 @@
+"""`aiforensics synth`: small generators of pictures, to test detectors on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from aiforensics_cli.console import clean, messages, results
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def train(
+    pictures: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of real pictures.")],
+    *,
+    kind: Annotated[Literal["gan", "vae", "diffusion"], typer.Option(help="DCGAN, convolutional VAE, or DDPM.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The generator's folder; a stopped run goes on there.")],
+    side: Annotated[int, typer.Option(metavar="32|64", help="Side of a picture in pixels.")] = 32,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps at most.")] = 5000,
+    batch: Annotated[int, typer.Option(min=2, help="Pictures per step.")] = 64,
+    minutes: Annotated[float, typer.Option(min=0.0, help="Minutes at most; 0 for no limit.")] = 0.0,
+    look_every: Annotated[int, typer.Option(min=1, help="Steps between sample grids and checkpoints.")] = 500,
+    limit: Annotated[int | None, typer.Option(min=16, help="Use at most so many pictures.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+) -> None:
+    """Train a generator on real pictures; sample grids show how it comes along."""
+    from aiforensics.lab.synthesis import SynthConfig, find_pictures, train_generator  # noqa: PLC0415 - PyTorch
+
+    console = messages()
+    config = SynthConfig(kind, side, steps, batch, minutes, look_every, seed)
+    history = train_generator(
+        find_pictures(pictures)[:limit], out, config, lambda line: console.print(clean(line), soft_wrap=True)
+    )
+    results().print(f"{out}: {kind}, {history[-1]['step']:.0f} steps", soft_wrap=True)
+
+
+@app.command()
+def sample(
+    generator: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that synth train wrote.")],
+    *,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures and their manifest.csv.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of pictures.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of the noise; picture i depends on seed and i alone.")] = 0,
+    jpeg: Annotated[
+        int | None, typer.Option(min=1, max=100, metavar="QUALITY", help="Save as JPEG instead of PNG.")
+    ] = None,
+    compare_with: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Real pictures to measure the distance from.")
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME|DIR", help="Bundle whose network measures it.")] = "default",
+) -> None:
+    """Make pictures with a trained generator, labelled as a data set."""
+    from aiforensics.lab.synthesis import find_pictures, load_squares, sample_to  # noqa: PLC0415 - PyTorch
+    from aiforensics.lab.views import Codec  # noqa: PLC0415
+
+    console = messages()
+    codec = Codec("PNG") if jpeg is None else Codec("JPEG", jpeg)
+    written = sample_to(
+        generator, out, count, seed=seed, codec=codec, report=lambda line: console.print(clean(line), soft_wrap=True)
+    )
+    results().print(f"{out}: {len(written)} pictures and manifest.csv", soft_wrap=True)
+    if compare_with is not None:
+        from aiforensics.lab.distance import picture_distance  # noqa: PLC0415
+
+        side = _side(written[0])
+        real = find_pictures(compare_with)[: max(count, 16)]
+        found = picture_distance(load_squares(written, side), load_squares(real, side), model)
+        results().print(
+            f"distance {found.value:.2f} from {found.real} real pictures by the network of {found.model} "
+            f"(two halves of the real ones: {found.floor:.2f})",
+            soft_wrap=True,
+        )
+
+
+def _side(path: Path) -> int:
+    from aiforensics.image import read  # noqa: PLC0415
+
+    return read(path).width
