@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,9 @@ class FusionConfig:
     per_source
         Pictures of each source at most that the stack is fitted on.
     network
-        Knobs of the networks.
+        Knobs of the fold networks.
+    final_steps
+        Steps of the final network, which nobody waits for four times.
     workers
         Processes that measure.
     seed
@@ -59,6 +61,7 @@ class FusionConfig:
     folds: int = 4
     per_source: int = 60
     network: FinetuneConfig = field(default_factory=FinetuneConfig)
+    final_steps: int = 3600
     workers: int = 2
     seed: int = 0
 
@@ -99,17 +102,9 @@ def train_fusion(
     work.mkdir(parents=True, exist_ok=True)
     seen = [sample for sample in samples if sample.split != "test"]
     folds = family_folds(seen, config.folds, config.seed)
-    parts = {f"fold-{fold}": folds != fold for fold in range(config.folds)} | {"final": folds >= 0}
-    jobs = [
-        Job(
-            part,
-            work / part,
-            [sample for sample, keep in zip(seen, kept.tolist(), strict=True) if keep],
-            config.network,
-            backbone,
-        )
-        for part, kept in parts.items()
-    ]
+    jobs = [_job(f"fold-{fold}", seen, folds != fold, work, config.network, backbone) for fold in range(config.folds)]
+    final = replace(config.network, steps=config.final_steps)
+    jobs.append(_job("final", seen, folds >= 0, work, final, backbone))
     history = train_networks(jobs, config.workers, report)
     for job in jobs:
         export_detector(job.folder / WEIGHTS, config.network.architecture, job.folder)
@@ -217,6 +212,17 @@ def _figures(
         "coverage": float(weights[answered].sum() / weights.sum()),
         "selective_accuracy": float(weights[right].sum() / max(weights[answered].sum(), 1e-9)),
     }
+
+
+def _job(
+    name: str,
+    samples: Sequence[Sample],
+    kept: NDArray[np.bool_],
+    work: Path,
+    config: FinetuneConfig,
+    backbone: Path | None,
+) -> Job:
+    return Job(name, work / name, [samples[i] for i in np.flatnonzero(kept)], config, backbone)
 
 
 def _chosen(samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:

@@ -1,0 +1,5 @@
+"""`python -m aiforensics_cli`."""
+
+from aiforensics_cli.app import main
+
+main()
