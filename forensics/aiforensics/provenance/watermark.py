@@ -32,7 +32,8 @@ FALSE_MATCH = 1e-6
 _STEP = 36.0
 _BLOCK = 8  # pixels: four approximation values, two pixels each
 _MAX_PIXELS = 1 << 18
-_MIN_AREA = 256 * 256
+_MIN_AREA, _MAX_AREA = 256 * 256, 2048 * 2048
+"""The programs embed at 0.25 to 4 megapixels; a larger picture was enlarged after, which no such mark survives."""
 _LUMA = (0.299, 0.587, 0.114)
 _U_SCALE = 0.492
 
@@ -61,9 +62,9 @@ PAYLOADS: tuple[Payload, ...] = (
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:
-    """Return A claim where a known payload stands in the pixels."""
+    """Find a claim where a known payload stands in the pixels."""
     image = dossier.picture.stored
-    if image.width * image.height < _MIN_AREA:
+    if not _MIN_AREA <= image.width * image.height <= _MAX_AREA:
         return
     columns, rows = image.width // _BLOCK, image.height // _BLOCK
     height = max(1, min(rows, _MAX_PIXELS // (columns * _BLOCK * _BLOCK)))
