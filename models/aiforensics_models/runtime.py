@@ -93,6 +93,15 @@ class Preparation:
             pixels = np.asarray(cv2.resize(pixels, (self.side, self.side), interpolation=kernel), np.uint8)
         return pixels
 
+    def over_window(self, pixels: Pixels, activation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(h', w') activation → extended by reflection as far as the window was, so that it lies over all of it."""
+        if self.input == "window" or EXTENDED not in pixels.shape[:2]:
+            return activation
+        seen = cut_back(pixels)
+        sides = zip(activation.shape, pixels.shape, seen.shape, strict=False)
+        room = [(0, round(mine * (whole / part - 1))) for mine, whole, part in sides]
+        return np.pad(activation, room, mode="symmetric")
+
 
 def cut_back(pixels: Pixels) -> Pixels:
     """Take back the reflection that extends a window to 64 px: a small picture is not seen with its mirror image.
@@ -152,4 +161,5 @@ class OnnxNetwork:
         logits, embedding, activation = self._session.run(
             ["logits", "embedding", "activation"], {"pixels": self._prepare(pixels)}
         )
-        return NetworkOutput(np.asarray(logits[0], np.float64), embedding[0], activation[0])
+        shown = self._prepare.over_window(pixels, activation[0])
+        return NetworkOutput(np.asarray(logits[0], np.float64), embedding[0], shown)

@@ -52,4 +52,4 @@ class TorchNetwork:
         with self._torch.inference_mode():
             batch = self._torch.from_numpy(self._prepare(pixels)).to(self._device)
             logits, embedding, activation = (part[0].float().cpu().numpy() for part in self._network(batch))
-        return NetworkOutput(logits.astype(np.float64), embedding, activation)
+        return NetworkOutput(logits.astype(np.float64), embedding, self._prepare.over_window(pixels, activation))

@@ -151,6 +151,14 @@ class TestPictures:
             room = ((0, max(0, 64 - height)), (0, max(0, 64 - width)), (0, 0))
             np.testing.assert_array_equal(cut_back(np.pad(small, room, mode="symmetric")), small)
 
+    def test_an_activation_is_laid_over_the_whole_window(self):
+        prepare = Preparation("resize", 32)
+        pixels = np.random.default_rng(0).integers(0, 256, (32, 100, 3), np.uint8)
+        window = np.pad(pixels, ((0, 32), (0, 0), (0, 0)), mode="symmetric")
+        found = prepare.over_window(window, np.arange(16, dtype=np.float32).reshape(4, 4))
+        assert found.shape == (8, 4)
+        np.testing.assert_array_equal(found[4:], found[3::-1])
+
     @pytest.mark.parametrize("augment", [(), *[(name,) for name in AUGMENTATIONS]])
     def test_batches_depend_on_seed_and_pass_alone(self, augment, samples):
         def draw(seed, epoch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +14,15 @@ from aiforensics_cli import options
 from aiforensics_cli.console import clean, messages, results
 
 app = typer.Typer()
-Augmentation = Literal["flip", "flips", "shift", "delivery"]
+
+
+class Augmentation(StrEnum):
+    """What `--augment` can do."""
+
+    FLIP = "flip"
+    FLIPS = "flips"
+    SHIFT = "shift"
+    DELIVERY = "delivery"
 
 
 def command_line() -> str:
@@ -102,7 +111,7 @@ def train(
         "side": side,
         "weight_decay": weight_decay,
         "filters": filters,
-        "augment": tuple(augment) if augment else None,
+        "augment": tuple(one.value for one in augment) if augment else None,
         "weights": weights,
     }
     given = sorted(name.replace("_", "-") for name, value in knobs.items() if value is not None)

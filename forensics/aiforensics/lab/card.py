@@ -48,7 +48,7 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f"calibrated probability. {_network(manifest)}",
         "Written from `bundle.json` and `metrics.json`; no figure is typed by hand.",
         "## How good it is",
-        f"On the split `test` of its own data: {metrics['title']} ({metrics['pictures']} judgements). Sources of these "
+        f"On the split `test` of its own data: {metrics['title']} ({metrics['judgements']} judgements). Sources of these "
         "pictures are known from training; intervals are 95 %, from a bootstrap over groups.",
         _command(command),
         _headline(metrics),
@@ -138,7 +138,7 @@ def _sources(sources: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [_row(heads), _row(["---"] * len(heads))]
     for name, row in sorted(sources.items(), key=lambda item: (item[1]["label"], item[0])):
         shares = (_percent(row[key]) for key in ("called_ai", "inconclusive", "called_real"))
-        lines.append(_row([name, row["label"], str(row["pictures"]), *shares, _number(row.get("roc_auc"))]))
+        lines.append(_row([name, row["label"], str(row["judgements"]), *shares, _number(row.get("roc_auc"))]))
     return "\n".join(lines)
 
 

@@ -81,7 +81,8 @@ def fusion_config(
     """Knobs of a fusion recipe with some changed; None keeps the default."""
     config = FusionConfig(head=recipe.head or "xgboost", seed=seed)
     network = replace(config.network, seed=seed, steps=steps or config.network.steps)
-    return replace(config, network=network, workers=workers or config.workers)
+    config = replace(config, network=network, workers=workers or config.workers)
+    return replace(config, final_steps=steps) if steps else config
 
 
 def draw_examples(samples: Sequence[Sample], config: ClassifierConfig, path: Path) -> None:

@@ -175,7 +175,7 @@ def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence
     """Put figures and card into a bundle's folder and write its manifest again, so that every sha256 stands there."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     manifest = {key: value for key, value in manifest.items() if key not in ("schema", "files")}
-    test = {"pictures": metrics["pictures"], "conditions": metrics["title"]}
+    test = {"judgements": metrics["judgements"], "conditions": metrics["title"]}
     test |= {name: metrics[name] for name in HEADLINE} | {"intervals": metrics["intervals"]}
     manifest["metrics"] = {**manifest.get("metrics", {}), "test": test}
     generators = Counter(sample.generator for sample in samples if sample.generator and sample.split != "test")
