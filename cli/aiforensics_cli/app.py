@@ -39,6 +39,9 @@ COMMANDS = (
     Row("audit", "Find shortcuts in a data set: can size, format or metadata alone tell the classes apart?"),
     Row("evaluate", "Measure a model bundle on labelled pictures."),
     Row("train", "Train a recipe on labelled pictures and write a model bundle."),
+    Row("compare", "Train several recipes on the same pictures and compare them on one page."),
+    Row("adapt", "Adapt a bundle to new pictures, and measure what it forgets."),
+    Row("synth", "Train small generators (GAN, VAE, diffusion) and make pictures with them."),
 )
 
 EXTRAS = {

@@ -19,6 +19,10 @@ MapsOption = Annotated[
     typer.Option("--maps", metavar="DIR", file_okay=False, help="Write the cues' maps as PNG files into a folder."),
 ]
 RedactOption = Annotated[bool, typer.Option("--redact", help="Leave out names, places and prompts of the metadata.")]
+GradCamOption = Annotated[
+    bool,
+    typer.Option("--gradcam", help="Draw the network's map by Grad-CAM instead of class activation (extra: train)."),
+]
 OnlineOption = Annotated[
     bool, typer.Option("--online", help="Allow the network: remote manifests and revocation of signatures.")
 ]

@@ -21,6 +21,7 @@ def explain(
     maps: options.MapsOption = None,
     model: options.ModelOption = "default",
     device: options.DeviceOption = "auto",
+    gradcam: options.GradCamOption = False,
     redact: options.RedactOption = False,
 ) -> None:
     """Explain one picture's verdict: every cue, what it looks for, what it measured, what fools it."""
@@ -30,7 +31,12 @@ def explain(
     tally = Tally()
     console = results()
     scanner = Scanner(model, device=device, redact=redact)
-    for item in tally.watch(examine_all(scanner, [path])):
+    items = tally.watch(examine_all(scanner, [path]))
+    if gradcam:
+        from aiforensics_cli.attention import with_gradcam  # noqa: PLC0415
+
+        items = with_gradcam(items, scanner.bundle)
+    for item in items:
         if isinstance(item, Refusal):
             continue
         show_finding(console, item.finding, reasons=ALL_REASONS)

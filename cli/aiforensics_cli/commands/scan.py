@@ -24,6 +24,7 @@ def scan(
     maps: options.MapsOption = None,
     model: options.ModelOption = "default",
     device: options.DeviceOption = "auto",
+    gradcam: options.GradCamOption = False,
     fail_on: Annotated[
         list[Policy] | None,
         typer.Option(metavar="ai|inconclusive|provenance", help="Status 1 if a picture is this; may be repeated."),
@@ -43,6 +44,10 @@ def scan(
     tally = Tally(fail_on or ())
     scanner = Scanner(model, device=device, redact=redact, online=online, trust=trust)
     items = printed(tally.watch(examine_all(scanner, paths)), as_json=as_json)
+    if gradcam:
+        from aiforensics_cli.attention import with_gradcam  # noqa: PLC0415 - as above
+
+        items = with_gradcam(items, scanner.bundle)
     if maps:
         items = mapped(items, maps)
     if report:

@@ -131,7 +131,7 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
     Raises
     ------
     TrainingError
-        The training view leaks or the splits are contaminated, unless the job is forced.
+        A picture cannot be read; or, unless the job is forced, the training view leaks or the splits are contaminated.
     """
     key = hashlib.sha256("\n".join(f"{s.path} {s.split} {s.label}" for s in samples).encode()).hexdigest()
     kept = job.work / "audit.json"
@@ -141,6 +141,9 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
     else:
         report(f"auditing {len(samples)} pictures")
         found = audit(samples, seed=job.seed)
+        if found.broken:
+            named = "; ".join(f"{path} ({why})" for path, why in found.broken[:5])
+            raise TrainingError(f"{len(found.broken)} pictures cannot be read: {named}: remove or replace them")
         for remark in found.remarks:
             report(f"audit, {remark.level}: {remark.text}; {remark.advice}")
         prepared = audit_prepared(thin(samples, AUDITED, seed=job.seed), view, seed=job.seed)

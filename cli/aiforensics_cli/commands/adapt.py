@@ -1,0 +1,66 @@
+"""`aiforensics adapt`: a bundle learns a new domain, and what it forgets is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from aiforensics_cli import options
+from aiforensics_cli.commands.train import command_line
+from aiforensics_cli.console import clean, messages, results
+
+app = typer.Typer()
+
+
+@app.command()
+def adapt(
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A shipped bundle or a bundle's folder.")],
+    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="The new domain: real/ + ai/, or manifests.")],
+    *,
+    strategy: Annotated[
+        Literal["head", "full"], typer.Option(help="head: on new data alone; full: everything, on old and new data.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="BUNDLE", help="The new bundle's folder.")],
+    old: Annotated[
+        list[Path] | None, typer.Option(metavar="DATA", help="What it was trained on; may be repeated.")
+    ] = None,
+    work: Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoints; default BUNDLE.work.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Classifier: passes at most.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Classifier: learning rate.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Classifier: minutes at most.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Fusion, full: steps of each network.")] = None,
+    device: options.DeviceOption = "auto",
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+) -> None:
+    """Adapt a bundle to new pictures, and measure both domains before and after, files as found.
+
+    Without --old the fall on the old domain (forgetting) cannot be measured.
+    """
+    from aiforensics.lab.adapting import FIGURES, Adaptation  # noqa: PLC0415 - PyTorch
+    from aiforensics.lab.adapting import adapt as run  # noqa: PLC0415
+    from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
+    from aiforensics.lab.training import Job, check_output  # noqa: PLC0415
+
+    check_output(out)
+    console = messages()
+    how = Adaptation(strategy, epochs, rate, minutes, steps, device)
+    job = Job(out, work or out.with_name(f"{out.name}.work"), [p.name for p in data], command_line(), seed=seed)
+    content = run(
+        bundle,
+        load_dataset(data, seed=seed),
+        load_dataset(old, seed=seed) if old else None,
+        how,
+        job,
+        lambda line: console.print(clean(line), soft_wrap=True),
+    )
+
+    from rich.table import Table  # noqa: PLC0415 - only here
+
+    headings = [f"{domain} {when}" for domain in content["domains"] for when in ("before", "after")]
+    table = Table("figure", *headings, box=None, pad_edge=False)
+    for name in FIGURES:
+        values = [both[when][name] for both in content["domains"].values() for when in ("before", "after")]
+        table.add_row(name, *("–" if value is None else f"{value:.3f}" for value in values))
+    results().print(table)

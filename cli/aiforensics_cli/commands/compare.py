@@ -1,0 +1,114 @@
+"""`aiforensics compare`: recipes side by side on the same pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from aiforensics_cli import options
+from aiforensics_cli.commands.train import Augmentation, command_line
+from aiforensics_cli.console import clean, messages, results
+
+app = typer.Typer()
+
+
+@app.command()
+def compare(
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA...", help="Folders real/ + ai/, or manifest CSVs; joined into one set."),
+    ],
+    *,
+    recipes: Annotated[str, typer.Option(metavar="A,B,C", help="Names; aiforensics train --recipes lists them.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the page, metrics.json and the bundles.")] = Path(
+        "comparison"
+    ),
+    bundle: Annotated[
+        list[str] | None, typer.Option(metavar="NAME|DIR", help="Judge a finished bundle too; may be repeated.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes of every classifier at most.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes of every classifier at most.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of every network of a fusion.")] = None,
+    side: Annotated[int | None, typer.Option(min=16, help="Side in pixels for every classifier.")] = None,
+    augment: Annotated[
+        list[Augmentation] | None, typer.Option(help="For every classifier; may be repeated. delivery: re-compress.")
+    ] = None,
+    weights: Annotated[
+        Literal["imagenet", "none"] | None, typer.Option(help="First weights of the transfer recipes.")
+    ] = None,
+    backbone: Annotated[
+        Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Fusion: pretrained safetensors.")
+    ] = None,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Train classifiers at several learning rates, too.")
+    ] = False,
+    test_pictures: Annotated[int | None, typer.Option(min=20, help="Judge at most so many test pictures.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compare although the audit refuses the data.")] = False,
+    device: options.DeviceOption = "auto",
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+) -> None:
+    """Train recipes on the same splits within the same budget, judge them on the same test pictures, write one page.
+
+    Bundles named with --bundle were trained elsewhere: their figures compare only where no test picture was among their
+    training pictures.
+    """
+    from aiforensics.lab.recipes import recipe, settings  # noqa: PLC0415 - the lab is not for --help
+
+    chosen = [recipe(name.strip()) for name in recipes.split(",") if name.strip()]
+    knobs = {
+        "epochs": epochs,
+        "minutes": minutes,
+        "side": side,
+        "augment": tuple(one.value for one in augment) if augment else None,
+    }
+    configs = {
+        one.name: settings(
+            one,
+            **knobs | ({"side": None} if one.name == "scratch-cnn-numpy" else {}),
+            weights=weights if one.defaults.weights != "none" else None,
+            seed=seed,
+        )
+        for one in chosen
+        if one.defaults is not None
+    }
+
+    from aiforensics.lab.compare import Contest, write_comparison  # noqa: PLC0415 - PyTorch
+    from aiforensics.lab.compare import compare as run  # noqa: PLC0415
+    from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
+    from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415
+    from aiforensics.lab.training import Job  # noqa: PLC0415
+
+    console = messages()
+
+    def report(line: str) -> None:
+        console.print(clean(line), soft_wrap=True)
+
+    systems = [
+        System(one, configs.get(one.name) or fusion_config(one, steps=steps, seed=seed), backbone, device=device)
+        for one in chosen
+    ]
+    job = Job(out, out, [path.name for path in data], command_line(), force, test_pictures, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    content = run(load_dataset(data, seed=seed), Contest(systems, bundle or (), sensitivity), job, report)
+    write_comparison(content, out)
+    _show(content["entries"])
+    results().print(f"{out / 'comparison.html'}", soft_wrap=True)
+
+
+def _show(entries: dict[str, dict[str, object]]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - only here
+
+    table = Table("system", "matched AUC", "95 %", "accuracy", "as found AUC", "accuracy", box=None, pad_edge=False)
+
+    def text(value: object) -> str:
+        return f"{value:.3f}" if isinstance(value, float) else "–"
+
+    for name, entry in sorted(entries.items(), key=lambda item: -float(str(item[1]["roc_auc"] or 0))):
+        intervals, found = entry["intervals"], entry["as_found"]
+        if isinstance(intervals, dict) and isinstance(found, dict):
+            low, high = intervals["roc_auc"]
+            cells = [text(entry["roc_auc"]), f"{text(low)} to {text(high)}", text(entry["accuracy"])]
+            table.add_row(name, *cells, text(found["roc_auc"]), text(found["accuracy"]))
+    results().print(table)

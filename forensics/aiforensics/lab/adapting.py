@@ -1,0 +1,250 @@
+"""Domain adaptation of a bundle: its head alone, or all of it on old and new data, measured on both domains."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors.torch import load_file, save_file
+
+from aiforensics import __version__
+from aiforensics.evidence import InputError
+from aiforensics.image import read
+from aiforensics.lab.classifiers import Report, train_classifier
+from aiforensics.lab.dataset import Sample
+from aiforensics.lab.detector import Detector
+from aiforensics.lab.evaluate import Judged, panel
+from aiforensics.lab.folds import family, family_folds
+from aiforensics.lab.fusion import FusionConfig, fit, train_fusion
+from aiforensics.lab.learners import Device
+from aiforensics.lab.measure import RANDOM, VIEWS, measure_all
+from aiforensics.lab.quick import detector
+from aiforensics.lab.recipes import ClassifierConfig
+from aiforensics.lab.training import Job
+from aiforensics_models.bundle import Bundle, write_manifest
+
+Strategy = Literal["head", "full"]
+SCHEMA = "aiforensics.adaptation/1"
+FIGURES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "false_alarms", "coverage")
+"""Figures of the report on both domains."""
+
+
+class AdaptError(Exception):
+    """A bundle that cannot be adapted so, with the one line that tells what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """How a bundle is adapted.
+
+    Attributes
+    ----------
+    strategy
+        `head`: the head alone, on the new data; `full`: the whole classifier, on old and new data together.
+    epochs, rate, minutes
+        Of a classifier; None keeps what the bundle was trained with.
+    steps
+        Of a fusion's networks; None keeps the default.
+    device
+        Where PyTorch trains.
+    """
+
+    strategy: Strategy
+    epochs: int | None = None
+    rate: float | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    device: Device = "auto"
+
+
+def adapt(
+    model: str | Path,
+    new: Sequence[Sample],
+    old: Sequence[Sample] | None,
+    how: Adaptation,
+    job: Job,
+    report: Report = lambda _line: None,
+) -> dict[str, Any]:
+    """Adapt a bundle to a new domain and measure both domains before and after.
+
+    Parameters
+    ----------
+    model
+        The bundle.
+    new, old
+        The new data set, and the one that the bundle was trained on; without it, forgetting cannot be measured.
+    how
+        Strategy and knobs.
+    job
+        Where the new bundle and the work go.
+    report
+        Takes a line of progress.
+
+    Returns
+    -------
+    `domains`: by `new` and `old`, `before` and `after`, the figures on the domain's `test` split, files as found;
+    `forgetting`: the fall of each figure on the old domain.
+
+    Raises
+    ------
+    AdaptError
+        `full` without old data, or a bundle that states no recipe.
+    """
+    bundle = Bundle.load(model)
+    if how.strategy == "full" and old is None:
+        raise AdaptError("--strategy full trains on old and new data together: give --old DATA")
+    before = _figures(detector(model), new, old, report)
+    job.work.mkdir(parents=True, exist_ok=True)
+    job.out.mkdir(parents=True, exist_ok=True)
+    train = list(new) if how.strategy == "head" else [*(old or ()), *new]
+    if bundle.manifest["head"]["kind"] == "none":
+        _classifier(bundle, train, how, job, report)
+    elif how.strategy == "head":
+        _fusion_head(bundle, train, job, report)
+    else:
+        _fusion_full(bundle, train, how, job, report)
+    after = _figures(detector(job.out), new, old, report)
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "bundle": bundle.name,
+        "strategy": how.strategy,
+        "command": job.command,
+        "domains": {domain: {"before": before[domain], "after": after[domain]} for domain in before},
+    }
+    if old is not None:
+        content["forgetting"] = {
+            name: before["old"][name] - after["old"][name]
+            for name in FIGURES
+            if before["old"][name] is not None and after["old"][name] is not None
+        }
+    (job.work / "adaptation.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    _record(job.out, bundle, content)
+    return content
+
+
+def as_found(samples: Sequence[Sample], judge: Detector) -> dict[str, Any]:
+    """Figures of a detector on the files as they are, as `Panel.to_dict` gives them, without curves."""
+    judged: Judged = []
+    for sample in samples:
+        try:
+            judged.append((sample, judge.score(read(sample.path))))
+        except InputError:
+            continue  # an unreadable file is no evidence for or against a detector; `evaluate` names it
+    content = panel("as found", "files as found", judged).to_dict()
+    content.pop("curves")
+    return content
+
+
+def _figures(
+    judge: Detector, new: Sequence[Sample], old: Sequence[Sample] | None, report: Report
+) -> dict[str, dict[str, Any]]:
+    domains = {"new": new} if old is None else {"new": new, "old": old}
+    found = {}
+    for domain, samples in domains.items():
+        found[domain] = as_found([sample for sample in samples if sample.split == "test"], judge)
+        report(f"{domain} domain: accuracy {found[domain]['accuracy']:.3f}, AUC {found[domain]['roc_auc']:.3f}")
+    return found
+
+
+def _classifier(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: Job, report: Report) -> None:
+    stated = bundle.manifest.get("training", {}).get("config")
+    if not stated:
+        raise AdaptError(f"{bundle.name} does not state how it was trained: train it again with this version")
+    known = {key: value for key, value in stated.items() if key in ClassifierConfig.__dataclass_fields__}
+    config = ClassifierConfig(**{**known, "augment": tuple(known.get("augment", ()))})
+    weights = bundle.folder / bundle.manifest["network"]["weights"]
+    config = replace(
+        config,
+        weights=str(weights),
+        epochs=how.epochs or config.epochs,
+        rate=how.rate or config.rate,
+        minutes=how.minutes if how.minutes is not None else config.minutes,
+    )
+    head_only = how.strategy == "head"
+    if head_only and config.network == "scratch-cnn-numpy":
+        raise AdaptError("scratch-cnn-numpy has no head apart from its body: use --strategy full")
+    recipe = str(bundle.manifest.get("recipe", config.network))
+    train_classifier(
+        train,
+        job.out,
+        job.work,
+        config,
+        recipe=recipe,
+        name=job.out.name,
+        head_only=head_only,
+        device=how.device,
+        report=report,
+    )
+
+
+def _fusion_head(bundle: Bundle, train: Sequence[Sample], job: Job, report: Report) -> None:
+    """Fit handcrafted head, mix, calibration and thresholds anew; the network keeps its weights."""
+    config = FusionConfig(head=bundle.manifest["head"]["kind"], seed=job.seed)
+    seen = [sample for sample in train if sample.split != "test"]
+    counts = {label: len({family(s) for s in seen if s.label == label}) for label in ("ai", "real")}
+    if min(counts.values()) < 2:
+        raise AdaptError(
+            "adapting the head of a fusion needs two AI and two real sources, so that it is judged on strangers: "
+            f"there are {counts['ai']} and {counts['real']}"
+        )
+    folds = family_folds(seen, min(config.folds, *counts.values()), config.seed)
+    report(f"measuring {len(seen)} pictures")
+    onnx = bundle.folder / bundle.manifest["network"]["onnx"]
+    table = measure_all(
+        seen,
+        [onnx],
+        [0] * len(seen),
+        lambda i: (RANDOM, VIEWS[1 + i % 4], VIEWS[1 + (i + 2) % 4]),
+        workers=config.workers,
+    )
+    stack, calibration, figures = fit(table, seen, folds, config)
+    for name in bundle.manifest["files"]:
+        if name not in ("metrics.json", "CARD.md", bundle.manifest["head"]["file"]):
+            shutil.copyfile(bundle.folder / name, job.out / name)
+    manifest = {key: value for key, value in bundle.manifest.items() if key not in ("schema", "files")}
+    write_manifest(
+        job.out,
+        manifest
+        | {
+            "name": job.out.name,
+            "version": __version__,
+            "head": {"kind": config.head, "file": stack.head.save(job.out), "mix": stack.mix},
+            "calibration": calibration.to_dict(),
+            "metrics": {"out_of_fold": figures},
+        },
+    )
+
+
+def _fusion_full(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: Job, report: Report) -> None:
+    """Train the fusion again from the embedding network that the bundle has."""
+    config = FusionConfig(head=bundle.manifest["head"]["kind"], seed=job.seed)
+    if how.steps:
+        config = replace(config, network=replace(config.network, steps=how.steps), final_steps=how.steps)
+    state = load_file(bundle.folder / bundle.manifest["network"]["weights"])
+    backbone = job.work / "backbone.safetensors"
+    mine = {name.removeprefix("backbone."): tensor for name, tensor in state.items() if name.startswith("backbone.")}
+    save_file(mine, backbone)
+    train_fusion(train, job.out, job.work, config, backbone=backbone, name=job.out.name, report=report)
+
+
+def _record(out: Path, bundle: Bundle, content: Mapping[str, Any]) -> None:
+    """Write into the new bundle what it was adapted from and what that did."""
+    adapted = Bundle.load(out)
+    manifest = {key: value for key, value in adapted.manifest.items() if key not in ("schema", "files")}
+    brief = {
+        domain: {when: {name: panel[name] for name in FIGURES} for when, panel in both.items()}
+        for domain, both in content["domains"].items()
+    }
+    manifest["adapted"] = {
+        "from": bundle.name,
+        "sha256": bundle.sha256,
+        "strategy": content["strategy"],
+        "domains": brief,
+        "forgetting": content.get("forgetting", {}),
+    }
+    (out / "metrics.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
+    write_manifest(out, manifest)

@@ -1,0 +1,159 @@
+"""Recipes side by side: the same splits, the same budget, one table and one page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aiforensics.lab.batches import Pictures
+from aiforensics.lab.classifiers import Report, fit
+from aiforensics.lab.dataset import Sample, thin
+from aiforensics.lab.learners import make_learner
+from aiforensics.lab.plots import history_plot
+from aiforensics.lab.quick import detector
+from aiforensics.lab.recipes import ClassifierConfig
+from aiforensics.lab.systems import System
+from aiforensics.lab.training import Job, check_data, finish, judge
+from aiforensics_models.bundle import Bundle
+from aiforensics_models.runtime import Preparation
+
+SCHEMA = "aiforensics.comparison/1"
+FACTORS = (0.1, 0.3, 1.0, 3.0)
+"""Multiples of a recipe's learning rate in the sensitivity check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What is compared on what.
+
+    Attributes
+    ----------
+    systems
+        Recipes with their knobs.
+    bundles
+        Finished bundles that are judged on the same pictures, though they were trained elsewhere.
+    sensitivity
+        Whether classifiers are trained again at several learning rates.
+    """
+
+    systems: Sequence[System]
+    bundles: Sequence[str] = ()
+    sensitivity: bool = False
+
+
+def compare(
+    samples: Sequence[Sample], contest: Contest, job: Job, report: Report = lambda _line: None
+) -> dict[str, Any]:
+    """Train every recipe on `train` and `val`, and judge all of them on the same pictures of `test`.
+
+    Parameters
+    ----------
+    samples
+        The data set.
+    contest
+        What is compared.
+    job
+        Where: `job.work` gets a folder for each recipe with its bundle, `metrics.json` and plots.
+    report
+        Takes a line of progress.
+
+    Returns
+    -------
+    The content of the comparison's `metrics.json`: `entries` by name, each with the figures of `metrics.json` (curves
+    left out), `history`, `parameters`, `bytes`, `train_seconds` and `milliseconds` for a judgement.
+
+    Raises
+    ------
+    aiforensics.lab.training.TrainingError
+        If the audit refuses the data set, unless the job is forced.
+    """
+    test = [sample for sample in samples if sample.split == "test"]
+    chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
+    entries: dict[str, dict[str, Any]] = {}
+    for system in contest.systems:
+        name = system.recipe.name
+        mine = replace(job, work=job.work / name, out=job.work / name / "bundle")
+        mine.work.mkdir(parents=True, exist_ok=True)
+        check_data(samples, mine, system.view, report)
+        report(f"{name}: training")
+        started = time.monotonic()
+        shutil.rmtree(mine.out, ignore_errors=True)
+        told = system.trainer(samples, name, _named(name, report))(mine.out, mine.work)
+        history_plot(told["history"], mine.work / "history.png")
+        seconds = float(told.get("seconds", time.monotonic() - started))
+        metrics = _judged(mine.out, chosen, mine, report)
+        finish(mine.out, metrics, mine, samples)
+        entries[name] = _entry(mine.out, metrics) | {"history": told["history"], "train_seconds": seconds}
+        if contest.sensitivity and isinstance(system.config, ClassifierConfig):
+            entries[name]["sensitivity"] = sensitivity(samples, system, mine.work / "sensitivity", report)
+    for model in contest.bundles:
+        bundle = Bundle.load(model)
+        mine = replace(job, work=job.work / f"bundle-{bundle.name}", out=bundle.folder)
+        mine.work.mkdir(parents=True, exist_ok=True)
+        entries[f"{bundle.name} (bundle)"] = _entry(bundle.folder, _judged(bundle.folder, chosen, mine, report))
+    settings = {"command": job.command, "data": ", ".join(job.data), "seed": str(job.seed), "test": f"{len(chosen)}"}
+    return {"schema": SCHEMA, "settings": settings, "entries": entries}
+
+
+def sensitivity(samples: Sequence[Sample], system: System, work: Path, report: Report) -> list[dict[str, float]]:
+    """Train a classifier at multiples of its learning rate, and give the best figures on `val` of each.
+
+    Returns
+    -------
+    Rows of `rate`, `val_loss` and `val_accuracy`.
+    """
+    config = system.config
+    if not isinstance(config, ClassifierConfig):
+        return []
+    prepare = Preparation(config.input, config.side)
+    train = Pictures([s for s in samples if s.split == "train"], prepare, config.augment, config.seed)
+    val = Pictures([s for s in samples if s.split == "val"], prepare, config.augment, config.seed)
+    rows = []
+    for factor in FACTORS:
+        tried = replace(config, rate=config.rate * factor)
+        folder = work / f"rate-{tried.rate:.2g}"
+        folder.mkdir(parents=True, exist_ok=True)
+        history = fit(make_learner(tried, device=system.device), train, val, folder, tried)
+        best = min(history, key=lambda row: row["val_loss"])
+        rows.append({"rate": tried.rate, "val_loss": best["val_loss"], "val_accuracy": best["val_accuracy"]})
+        report(f"{system.recipe.name}: rate {tried.rate:.2g}, val loss {best['val_loss']:.4f}")
+    return rows
+
+
+def write_comparison(content: Mapping[str, Any], folder: Path) -> None:
+    """Write `metrics.json` and `comparison.html`."""
+    from aiforensics.lab.comparison_report import comparison_page  # noqa: PLC0415 - Jinja2
+
+    (folder / "metrics.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    comparison_page(content, folder / "comparison.html")
+
+
+def _named(name: str, report: Report) -> Report:
+    return lambda line: report(f"{name}: {line}")
+
+
+def _judged(folder: Path, chosen: Sequence[Sample], job: Job, report: Report) -> dict[str, Any]:
+    started = time.monotonic()
+    metrics = judge(chosen, detector(folder), job, report)
+    judgements = metrics["judgements"] + (metrics["as_found"]["judgements"] if metrics["as_found"] else 0)
+    return metrics | {"milliseconds": 1000 * (time.monotonic() - started) / max(judgements, 1)}
+
+
+def _entry(folder: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    bundle = Bundle.load(folder)
+    slim = {key: value for key, value in metrics.items() if key not in ("curves", "conditions", "robustness")}
+    slim["as_found"] = {key: value for key, value in metrics["as_found"].items() if key != "curves"}
+    slim["conditions"] = {
+        name: {key: value for key, value in panel.items() if key != "curves"}
+        for name, panel in metrics["conditions"].items()
+    }
+    return slim | {
+        "parameters": int(bundle.manifest["network"].get("parameters", 0)),
+        "bytes": bundle.size,
+        "training": bundle.manifest.get("training", {}).get("config", {}),
+    }

@@ -1,0 +1,94 @@
+"""The commands train, compare, adapt and synth: what they refuse, and one whole way through."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A set of 12 + 10 + 10 small pictures a class with a manifest."""
+    rng = np.random.default_rng(0)
+    lines = ["file,label,source,group,split"]
+    for label in ("real", "ai"):
+        for i in range(32):
+            pixels = np.full((40, 40, 3), rng.integers(60, 180, 3)) + rng.normal(0, 8, (40, 40, 3))
+            pixels[::4] += 40 * (label == "ai")
+            name = f"{label}{i}.png"
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(tmp_path / name)
+            lines.append(f"{name},{label},{label},{label}{i},{'train' if i < 12 else 'val' if i < 22 else 'test'}")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "manifest.csv"
+
+
+def test_recipes_are_listed(run):
+    found = run("train", "--recipes")
+    assert found.status == 0
+    for name in ("fusion-xgboost", "cbam-resnet", "scratch-cnn-numpy", "resnet50-transfer"):
+        assert name in found.out
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--recipe", "nope"], "there is no recipe 'nope'"),
+        (["--recipe", "cnn", "--head", "deep"], "does not go with"),
+        (["--recipe", "cnn", "--steps", "3"], "not for cnn"),
+        (["--epochs", "3"], "not for fusion-xgboost"),
+        (["--recipe", "cnn", "--rate", "-1"], "must be positive"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_line(run, data, tmp_path, args, words):
+    found = run("train", data, "--out", tmp_path / "bundle", *args)
+    assert found.status == 2
+    assert words in " ".join(found.err.split())
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_wrong_data_is_one_line_before_training(run, data, tmp_path):
+    def said(text):
+        data.write_text(text)
+        found = run("train", data, "--out", tmp_path / "bundle", "--recipe", "cnn")
+        assert found.status == 2
+        assert len(found.err.strip().splitlines()) == 1
+        return found.err
+
+    text = data.read_text()
+    lines = text.splitlines()
+    assert "label 'fake' is unknown" in said(text.replace(",ai,ai,", ",fake,ai,", 1))
+    assert "no pictures labelled real" in said("\n".join(line for line in lines if ",real," not in line))
+    assert "files are missing" in said(text.replace("ai3.png", "gone.png"))
+    few = [line for line in lines if ",real," not in line] + [line for line in lines if line.startswith("real1.")]
+    assert "needs 10" in said("\n".join(few))
+    kept = (tmp_path / "ai0.png").read_bytes()
+    (tmp_path / "ai0.png").write_bytes((tmp_path / "real0.png").read_bytes())
+    assert "stands in both classes" in said(text)
+    (tmp_path / "ai0.png").write_bytes(kept[:90])
+    data.write_text(text)
+    found = run("train", data, "--out", tmp_path / "bundle", "--recipe", "cnn")
+    assert found.status == 2
+    assert "1 pictures cannot be read" in " ".join(found.err.splitlines()[-1].split())
+
+
+def test_train_scan_and_explain_with_gradcam(run, data, tmp_path):
+    pytest.importorskip("torch").set_num_threads(1)
+    out = tmp_path / "bundle"
+    found = run("train", data, "--out", out, "--recipe", "cnn", "--epochs", 1, "--batch", 8, "--force")
+    assert found.status == 0, found.err
+    assert "matched ROC AUC" in found.out
+    scanned = run("scan", tmp_path / "real0.png", "--model", out, "--json")
+    assert scanned.objects[0]["model"]["name"] == "bundle"
+    explained = run("explain", tmp_path / "ai0.png", "--model", out, "--gradcam", "--maps", tmp_path / "maps")
+    assert explained.status == 0, explained.err
+    assert any("embedding" in path.name for path in (tmp_path / "maps").iterdir())
+
+
+def test_synth_refuses_in_one_line(run, tmp_path):
+    found = run("synth", "train", tmp_path / "nowhere", "--kind", "vae", "--out", tmp_path / "g")
+    assert found.status == 2
+    assert "not a folder of pictures" in found.err
+    found = run("synth", "sample", tmp_path, "--out", tmp_path / "made")
+    assert found.status == 2
+    assert "holds no trained generator" in found.err

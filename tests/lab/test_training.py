@@ -1,0 +1,195 @@
+"""From a data set to bundles: audit, figures, card, comparison, adaptation, Grad-CAM."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+
+from aiforensics.image import read  # noqa: E402
+from aiforensics.lab.adapting import Adaptation, AdaptError, adapt  # noqa: E402
+from aiforensics.lab.classifiers import train_classifier  # noqa: E402
+from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
+from aiforensics.lab.dataset import load_dataset  # noqa: E402
+from aiforensics.lab.recipes import recipe, settings  # noqa: E402
+from aiforensics.lab.systems import System  # noqa: E402
+from aiforensics.lab.training import (  # noqa: E402
+    Job,
+    TrainingError,
+    check_data,
+    check_output,
+    classification_report,
+    make_bundle,
+)
+from aiforensics_models.bundle import Bundle  # noqa: E402
+
+pytestmark = pytest.mark.train
+CONFIG = settings(recipe("cnn"), side=32, batch=8, epochs=1, seed=1)
+
+
+def make_set(folder, period=4, *, ai_quality=None, seed=0):
+    """12 + 10 + 10 noise pictures a class with a manifest; the AI ones carry a grid."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    lines = ["file,label,source,generator,group,split"]
+    for label in ("real", "ai"):
+        for i in range(32):
+            pixels = np.full((40, 40, 3), rng.integers(60, 180, 3)) + rng.normal(0, 8, (40, 40, 3))
+            pixels[::period] += 50 * (label == "ai")
+            image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+            name = f"{label}{i}.{'jpg' if label == 'ai' and ai_quality else 'png'}"
+            image.save(folder / name, **({"quality": ai_quality} if name.endswith("jpg") else {}))
+            split = "train" if i < 12 else "val" if i < 22 else "test"
+            generator = f"gen-{i % 2}" if label == "ai" else ""
+            lines.append(f"{name},{label},{label}-{i % 2},{generator},{label}{i},{split}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory):
+    return load_dataset(make_set(tmp_path_factory.mktemp("data") / "old"))
+
+
+@pytest.fixture(scope="module")
+def made(old, tmp_path_factory):
+    """A bundle made the whole way: folder, work folder, figures, lines of progress."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("made")
+    lines = []
+    job = Job(folder / "mine", folder / "work", ["old"], "aiforensics train old --out mine", force=True)
+    system = System(recipe("cnn"), CONFIG)
+    metrics = make_bundle(old, job, system.trainer(old, "mine", lines.append), system.view, lines.append)
+    return folder, metrics, lines
+
+
+def test_the_bundle_carries_figures_and_card(made):
+    folder, metrics, _ = made
+    bundle = Bundle.load(folder / "mine")  # checks every sha256
+    assert {"metrics.json", "CARD.md", "network.onnx", "network.safetensors"} <= set(bundle.manifest["files"])
+    kept = json.loads((folder / "mine" / "metrics.json").read_text())
+    wanted = (
+        "accuracy balanced_accuracy precision recall f1 roc_auc average_precision ece brier confusion_matrix per_source"
+    )
+    for key in wanted.split():
+        assert kept[key] == metrics[key]
+        assert key in ("confusion_matrix", "per_source") or len(kept["intervals"][key]) == 2
+    assert bundle.manifest["metrics"]["test"]["roc_auc"] == metrics["roc_auc"]
+    assert bundle.manifest["training"]["generators"] == {"gen-0": 22 // 2, "gen-1": 22 // 2}
+    card = (folder / "mine" / "CARD.md").read_text()
+    for words in ("aiforensics train old --out mine", "ai-0", "real-1", "gen-0", "What not to use it for", "## Limits"):
+        assert words in card
+    assert f"**{metrics['roc_auc']:.3f}**" in card
+    assert str(folder) not in card + (folder / "mine" / "bundle.json").read_text()
+
+
+def test_the_work_folder_has_history_plots_and_reports(made):
+    folder, _, lines = made
+    names = {path.name for path in (folder / "work").iterdir()}
+    wanted = {"audit.json", "history.json", "history.png", "augmentation.png", "evaluation.html", "metrics.json"}
+    assert wanted | {"confusion-matched.png", "classification-as-found.txt"} <= names
+    assert any("judged" in line for line in lines)
+
+
+def test_leaks_and_duplicates_are_refused_unless_forced(tmp_path, old):
+    system = System(recipe("cnn"), CONFIG)
+    leaking = load_dataset(make_set(tmp_path / "leak", ai_quality=30))
+    job = Job(tmp_path / "out", tmp_path / "work")
+    job.work.mkdir()
+    with pytest.raises(TrainingError, match=r"augment with delivery.*--force"):
+        check_data(leaking, job, system.view, lambda _line: None)
+    lines = []
+    check_data(leaking, replace(job, force=True), system.view, lines.append)
+    assert any("done already" in line for line in lines)
+    assert any(line.startswith("forced, although") for line in lines)
+    twice = [*old, replace(old[0], split="test")]
+    with pytest.raises(TrainingError, match="several splits"):
+        check_data(twice, job, system.view, lambda _line: None)
+
+
+def test_a_folder_that_is_no_bundle_is_left_alone(tmp_path, made):
+    check_output(made[0] / "mine")
+    check_output(tmp_path / "new")
+    (tmp_path / "notes.txt").write_text("keep me")
+    with pytest.raises(TrainingError, match="holds no bundle"):
+        check_output(tmp_path)
+    with pytest.raises(TrainingError, match="is a file"):
+        check_output(tmp_path / "notes.txt")
+
+
+def test_compare_judges_all_on_the_same_pictures(old, made, tmp_path):
+    torch.set_num_threads(1)
+    scratch = settings(recipe("scratch-cnn-numpy"), epochs=1, batch=8)
+    systems = [System(recipe("cnn"), CONFIG), System(recipe("scratch-cnn-numpy"), scratch)]
+    job = Job(tmp_path, tmp_path, ["old"], "aiforensics compare old", force=True)
+    content = compare(old, Contest(systems, [str(made[0] / "mine")], sensitivity=False), job)
+    write_comparison(content, tmp_path)
+    assert set(content["entries"]) == {"cnn", "scratch-cnn-numpy", "mine (bundle)"}
+    for entry in content["entries"].values():
+        assert entry["as_found"]["judgements"] == 20
+        assert entry["parameters"] > 0
+        assert entry["milliseconds"] > 0
+    page = (tmp_path / "comparison.html").read_text()
+    assert "scratch-cnn-numpy" in page
+    assert "<script" not in page
+    assert json.loads((tmp_path / "metrics.json").read_text())["schema"] == "aiforensics.comparison/1"
+
+
+@pytest.mark.parametrize("strategy", ["head", "full"])
+def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
+    torch.set_num_threads(1)
+    new = load_dataset(make_set(tmp_path / "new", period=3, seed=5))
+    lines = []
+    job = Job(tmp_path / "adapted", tmp_path / "work", ["new"], "aiforensics adapt")
+    content = adapt(made[0] / "mine", new, old, Adaptation(strategy, epochs=1), job, lines.append)
+    assert set(content["domains"]) == {"new", "old"}
+    before, after = content["domains"]["old"]["before"], content["domains"]["old"]["after"]
+    assert content["forgetting"]["accuracy"] == pytest.approx(before["accuracy"] - after["accuracy"])
+    bundle = Bundle.load(tmp_path / "adapted")
+    assert bundle.manifest["adapted"]["from"] == "mine"
+    assert bundle.manifest["adapted"]["strategy"] == strategy
+    from safetensors.numpy import load_file
+
+    mine, first = (load_file(f / "network.safetensors") for f in (tmp_path / "adapted", made[0] / "mine"))
+    moved = {name.split(".")[0] for name in mine if not np.array_equal(mine[name], first[name])}
+    assert moved == ({"head"} if strategy == "head" else {"head", "body"})
+
+
+def test_full_adaptation_needs_the_old_data(old, made, tmp_path):
+    with pytest.raises(AdaptError, match="give --old DATA"):
+        adapt(made[0] / "mine", old, None, Adaptation("full"), Job(tmp_path / "a", tmp_path / "w"))
+
+
+def test_gradcam_maps_any_bundle(old, made):
+    pytest.importorskip("pytorch_grad_cam")
+    from aiforensics_models.gradcam import GradCam
+
+    look = GradCam(Bundle.load(made[0] / "mine"))
+    pixels = read(old[0].path).windows[0].pixels
+    before = pixels.copy()
+    found = look(pixels)
+    assert found.ndim == 2
+    assert found.dtype == np.float32
+    assert float(np.abs(found).max()) <= 1
+    assert found.any()
+    np.testing.assert_array_equal(pixels, before)
+    np.testing.assert_array_equal(look(pixels), found)
+
+
+def test_gradcam_works_where_the_body_is_frozen(old, tmp_path):
+    pytest.importorskip("pytorch_grad_cam")
+    from aiforensics_models.gradcam import GradCam
+
+    torch.set_num_threads(1)
+    config = settings(recipe("resnet18-frozen"), weights="none", epochs=1, batch=8)
+    train_classifier(old, tmp_path / "b", tmp_path / "w", config, recipe="resnet18-frozen")
+    assert np.isfinite(GradCam(Bundle.load(tmp_path / "b"))(read(old[-1].path).windows[0].pixels)).all()
+
+
+def test_the_classification_report_adds_up():
+    text = classification_report({"real": {"real": 8, "ai": 2}, "ai": {"real": 1, "ai": 9}})
+    assert "0.850" in text.splitlines()[-1]
+    assert text.splitlines()[2].split() == ["ai", "0.818", "0.900", "0.857", "10"]
