@@ -38,7 +38,7 @@ class GradCam:
         self._torch = torch
         self._prepare = Preparation(str(manifest.get("input", "window")), int(manifest.get("side", 0)))
         detector = load_detector(bundle.folder / manifest["weights"], manifest).eval()
-        self._method = GradCAM(model=_logit_of(detector), target_layers=[_last_layer(detector)])
+        self._method: Any = GradCAM(model=_logit_of(detector), target_layers=[_last_layer(detector)])
         self._ai, self._real = BinaryClassifierOutputTarget(1), BinaryClassifierOutputTarget(0)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

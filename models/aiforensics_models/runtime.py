@@ -128,7 +128,7 @@ def error_level(pixels: Pixels, quality: int = 90) -> Pixels:
     _, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     copy = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32)[..., ::-1]
     error = np.abs(pixels - copy)
-    return np.rint(error * (255.0 / max(1.0, float(error.max())))).astype(np.uint8)
+    return np.asarray(np.rint(error * (255.0 / max(1.0, float(error.max())))), np.uint8)
 
 
 def _cut_axis(pixels: Pixels, axis: int) -> Pixels:
@@ -158,8 +158,7 @@ class OnnxNetwork:
 
     def __call__(self, pixels: Pixels) -> NetworkOutput:
         """(h, w, 3) uint8, RGB → what the network says of it."""
-        logits, embedding, activation = self._session.run(
-            ["logits", "embedding", "activation"], {"pixels": self._prepare(pixels)}
-        )
+        found = self._session.run(["logits", "embedding", "activation"], {"pixels": self._prepare(pixels)})
+        logits, embedding, activation = (np.asarray(part) for part in found)
         shown = self._prepare.over_window(pixels, activation[0])
         return NetworkOutput(np.asarray(logits[0], np.float64), embedding[0], shown)

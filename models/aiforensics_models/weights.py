@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -88,7 +89,8 @@ def _download(architecture: str) -> Mapping[str, Tensor]:
         raise WeightsError(f"there are no ImageNet weights for {architecture}: give --weights FILE or --weights none")
     from torchvision import models  # noqa: PLC0415 - three seconds
 
-    official = models.get_model_weights(name).DEFAULT
+    known: Any = models.get_model_weights(name)
+    official = known.DEFAULT
     try:
         state: Mapping[str, Tensor] = official.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (URLError, OSError) as error:

@@ -38,6 +38,9 @@ def test_recipes_are_listed(run):
         (["--recipe", "cnn", "--steps", "3"], "not for cnn"),
         (["--epochs", "3"], "not for fusion-xgboost"),
         (["--recipe", "cnn", "--rate", "-1"], "must be positive"),
+        (["--recipe", "cnn", "--side", "40"], "multiple of 32 px"),
+        (["--recipe", "cnn", "--weights", "imagenet"], "no ImageNet weights for cnn"),
+        (["--recipe", "cnn", "--weights", "gone.pth"], "no such file of weights"),
     ],
 )
 def test_settings_that_do_not_fit_are_one_line(run, data, tmp_path, args, words):

@@ -89,6 +89,8 @@ def compare(
         System(one, configs.get(one.name) or fusion_config(one, steps=steps, seed=seed), backbone, device=device)
         for one in chosen
     ]
+    for system in systems:
+        system.check()
     job = Job(out, out, [path.name for path in data], command_line(), force, test_pictures, seed)
     out.mkdir(parents=True, exist_ok=True)
     content = run(load_dataset(data, seed=seed), Contest(systems, bundle or (), sensitivity), job, report)

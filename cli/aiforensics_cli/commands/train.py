@@ -134,6 +134,7 @@ def train(
 
     config = classifier or fusion_config(chosen, steps=steps, workers=workers, seed=seed)
     system = System(chosen, config, backbone, search, device)
+    system.check()
     job = Job(
         out=out,
         work=work or out.with_name(f"{out.name}.work"),

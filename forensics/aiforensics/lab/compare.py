@@ -79,7 +79,7 @@ def compare(
         name = system.recipe.name
         mine = replace(job, work=job.work / name, out=job.work / name / "bundle")
         mine.work.mkdir(parents=True, exist_ok=True)
-        check_data(samples, mine, system.view, report)
+        check_data(samples, replace(job, work=_audit_folder(job.work, system)), system.view, report)
         report(f"{name}: training")
         started = time.monotonic()
         shutil.rmtree(mine.out, ignore_errors=True)
@@ -131,6 +131,13 @@ def write_comparison(content: Mapping[str, Any], folder: Path) -> None:
 
     (folder / "metrics.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     comparison_page(content, folder / "comparison.html")
+
+
+def _audit_folder(work: Path, system: System) -> Path:
+    """Make a folder for an audit; systems that see pictures alike share it, so that it is done once."""
+    folder = work / ("audit-delivered" if system.delivered else "audit-files")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _named(name: str, report: Report) -> Report:

@@ -15,12 +15,11 @@ from aiforensics.lab.batches import Pictures, training_view
 from aiforensics.lab.classifiers import Report, train_classifier
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.fusion import FusionConfig, train_fusion
-from aiforensics.lab.learners import Device
+from aiforensics.lab.learners import Device, make_learner
 from aiforensics.lab.plots import examples_plot
 from aiforensics.lab.recipes import ClassifierConfig, Recipe
 from aiforensics.lab.search import search
 from aiforensics.lab.training import Train
-from aiforensics.lab.views import random_view
 from aiforensics_models.runtime import Preparation
 
 EXAMPLES = 4
@@ -52,11 +51,27 @@ class System:
     device: Device = "auto"
 
     @property
+    def delivered(self) -> bool:
+        """Whether it trains under delivery conditions."""
+        return isinstance(self.config, FusionConfig) or "delivery" in self.config.augment
+
+    @property
     def view(self) -> AnyView:
         """What it shows its network of a picture."""
-        if isinstance(self.config, FusionConfig):
-            return random_view
-        return partial(training_view, "delivery" in self.config.augment)
+        return partial(training_view, self.delivered)
+
+    def check(self) -> None:
+        """Build the network once, so that weights that cannot be had are told before any picture is read.
+
+        Raises
+        ------
+        aiforensics.lab.recipes.RecipeError
+            The network cannot have such a side, or there is no such device.
+        aiforensics_models.weights.WeightsError
+            The first weights cannot be downloaded, read or fitted.
+        """
+        if isinstance(self.config, ClassifierConfig):
+            make_learner(self.config, device=self.device)
 
     def trainer(self, samples: Sequence[Sample], name: str, report: Report) -> Train:
         """Make the function that trains it on samples and writes a bundle of that name."""
