@@ -52,9 +52,7 @@ class Analyzer(Protocol):
         ...
 
 
-def mean_over_windows(
-    exhibit: Exhibit, measure: Callable[[Window], Mapping[str, float]]
-) -> dict[str, float]:
+def mean_over_windows(exhibit: Exhibit, measure: Callable[[Window], Mapping[str, float]]) -> dict[str, float]:
     """Mean of each feature over the windows of an exhibit."""
     rows = [measure(window) for window in exhibit.windows]
     names = list(rows[0])

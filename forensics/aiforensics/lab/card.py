@@ -48,8 +48,8 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f"calibrated probability. {_network(manifest)}",
         "Written from `bundle.json` and `metrics.json`; no figure is typed by hand.",
         "## How good it is",
-        f"On the split `test` of its own data: {metrics['title']} ({metrics['judgements']} judgements). Sources of these "
-        "pictures are known from training; intervals are 95 %, from a bootstrap over groups.",
+        f"On the split `test` of its own data: {metrics['title']} ({metrics['judgements']} judgements). Sources of "
+        "these pictures are known from training; intervals are 95 %, from a bootstrap over groups.",
         _command(command),
         _headline(metrics),
         *_out_of_fold(manifest, command),

@@ -1,0 +1,154 @@
+"""The fusion recipes, end to end on pictures that the tests make: networks, features, stack, bundle."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aiforensics.lab.dataset import Sample
+
+pytestmark = pytest.mark.train
+torch = pytest.importorskip("torch")
+
+from aiforensics.lab.crew import Job, train_networks  # noqa: E402
+from aiforensics.lab.export import export_detector  # noqa: E402
+from aiforensics.lab.finetune import FinetuneConfig, finetune  # noqa: E402
+from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: E402
+from aiforensics.lab.loader import CropLoader, fit, load_pixels  # noqa: E402
+from aiforensics.lab.measure import NAMES, RANDOM, Table, measure_all  # noqa: E402
+from aiforensics.pipeline import Scanner  # noqa: E402
+from aiforensics_models.bundle import Bundle  # noqa: E402
+from aiforensics_models.networks import build_detector  # noqa: E402
+from aiforensics_models.runtime import OnnxNetwork, Preparation  # noqa: E402
+
+TINY = FinetuneConfig(steps=4, batch=4, side=64, check_every=2, check_pictures=8)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """Smooth pictures with noise are `real`, pictures of a coarse lattice are `ai`; four sources each."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    found = []
+    for label in ("real", "ai"):
+        for source in range(4):
+            for index in range(8):
+                coarse = Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8)).resize((176, 168), 3)
+                pixels = np.asarray(coarse, float)
+                pixels += (
+                    rng.normal(0, 6, pixels.shape)
+                    if label == "real"
+                    else 12 * (np.indices((168, 176)).sum(0) % 2)[..., None]
+                )
+                path = folder / f"{label}-{source}-{index}.png"
+                Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+                split = "val" if index < 2 else "train"
+                generator = f"gen{chr(97 + source)}x" if label == "ai" else ""
+                found.append(Sample(path, label, f"{label}{source}", generator, path.stem, split))
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(samples, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    return folder, finetune(train, val, folder / "network.safetensors", TINY)
+
+
+def test_a_batch_depends_on_seed_and_step_alone(samples):
+    loader = CropLoader([s.path for s in samples], lambda rng: rng.integers(len(samples), size=3), 64, 7)
+    all_at_once = list(loader.batches(0, 5))
+    later = list(loader.batches(3, 5))
+    assert len(all_at_once) == 5
+    for (indices, pixels), (again, same) in zip(all_at_once[3:], later, strict=True):
+        assert (indices == again).all()
+        assert torch.equal(pixels, same)
+        assert pixels.shape == (3, 3, 64, 64)
+
+
+def test_large_pictures_are_cut_on_the_jpeg_grid(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (500, 420, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    cut = load_pixels(tmp_path / "a.png", side=200)
+    assert (cut == pixels[144:344, 96:296]).all()
+    assert fit(cut[:30, :50], 64).shape == (64, 64, 3)
+
+
+def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, trained, tmp_path):
+    folder, history = trained
+    assert [row["step"] for row in history] == [2.0, 4.0]
+    assert {"loss", "accuracy", "val_auc", "val_loss"} < set(history[0])
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    again = finetune(train, val, folder / "network.safetensors", TINY)
+    assert again == history, "a finished run has nothing left to do"
+    with pytest.raises(FileNotFoundError):
+        finetune(train, val, tmp_path / "x.safetensors", TINY, backbone=tmp_path / "lost.safetensors")
+
+
+def test_training_is_reproducible(samples, trained, tmp_path):
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    assert finetune(train, val, tmp_path / "again.safetensors", TINY) == trained[1]
+
+
+def test_onnx_and_torch_agree(trained, tmp_path):
+    """Parity of the exported network, at several sizes, against PyTorch."""
+    from safetensors.torch import load_file
+
+    export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
+    network = OnnxNetwork(tmp_path / "network.onnx", Preparation("window", 0))
+    detector = build_detector("tracenet").eval()
+    detector.load_state_dict(load_file(trained[0] / "network.safetensors"))
+    rng = np.random.default_rng(1)
+    for size in ((64, 64), (256, 256), (100, 173)):
+        pixels = rng.integers(0, 256, (*size, 3), np.uint8)
+        with torch.no_grad():
+            expected = detector(torch.from_numpy(pixels).permute(2, 0, 1)[None].float())
+        found = network(pixels)
+        for one, other in zip(expected, (found.logits, found.embedding, found.activation), strict=True):
+            assert np.abs(one[0].numpy() - other).max() < 2e-3
+
+
+def test_networks_side_by_side_are_the_same_as_one_by_one(samples, tmp_path):
+    def jobs(name):
+        return [Job(f"{k}", tmp_path / name / str(k), samples, replace(TINY, seed=k), None) for k in range(2)]
+
+    lines = []
+    side_by_side = train_networks(jobs("a"), 2, lines.append)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        one_by_one = train_networks(jobs("b"), 1, lines.append)
+    finally:
+        torch.set_num_threads(threads)
+    assert side_by_side == one_by_one
+    assert any("val AUC" in line for line in lines)
+
+
+def test_tables_survive_being_written_down(samples, trained, tmp_path):
+    export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
+    table = measure_all(samples[:3], [tmp_path / "network.onnx"], [0, 0, 0], [RANDOM, "half"], workers=1)
+    assert table.values.shape == (6, len(NAMES))
+    assert np.isfinite(table.values).all()
+    table.save(tmp_path / "t.npz")
+    again = Table.load(tmp_path / "t.npz")
+    assert (again.values == table.values).all()
+    assert again.view.tolist() == ["random", "half"] * 3
+
+
+@pytest.mark.parametrize("head", ["xgboost", "deep"])
+def test_a_fusion_bundle_scans(samples, tmp_path, head):
+    config = FusionConfig(head=head, folds=2, per_source=4, network=TINY, final_steps=4, workers=1)
+    told = train_fusion(samples, tmp_path / "bundle", tmp_path / "work", config)
+    assert set(told["history"]) == {"fold-0", "fold-1", "final"}
+    assert {"handcrafted", "deep", "fused"} == set(told["out_of_fold"]["roc_auc"])
+    if head == "deep":  # the trees want more rows than these before they split
+        assert told["out_of_fold"]["roc_auc"]["handcrafted"] > 0.8, "a lattice is easy to see"
+    bundle = Bundle.load(tmp_path / "bundle")
+    assert bundle.manifest["head"]["kind"] == head
+    assert bundle.reference is not None
+    json.dumps(bundle.manifest)
+    finding = Scanner(tmp_path / "bundle").scan(samples[0].path)
+    assert finding.model.name == "bundle"
+    assert finding.reasons
