@@ -83,6 +83,10 @@ def test_a_chunk_with_a_wrong_checksum_is_read_and_noted(make, read, values):
     assert any("wrong checksum" in v for v in values(provenance, "unreadable"))
 
 
+def test_chunks_after_the_end_are_read(make, read, values):
+    assert values(read(make.png() + make.text("parameters", A1111)), "seed") == ["4242"]
+
+
 @pytest.mark.parametrize("code", ["utf-16-le", "utf-16-be"])
 def test_exif_user_comment_in_either_byte_order(code, make, read, values):
     comment = b"UNICODE\0" + A1111.encode(code)

@@ -45,18 +45,17 @@ def test_zlib_bombs_in_text_chunks(make, quick, values):
 
 
 def test_a_hundred_megabytes_of_metadata(make, quick, values):
-    chunks = [make.text(f"key{i}", "x" * 1_000_000) for i in range(100)]
-    provenance = quick(make.png(*chunks, make.text("parameters", "x\nSteps: 20, Sampler: Euler, Seed: 1")))
+    provenance = quick(make.png(make.text("key", "x" * 4_000_000) * 25, make.text("parameters", "x")))
     assert any("was cut" in v for v in values(provenance, "unreadable"))
 
 
-def test_a_single_chunk_of_a_hundred_megabytes(make, quick, values):
-    provenance = quick(make.png(make.text("parameters", "x" * 100_000_000)))
+def test_a_single_chunk_that_is_too_long(make, quick, values):
+    provenance = quick(make.png(make.text("parameters", "x" * 9_000_000)))
     assert any("too long" in v for v in values(provenance, "unreadable"))
 
 
 def test_too_many_chunks(make, quick):
-    quick(make.png(make.text("a", "") * 150_000))
+    quick(make.png(make.text("a", "") * 70_000))
 
 
 def test_cyclic_directories(make, quick, values):
@@ -68,7 +67,7 @@ def test_cyclic_directories(make, quick, values):
 
 def test_directories_that_lie_about_their_size(make, quick):
     for count, number in ((65535, 1), (1, 2**32 - 1), (3, 2**31)):
-        for kind in (0, 1, 2, 3, 5, 7, 12, 99):
+        for kind in (1, 2, 5, 7, 99):
             entry = struct.pack("<HHII", 0x010F, kind, number, 10)
             block = b"II*\0" + struct.pack("<IH", 8, count) + entry * 3
             quick(make.jpeg((0xE1, b"Exif\0\0" + block)))
@@ -79,7 +78,7 @@ def test_directories_that_lie_about_their_size(make, quick):
     [
         b'<!DOCTYPE a [<!ENTITY b "c">]><x:xmpmeta xmlns:x="adobe:ns:meta/">&b;</x:xmpmeta>',
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><!DOCTYPE a></x:xmpmeta>',
-        b"<a>" * 200_000,
+        b"<a>" * 50_000,
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + b"<a>" * 60_000 + b"</a>" * 60_000 + b"</x:xmpmeta>",
         b"\xff\xfe" + "<rdf:RDF".encode("utf-16-le"),
         b"\xfe\xff\x00",
@@ -129,7 +128,7 @@ def test_stealth_lengths_that_lie(make, read):
 
 
 def test_a_gzip_bomb_in_the_alpha_channel(make, read):
-    read(make.png(pixels=make.hide("x" * 10_000_000, make.pixels(1024, 1024)), mode="RGBA"))
+    read(make.png(pixels=make.hide("x" * 4_500_000, make.pixels(400, 400)), mode="RGBA"))
 
 
 def test_control_signs_and_markup_stay_on_one_line(make, quick):

@@ -16,6 +16,9 @@ MAX_TOTAL = 32 << 20
 MAX_PARTS = 65_536
 """Chunks, segments or boxes that are walked in one file."""
 
+MAX_TEXTS = 1000
+"""Texts kept of one file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -75,6 +78,9 @@ class Contents:
 
     def add_text(self, keyword: str, raw: bytes, encoding: str, source: str) -> None:
         """Decode and keep one text."""
+        if len(self.texts) >= MAX_TEXTS:
+            self.problem(f"only the first {MAX_TEXTS} texts were read")
+            return
         raw = self.keep(raw, MAX_TEXT, f"{source} {keyword[:40]}")
         self.texts.append(
             Text(keyword, _decode(raw, encoding), f"{source} {keyword}" if source.startswith("PNG") else source)

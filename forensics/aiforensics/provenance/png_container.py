@@ -37,6 +37,8 @@ def walk(data: bytes, contents: Contents) -> None:
         position = end + 4
         if kind == b"IEND":
             contents.trailing = max(0, len(data) - position)
+        # Some programs append their texts after the end; other bytes there are no chunks.
+        if contents.trailing and data[position + 4 : position + 8] not in _CHECKED:
             return
 
 
