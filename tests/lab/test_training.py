@@ -15,6 +15,7 @@ from aiforensics.lab.classifiers import train_classifier  # noqa: E402
 from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
 from aiforensics.lab.dataset import load_dataset  # noqa: E402
 from aiforensics.lab.recipes import recipe, settings  # noqa: E402
+from aiforensics.lab.refit import refit  # noqa: E402
 from aiforensics.lab.systems import System  # noqa: E402
 from aiforensics.lab.training import (  # noqa: E402
     Job,
@@ -24,6 +25,7 @@ from aiforensics.lab.training import (  # noqa: E402
     classification_report,
     make_bundle,
 )
+from aiforensics.lab.views import CLEAN  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -156,6 +158,17 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
     mine, first = (load_file(f / "network.safetensors") for f in (tmp_path / "adapted", made[0] / "mine"))
     moved = {name.split(".")[0] for name in mine if not np.array_equal(mine[name], first[name])}
     assert moved == ({"head"} if strategy == "head" else {"head", "body"})
+
+
+def test_a_classifier_is_fitted_again_for_leave_one_source_out(old, made, tmp_path):
+    torch.set_num_threads(1)
+    fit = refit(Bundle.load(made[0] / "mine").manifest, tmp_path)
+    train = [sample for sample in old if sample.split != "test" and sample.source != "ai-1"]
+    test = [sample for sample in old if sample.split == "test"][:4]
+    found = fit(train)(test, CLEAN)
+    assert [0 <= one.p_ai <= 1 for one in found] == [True] * 4
+    (kept,) = tmp_path.glob("*/bundle/bundle.json")
+    assert "ai-1" not in json.loads(kept.read_text())["training"]["sources"]["ai"]
 
 
 def test_full_adaptation_needs_the_old_data(old, made, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aiforensics.lab.dataset import DatasetError, Sample
-from aiforensics.lab.detector import Predictor, ScannerDetector, predictor
+from aiforensics.lab.detector import Detector, Predictor, ScannerDetector, predictor
 from aiforensics.lab.leaveout import Fit
 
 
@@ -37,7 +37,7 @@ def refit(
 
     Returns
     -------
-    A function from training samples to the trained bundle's predictions, by the whole pipeline.
+    A function from training samples to the trained bundle's predictions, as the pipeline would give them.
 
     Raises
     ------
@@ -45,21 +45,58 @@ def refit(
         The bundle does not state a recipe that can be followed, or was pretrained and no `backbone` is given.
     """
     recipe, training = str(manifest.get("recipe", "")), manifest.get("training", {})
-    if not recipe.startswith("fusion-") or "config" not in training:
-        raise DatasetError(f"the bundle's recipe ({recipe or 'none'}) cannot be fitted again: name a fusion bundle")
-    if training.get("pretrained") and backbone is None:
+    if not recipe or "config" not in training:
+        raise DatasetError(f"the bundle's recipe ({recipe or 'none'}) cannot be fitted again: it does not state how")
+    pretrained = training.get("pretrained") or training["config"].get("weights", "none") not in ("none", "imagenet")
+    if pretrained and backbone is None:
         raise DatasetError("the bundle's network was pretrained: name the weights that it started from with --backbone")
 
     def fit(train: Sequence[Sample]) -> Predictor:
-        from aiforensics.lab.finetune import FinetuneConfig  # noqa: PLC0415 - PyTorch, which only training needs
-        from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: PLC0415
-        from aiforensics.pipeline import Scanner  # noqa: PLC0415
-
-        settings = dict(training["config"])
-        config = FusionConfig(**{**settings, "network": FinetuneConfig(**settings["network"])})
         folder = work / hashlib.sha256("\n".join(sorted(s.key for s in train)).encode()).hexdigest()[:16]
         if not (folder / "bundle" / "bundle.json").exists():
-            train_fusion(train, folder / "bundle", folder / "work", config, backbone=backbone, report=report)
-        return predictor(ScannerDetector(Scanner(folder / "bundle", device="cpu")), seed=seed)
+            follow = _fusion if recipe.startswith("fusion-") else _classifier
+            follow(train, folder, recipe, training["config"], backbone, report)
+        return predictor(_detector(folder / "bundle", recipe), seed=seed)
 
     return fit
+
+
+def _detector(bundle: Path, recipe: str) -> Detector:
+    if recipe.startswith("fusion-"):
+        from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the libraries of scanning
+
+        return ScannerDetector(Scanner(bundle, device="cpu"))
+    from aiforensics.lab.quick import detector  # noqa: PLC0415 - as above
+
+    return detector(bundle, "cpu")
+
+
+def _fusion(
+    train: Sequence[Sample],
+    folder: Path,
+    _recipe: str,
+    stated: Mapping[str, Any],
+    backbone: Path | None,
+    report: Callable[[str], None],
+) -> None:
+    from aiforensics.lab.finetune import FinetuneConfig  # noqa: PLC0415 - PyTorch, which only training needs
+    from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: PLC0415
+
+    config = FusionConfig(**{**stated, "network": FinetuneConfig(**stated["network"])})
+    train_fusion(train, folder / "bundle", folder / "work", config, backbone=backbone, report=report)
+
+
+def _classifier(
+    train: Sequence[Sample],
+    folder: Path,
+    recipe: str,
+    stated: Mapping[str, Any],
+    backbone: Path | None,
+    report: Callable[[str], None],
+) -> None:
+    from aiforensics.lab.classifiers import train_classifier  # noqa: PLC0415 - PyTorch, which only training needs
+    from aiforensics.lab.recipes import ClassifierConfig  # noqa: PLC0415
+
+    settings = {**stated, "augment": tuple(stated["augment"])} | ({"weights": str(backbone)} if backbone else {})
+    config = ClassifierConfig(**settings)
+    train_classifier(train, folder / "bundle", folder / "work", config, recipe=recipe, report=report)
