@@ -1,6 +1,6 @@
 """How fast a scan is, as ratios within one run: `python benchmarks/scan_speed.py [PICTURE...] [--folder DIR]`.
 
-- cold: `aiforensics scan` of one picture from a fresh process, against `python -c "import torch"` where PyTorch is there
+- cold: `aiforensics scan` of one picture from a fresh process, against `import torch` in the same environment
 - warm: a full scan of a 12-megapixel JPEG on one thread, against Pillow's full decode of it, in processor time
 - batch: pictures per second of `aiforensics batch` on two workers over a folder
 """

@@ -49,7 +49,7 @@ class Rung:
 LADDER: Final[tuple[Rung, ...]] = (
     Rung("signed-trusted", "Signed, signer trusted", "A known signer vouches for the file as it is now."),
     Rung("signed", "Signed, signer unknown", "Unchanged since it was signed, but anyone can make such a signature."),
-    Rung("invalid", "Signature broken", "The signature does not match the file: changed after signing, or tampered."),
+    Rung("invalid", "Signature does not hold", "Changed after signing, expired or not accepted; the claim says which."),
     Rung("claimed", "Unsigned claim", "Metadata says something. Anyone can write or copy metadata."),
     Rung("watermark", "Open watermark", "A publicly readable mark was found. It can be copied onto any picture."),
     Rung("none", "Nothing", "The file says nothing. Absence proves nothing: most websites strip metadata."),
@@ -166,7 +166,7 @@ _WORTH: Final[dict[ProvenanceLevel, str]] = {
 }
 
 _WHATEVER_IT_SAYS: Final[dict[ProvenanceLevel, str]] = {
-    "invalid": "The file carries a signature that does not match its contents: it was changed after signing, "
-    "or the signature was tampered with. Trust nothing that it says.",
+    "invalid": "The file carries a signature that does not hold: the file was changed after signing, or the certificate "
+    "has expired or is not accepted. Trust nothing that it says.",
     "none": "The file says nothing of its origin. Absence proves nothing: most websites and messengers strip metadata.",
 }

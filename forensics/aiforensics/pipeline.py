@@ -103,7 +103,7 @@ class Scanner:
     online
         Allow validation of signed manifests to use the network.
     trust
-        A PEM file of trusted signers, instead of the shipped list.
+        A PEM file of trusted signers; without it no signature counts as trusted.
     limits
         Caps on what is decoded.
 
@@ -264,7 +264,10 @@ def decide(calibration: Calibration, p_ai: float, quality: Quality) -> tuple[Ver
             verdict,
             f"The probability {p_ai:.2f} is at or above {calibration.ai_from:.2f}, which few real pictures reach.",
         )
-    return verdict, f"The probability {p_ai:.2f} is below {calibration.real_below:.2f}, where AI pictures are rare."
+    return (
+        verdict,
+        f"The probability {p_ai:.2f} is below {calibration.real_below:.2f}, which few AI pictures stay under.",
+    )
 
 
 def _spread(outputs: tuple[NetworkOutput, ...]) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aiforensics.lab.stacking import ANSWER_ERRORS, FALSE_ALARMS, calibrate, fit_stack, logistic, thresholds
+from aiforensics.lab.stacking import FALSE_ALARMS, MISSES, calibrate, fit_stack, logistic, thresholds
 from aiforensics_models.heads import EMBEDDING, load_head
 
 pytestmark = pytest.mark.train
@@ -66,18 +66,16 @@ def test_thresholds_keep_their_promises(data):
     p = 1 / (1 + np.exp(-1.5 * embedding))
     real_below, ai_from = thresholds(p, labels, weights)
     assert 0 < real_below <= 0.5 <= ai_from < 1
-    assert np.mean(p[labels < 0.5] >= ai_from) <= FALSE_ALARMS
-    caught, missed = np.mean(p[labels > 0.5] >= ai_from), np.mean(p[labels > 0.5] < real_below)
-    assert np.mean(p[labels < 0.5] >= ai_from) <= ANSWER_ERRORS * (caught + FALSE_ALARMS) + 1e-9
-    assert missed <= ANSWER_ERRORS * (missed + np.mean(p[labels < 0.5] < real_below)) + 1e-9
+    assert np.mean(p[labels < 0.5] >= ai_from) <= FALSE_ALARMS < np.mean(p[labels < 0.5] >= ai_from - 0.02)
+    assert np.mean(p[labels > 0.5] < real_below) <= MISSES < np.mean(p[labels > 0.5] < real_below + 0.02)
 
 
-def test_a_model_that_knows_nothing_never_answers():
+def test_a_model_that_knows_nothing_hardly_answers():
     rng = np.random.default_rng(3)
     labels = (rng.random(2000) < 0.5).astype(float)
-    real_below, ai_from = thresholds(rng.uniform(0.3, 0.7, 2000), labels, np.ones(2000))
-    assert real_below <= 0.32
-    assert ai_from >= 0.68
+    p = rng.uniform(0.3, 0.7, 2000)
+    real_below, ai_from = thresholds(p, labels, np.ones(2000))
+    assert np.mean((p < real_below) | (p >= ai_from)) < 0.12
 
 
 def test_calibration_makes_probabilities_true(data):

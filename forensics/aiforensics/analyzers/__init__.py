@@ -25,7 +25,7 @@ ANALYZERS: tuple[Analyzer, ...] = (
     Background(),
 )
 
-NOT_SCORED: tuple[str, ...] = ("jpeg.quality_estimate", "uncertainty.available", "lighting", "background")
+NOT_SCORED: tuple[str, ...] = ("jpeg.quality_estimate", "uncertainty", "lighting", "background")
 """Features, or whole analyzers, that are evidence on the page or belong to evidence quality, never to the score."""
 
 SCORED: tuple[str, ...] = tuple(

@@ -21,7 +21,7 @@ _EDGE = 1e-4
 class Uncertainty:
     """Entropy, mutual information and stability of the forecasts that the pipeline hands over.
 
-    One forecast per window and one for each of three changes of the first window, which is the most detailed. Without
+    One forecast per window and one for each of two changes of the first window, which is the most detailed. Without
     a forecast every feature is 0, `available` among them.
 
     Source: Nie et al., "Epistemic Uncertainty for Generated Image Detection", arXiv 2412.05897 (generated pictures
@@ -31,8 +31,8 @@ class Uncertainty:
     name = "uncertainty"
     card = Card(
         title="Uncertainty of the network",
-        looks_for="Whether the network's opinion holds when the picture is mirrored, given a trace of noise or saved "
-        "again, and whether the members of its ensemble and the windows of the picture agree.",
+        looks_for="Whether the network's opinion holds when the picture is mirrored or given a trace of noise, "
+        "and whether the members of its ensemble and the windows of the picture agree.",
         fooled_by="Rare subjects, unusual cameras and strong editing make the network unsure of real pictures too; a "
         "generator that it knows well leaves it sure.",
         ignore_when="On its own. It says how far to trust the network's opinion, more than what the picture is.",
@@ -49,7 +49,6 @@ class Uncertainty:
             ("window_spread", "log-odds", "deviation between the windows"),
             ("flip_change", "log-odds", "change of opinion when the first window is mirrored"),
             ("noise_change", "log-odds", "change of opinion under noise of two grey levels"),
-            ("jpeg_change", "log-odds", "change of opinion after a re-save as JPEG of quality 90"),
         ],
     )
 
@@ -66,15 +65,12 @@ class Uncertainty:
 
 
 def perturbed(pixels: Pixels) -> dict[str, Pixels]:
-    """Three changes of a window: mirrored, with fixed noise of two grey levels, saved again as JPEG of quality 90."""
+    """Two changes of a window: mirrored, and with fixed noise of two grey levels."""
     height, width = pixels.shape[:2]
     noisy = cv2.add(pixels, _noise()[:height, :width], dtype=cv2.CV_8U)
-    data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
-    again = cv2.cvtColor(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8), cv2.COLOR_BGR2RGB)
     return {
         "flip": np.ascontiguousarray(pixels[:, ::-1]),
         "noise": np.asarray(noisy, np.uint8),
-        "jpeg": np.asarray(again, np.uint8),
     }
 
 

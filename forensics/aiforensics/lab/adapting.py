@@ -23,7 +23,7 @@ from aiforensics.lab.fusion import FusionConfig, fit, train_fusion
 from aiforensics.lab.learners import Device
 from aiforensics.lab.measure import RANDOM, VIEWS, measure_all
 from aiforensics.lab.quick import detector
-from aiforensics.lab.recipes import ClassifierConfig
+from aiforensics.lab.recipes import stated
 from aiforensics.lab.training import Job
 from aiforensics_models.bundle import Bundle, write_manifest
 
@@ -151,11 +151,10 @@ def _figures(
 
 
 def _classifier(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: Job, report: Report) -> None:
-    stated = bundle.manifest.get("training", {}).get("config")
-    if not stated:
+    kept = bundle.manifest.get("training", {}).get("config")
+    if not kept:
         raise AdaptError(f"{bundle.name} does not state how it was trained: train it again with this version")
-    known = {key: value for key, value in stated.items() if key in ClassifierConfig.__dataclass_fields__}
-    config = ClassifierConfig(**{**known, "augment": tuple(known.get("augment", ()))})
+    config = stated(kept)
     weights = bundle.folder / bundle.manifest["network"]["weights"]
     config = replace(
         config,

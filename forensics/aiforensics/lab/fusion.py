@@ -57,11 +57,11 @@ class FusionConfig:
         Of folds, head and calibration.
     """
 
-    head: HeadKind = "xgboost"
+    head: HeadKind = "deep"
     folds: int = 4
     per_source: int = 60
     network: FinetuneConfig = field(default_factory=FinetuneConfig)
-    final_steps: int = 3600
+    final_steps: int = 2400
     workers: int = 2
     seed: int = 0
 

@@ -62,12 +62,21 @@ class Table:
 
     def save(self, path: Path) -> None:
         """Write as npz without pickles."""
-        np.savez(path, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        np.savez(path, names=np.array(NAMES), **columns)
 
     @classmethod
     def load(cls, path: Path) -> Table:
-        """Read what `save` wrote."""
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the table was measured by a version with other features.
+        """
         with np.load(path, allow_pickle=False) as data:
+            if data["names"].tolist() != list(NAMES):
+                raise ValueError(f"{path} holds the features of another version: remove it to measure again")
             return cls(**{name: data[name] for name in cls.__dataclass_fields__})
 
 

@@ -6,6 +6,7 @@ here imports a training library, so that listing recipes costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -224,3 +225,10 @@ def settings(of: Recipe, **changes: Any) -> ClassifierConfig:  # noqa: ANN401 - 
     if config.rate <= 0 or config.batch < 1 or config.epochs < 1 or config.side < 16:
         raise RecipeError("rate, batch and epochs must be positive, and side at least 16 px")
     return config
+
+
+def stated(config: Mapping[str, Any]) -> ClassifierConfig:
+    """Read the knobs that a bundle states of its training; what it does not know keeps its default."""
+    names = {field.name for field in fields(ClassifierConfig)}
+    known: dict[str, Any] = {name: value for name, value in config.items() if name in names}
+    return ClassifierConfig(**{**known, "augment": tuple(known.get("augment", ()))})

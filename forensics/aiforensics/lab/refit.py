@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from aiforensics.lab import recipes
 from aiforensics.lab.dataset import DatasetError, Sample
 from aiforensics.lab.detector import Detector, Predictor, ScannerDetector, predictor
 from aiforensics.lab.leaveout import Fit
@@ -95,8 +97,8 @@ def _classifier(
     report: Callable[[str], None],
 ) -> None:
     from aiforensics.lab.classifiers import train_classifier  # noqa: PLC0415 - PyTorch, which only training needs
-    from aiforensics.lab.recipes import ClassifierConfig  # noqa: PLC0415
 
-    settings = {**stated, "augment": tuple(stated["augment"])} | ({"weights": str(backbone)} if backbone else {})
-    config = ClassifierConfig(**settings)
+    config = recipes.stated(stated)
+    if backbone is not None:
+        config = replace(config, weights=str(backbone))
     train_classifier(train, folder / "bundle", folder / "work", config, recipe=recipe, report=report)

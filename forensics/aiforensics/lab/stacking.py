@@ -21,8 +21,8 @@ Floats = NDArray[np.float64]
 HeadKind = Literal["xgboost", "deep"]
 FALSE_ALARMS = 0.04
 """Share of real pictures that may be called `ai` on unseen sources; the promise is 5 %."""
-ANSWER_ERRORS = 0.05
-"""Share of wrong answers among `ai` answers, and among `real` answers, when both classes are equally common."""
+MISSES = 0.05
+"""Share of AI pictures that may be called `real` on unseen sources."""
 MIN_CONDITION = 200
 """Pictures of each class that a condition needs before it gets a calibration line of its own."""
 
@@ -157,20 +157,16 @@ def calibrate(
 def thresholds(p: Floats, labels: Floats, weights: Floats) -> tuple[float, float]:
     """The widest answers that keep the promises: `real_below` and `ai_from`.
 
-    `ai` is said from the lowest p at which at most `FALSE_ALARMS` of the real pictures, and at most `ANSWER_ERRORS` of
-    the answers, are wrong; `real` below the highest p at which at most `ANSWER_ERRORS` of the answers are wrong. Each
-    class counts half, whatever its numbers.
+    `ai` is said from the lowest p that at most `FALSE_ALARMS` of the real pictures reach, and never below 0.5; `real`
+    below the highest p that all but `MISSES` of the AI pictures reach, and never above 0.5.
     """
     grid = np.unique(np.round(np.concatenate([p, [0.5]]), 3))
     ai, real = labels > 0.5, labels < 0.5
-    caught = np.array([weights[ai & (p >= t)].sum() for t in grid]) / weights[ai].sum()
+    missed = np.array([weights[ai & (p < t)].sum() for t in grid]) / weights[ai].sum()
     alarms = np.array([weights[real & (p >= t)].sum() for t in grid]) / weights[real].sum()
-    fine = (alarms <= FALSE_ALARMS) & (alarms <= ANSWER_ERRORS * (alarms + caught)) & (grid >= 0.5)
-    ai_from = float(grid[fine].min()) if fine.any() else 1.0
-    missed, passed = 1.0 - caught, 1.0 - alarms
-    fine = (missed <= ANSWER_ERRORS * (missed + passed)) & (grid <= min(0.5, ai_from))
-    real_below = float(grid[fine].max()) if fine.any() else 0.0
-    return real_below, ai_from
+    quiet = grid[(alarms <= FALSE_ALARMS) & (grid >= 0.5)]
+    safe = grid[(missed <= MISSES) & (grid <= 0.5)]
+    return float(safe.max()) if len(safe) else 0.0, float(quiet.min()) if len(quiet) else 1.0
 
 
 def _line(log_odds: Floats, labels: Floats, weights: Floats, sources: Sequence[str], seed: int) -> Line:
