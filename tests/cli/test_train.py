@@ -36,7 +36,7 @@ def test_recipes_are_listed(run):
         (["--recipe", "nope"], "there is no recipe 'nope'"),
         (["--recipe", "cnn", "--head", "deep"], "does not go with"),
         (["--recipe", "cnn", "--steps", "3"], "not for cnn"),
-        (["--epochs", "3"], "not for fusion-xgboost"),
+        (["--epochs", "3"], "not for fusion-"),
         (["--recipe", "cnn", "--rate", "-1"], "must be positive"),
         (["--recipe", "cnn", "--side", "40"], "multiple of 32 px"),
         (["--recipe", "cnn", "--weights", "imagenet"], "no ImageNet weights for cnn"),
