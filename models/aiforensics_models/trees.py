@@ -6,7 +6,6 @@ long as the answer, which a scan of one picture cannot hide. Tests hold both ans
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from dataclasses import dataclass
@@ -96,18 +95,28 @@ class TreeEnsemble:
         depth = self.share.shape[1]
         shares = np.zeros(len(row))
         for player in range(depth):
-            others = [other for other in range(depth) if other != player]
-            chance = np.zeros(len(self.value))
-            for known in itertools.product([False, True], repeat=len(others)):
-                size = sum(known)
-                weight = math.factorial(size) * math.factorial(depth - size - 1) / math.factorial(depth)
-                product = np.full(len(self.value), weight)
-                for other, is_known in zip(others, known, strict=True):
-                    product *= passes[:, other] if is_known else self.share[:, other]
-                chance += product
+            chance = _chance([(self.share[:, other], passes[:, other]) for other in range(depth) if other != player])
             gained = self.value * (passes[:, player] - self.share[:, player]) * chance
             shares += np.bincount(self.feature[:, player], weights=gained, minlength=len(row))
         return shares, self.base + float(self.value @ self.share.prod(axis=1))
+
+
+def _chance(others: list[tuple[Floats, Floats]]) -> Floats:
+    """Mean over random orders of the chance that a leaf's other conditions pass when a player comes in.
+
+    Of each other condition the first number holds while its feature is unknown and the second once it is known. The
+    coefficient of t^k in the product of (unknown + known · t) sums over all sets of k known ones, and in a random order
+    each such set comes first with the probability k! (n - k)! / (n + 1)!.
+    """
+    count = len(others)
+    sums: list[Floats] = [np.ones_like(others[0][0])] if others else [np.ones(1)]
+    for unknown, known in others:
+        grown = [coefficient * unknown for coefficient in sums] + [np.zeros_like(unknown)]
+        for size, coefficient in enumerate(sums):
+            grown[size + 1] += coefficient * known
+        sums = grown
+    weights = [math.factorial(k) * math.factorial(count - k) / math.factorial(count + 1) for k in range(count + 1)]
+    return sum((weight * total for weight, total in zip(weights, sums, strict=True)), np.zeros(1))
 
 
 _Conditions = dict[int, tuple[float, float, float]]

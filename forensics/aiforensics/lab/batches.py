@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.image import from_array, read
+from aiforensics.image.picture import WINDOW
 from aiforensics.lab.dataset import Sample
-from aiforensics.lab.views import CONDITIONS, SIDE, random_view, seeded, window
-from aiforensics_models.runtime import Preparation
+from aiforensics.lab.views import CONDITIONS, random_view, seeded, window
+from aiforensics_models.runtime import Preparation, cut_back
 
 Pixels = NDArray[np.uint8]
 Floats32 = NDArray[np.float32]
@@ -150,12 +151,13 @@ def shifted(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def training_view(delivered: bool, pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """Show the audit what a classifier may learn from: a delivered view, or the file's own pixels in one window size.
+    """Show the audit what a classifier may learn from: a delivered view, or the first window of the file in one size.
 
-    The network sees one size in any case; what is left of compression and resampling is what leaks.
+    The network sees one size in any case; what is left of compression is what leaks, and it shows only where the window
+    starts on the picture's own JPEG grid, as the network's windows do.
     """
     if delivered:
         return random_view(pixels, rng)
-    seen = window(pixels, rng, SIDE)
-    room = (0, SIDE - len(seen))
-    return np.pad(seen, (room, room, (0, 0)), mode="symmetric")
+    seen = cut_back(from_array(pixels).windows[0].pixels)
+    room = [(0, WINDOW - side) for side in seen.shape[:2]]
+    return np.pad(seen, (*room, (0, 0)), mode="symmetric")

@@ -59,7 +59,7 @@ class FusionConfig:
 
     head: HeadKind = "deep"
     folds: int = 4
-    per_source: int = 60
+    per_source: int = 120
     network: FinetuneConfig = field(default_factory=FinetuneConfig)
     final_steps: int = 2400
     workers: int = 2
@@ -248,16 +248,12 @@ def _measured(
 ) -> Table:
     if not path.exists():
         report(f"measuring {len(samples)} pictures under delivery conditions")
-        conditions = VIEWS[1:]
-
-        def views(index: int) -> tuple[str, ...]:
-            return RANDOM, conditions[index % 4], conditions[(index + 2) % 4]
 
         def progress(done: int, total: int) -> None:
             if done % 800 == 0 or done == total:
                 report(f"measured {done}/{total}")
 
-        table = measure_all(samples, networks, network_of.tolist(), views, workers=config.workers, progress=progress)
+        table = measure_all(samples, networks, network_of.tolist(), VIEWS, workers=config.workers, progress=progress)
         partial = path.with_suffix(".partial.npz")
         table.save(partial)
         partial.replace(path)

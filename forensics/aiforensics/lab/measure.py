@@ -84,7 +84,7 @@ def measure_all(
     samples: Sequence[Sample],
     networks: Sequence[Path],
     network_of: Sequence[int],
-    views: Sequence[str] | Callable[[int], Sequence[str]],
+    views: Sequence[str],
     *,
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
@@ -98,18 +98,14 @@ def measure_all(
     networks, network_of
         ONNX files, and for each sample the index of the one that judges it.
     views
-        Names out of `VIEWS` for all samples, or a function from a sample's index to its names.
+        Names out of `VIEWS`.
     workers
         Processes.
     progress
         Told how many samples are done, and of how many.
     """
-    names = views if callable(views) else lambda _index: views
     jobs = [
-        [
-            (i, samples[i], str(networks[network_of[i]]), tuple(names(i)))
-            for i in range(at, min(at + _CHUNK, len(samples)))
-        ]
+        [(i, samples[i], str(networks[network_of[i]]), tuple(views)) for i in range(at, min(at + _CHUNK, len(samples)))]
         for at in range(0, len(samples), _CHUNK)
     ]
     rows: list[_Row] = []
