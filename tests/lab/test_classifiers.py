@@ -13,9 +13,11 @@ from aiforensics.image import decode, read  # noqa: E402
 from aiforensics.lab.batches import Pictures, class_weights, shifted, training_view  # noqa: E402
 from aiforensics.lab.classifiers import fit, scores, train_classifier  # noqa: E402
 from aiforensics.lab.dataset import Sample  # noqa: E402
+from aiforensics.lab.lastjpeg import last_quality  # noqa: E402
 from aiforensics.lab.learners import make_learner  # noqa: E402
 from aiforensics.lab.quick import NetworkDetector, detector  # noqa: E402
 from aiforensics.lab.recipes import AUGMENTATIONS, RECIPES, RecipeError, recipe, settings  # noqa: E402
+from aiforensics.lab.views import jpeg  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
 from aiforensics_models.runtime import Preparation, cut_back, error_level  # noqa: E402
@@ -189,7 +191,14 @@ class TestPictures:
         rng = np.random.default_rng(0)
         for shape in ((300, 260, 3), (100, 400, 3), (32, 32, 3)):
             pixels = rng.integers(0, 256, shape, np.uint8)
-            assert training_view(False, pixels, np.random.default_rng(0)).shape == (248, 248, 3)
+            assert training_view(False, pixels, np.random.default_rng(0)).shape == (256, 256, 3)
+
+    def test_the_audited_view_still_shows_the_files_compression(self):
+        rng = np.random.default_rng(0)
+        pixels = np.clip(rng.normal(128, 40, (300, 420, 3)), 0, 255).astype(np.uint8)
+        for quality in (60, 80):
+            seen = training_view(False, jpeg(pixels, quality), np.random.default_rng(3))
+            assert last_quality(seen) == pytest.approx(quality, abs=2)
 
     def test_error_levels_are_those_of_a_jpeg_copy(self):
         rng = np.random.default_rng(0)
