@@ -64,6 +64,7 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "## Limits",
         _LIMITS,
         "## Rebuild",
+        _PRETRAINING if training.get("pretrained") else "",
         _command(command) or "The command was not recorded.",
         f"```json\n{_config(training)}\n```" if training.get("config") else "",
     ]
@@ -76,6 +77,14 @@ _NOT_FOR = """\
 - For drawings, scans, screenshots, text and heavily filtered phone pictures.
 - To certify that a picture is real: `real` means that no trace was found.
 - For local edits of real photographs: it judges where the pixels of whole windows come from."""
+
+_PRETRAINING = """\
+The embedding network first learned without labels to see as a teacher sees, from random weights; then the command below
+ran. `models/training/` lists the pictures of both, by repository and sum.
+
+```sh
+python -m aiforensics.lab.pretrain POOL --teacher TEACHER.safetensors --out tracenet.safetensors
+```"""
 
 _LIMITS = """\
 - Generators and cameras that it has not seen do worse than the test split says.
@@ -115,10 +124,11 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
         f"was left out of training ({found['views']} delivered views); made by the same command:"
     )
     yield _command(command)
-    heads = ["part", "AUC", "mean AUC over AI sources"]
-    lines = [_row(heads), _row(["---"] * 3)]
+    val = found.get("roc_auc_val", {})
+    heads = ["part", "AUC", "mean AUC over AI sources", "AUC on the split `val` alone"]
+    lines = [_row(heads), _row(["---"] * len(heads))]
     lines += [
-        _row([part, _number(found["roc_auc"][part]), _number(found["mean_source_auc"][part])])
+        _row([part, _number(found["roc_auc"][part]), _number(found["mean_source_auc"][part]), _number(val.get(part))])
         for part in found["roc_auc"]
     ]
     yield "\n".join(lines)

@@ -169,7 +169,11 @@ def fit(
         table.columns(SCORED), table.column(EMBEDDING), labels, folds[table.sample], weights, config.head, config.seed
     )
     calibration = calibrate(stack.fused, labels, table.condition, weights, sources.tolist(), seed=config.seed)
-    return stack, calibration, _figures(stack, calibration, table, labels, weights, sources)
+    figures = _figures(stack, calibration, table, labels, weights, sources)
+    val = np.array([sample.split == "val" for sample in samples])[table.sample]
+    if len(set(labels[val].tolist())) > 1:
+        figures["roc_auc_val"] = {part: roc_auc(labels[val], z[val]) for part, z in stack.parts.items()}
+    return stack, calibration, figures
 
 
 def _figures(
@@ -185,7 +189,7 @@ def _figures(
     p = np.array([calibration.probability(z, condition) for z, condition in pairs])
     ai, real = labels > 0.5, labels < 0.5
     said_ai, said_real = p >= calibration.ai_from, p < calibration.real_below
-    parts = {"handcrafted": stack.handcrafted, "deep": stack.embedding, "fused": stack.fused}
+    parts = stack.parts
     big = [s for s in sorted(set(sources[ai].tolist())) if (sources[ai] == s).sum() >= 20]
     by_source = {
         part: {s: roc_auc(labels[real | (sources == s)], z[real | (sources == s)]) for s in big}

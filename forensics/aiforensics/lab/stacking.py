@@ -59,6 +59,11 @@ class Stack:
     handcrafted: Floats
     fused: Floats
 
+    @property
+    def parts(self) -> dict[str, Floats]:
+        """Out-of-fold log-odds by the name of the part."""
+        return {"handcrafted": self.handcrafted, "deep": self.embedding, "fused": self.fused}
+
 
 def fit_stack(
     rows: Floats,
