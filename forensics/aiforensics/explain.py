@@ -166,7 +166,7 @@ _WORTH: Final[dict[ProvenanceLevel, str]] = {
 }
 
 _WHATEVER_IT_SAYS: Final[dict[ProvenanceLevel, str]] = {
-    "invalid": "The file carries a signature that does not hold: the file was changed after signing, or the certificate "
-    "has expired or is not accepted. Trust nothing that it says.",
+    "invalid": "The file carries a signature that does not hold: the file was changed after signing, or the "
+    "certificate has expired or is not accepted. Trust nothing that it says.",
     "none": "The file says nothing of its origin. Absence proves nothing: most websites and messengers strip metadata.",
 }

@@ -99,7 +99,7 @@ def train(
     from aiforensics.lab.recipes import RecipeError, settings  # noqa: PLC0415 - the lab is not for --help
     from aiforensics.lab.recipes import recipe as find  # noqa: PLC0415
 
-    chosen = find(recipe or f"fusion-{head or 'deep'}")
+    chosen = find(recipe or f"fusion-{head or 'xgboost'}")
     if head is not None and chosen.head != head:
         raise RecipeError(f"--head {head} does not go with --recipe {chosen.name}: leave one out")
     knobs = {

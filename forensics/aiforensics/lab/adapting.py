@@ -21,7 +21,7 @@ from aiforensics.lab.evaluate import Judged, panel
 from aiforensics.lab.folds import family, family_folds
 from aiforensics.lab.fusion import FusionConfig, fit, train_fusion
 from aiforensics.lab.learners import Device
-from aiforensics.lab.measure import RANDOM, VIEWS, measure_all
+from aiforensics.lab.measure import VIEWS, measure_all
 from aiforensics.lab.quick import detector
 from aiforensics.lab.recipes import stated
 from aiforensics.lab.training import Job
@@ -197,7 +197,7 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], job: Job, report: Repo
         seen,
         [onnx],
         [0] * len(seen),
-        lambda i: (RANDOM, VIEWS[1 + i % 4], VIEWS[1 + (i + 2) % 4]),
+        VIEWS,
         workers=config.workers,
     )
     stack, calibration, figures = fit(table, seen, folds, config)

@@ -57,7 +57,7 @@ class FusionConfig:
         Of folds, head and calibration.
     """
 
-    head: HeadKind = "deep"
+    head: HeadKind = "xgboost"
     folds: int = 4
     per_source: int = 120
     network: FinetuneConfig = field(default_factory=FinetuneConfig)
@@ -226,7 +226,7 @@ def _job(
     config: FinetuneConfig,
     backbone: Path | None,
 ) -> Job:
-    return Job(name, work / name, [samples[i] for i in np.flatnonzero(kept)], config, backbone)
+    return Job(name, work / name, [samples[i] for i in np.flatnonzero(kept).tolist()], config, backbone)
 
 
 def _chosen(samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:

@@ -147,7 +147,7 @@ def _measure_one(index: int, sample: Sample, network: str, view: str) -> _Row:
         assess(picture, values, 0.0).condition,
         np.array([values[name] for name in NAMES]),
         float(logits.mean(axis=0).std()),
-        np.mean([output.embedding for output in outputs], axis=0, dtype=np.float32),
+        np.stack([output.embedding for output in outputs]).mean(axis=0),
     )
 
 

@@ -193,19 +193,19 @@ def _fit_head(rows: Floats, labels: Floats, weights: Floats, kind: HeadKind, see
 
 
 class XGBoostFit:
-    """Shallow, slow, strongly regularised boosted trees: what generalises to unseen sources."""
+    """Slow boosted trees that see a third of the features and 60 % of the rows at a time."""
 
     params: ClassVar[dict[str, Any]] = {
         "objective": "binary:logistic",
-        "max_depth": 3,
-        "eta": 0.04,
+        "max_depth": 6,
+        "eta": 0.05,
         "subsample": 0.6,
         "colsample_bytree": 0.3,
-        "min_child_weight": 10,
-        "lambda": 10.0,
+        "min_child_weight": 3,
+        "lambda": 3.0,
         "nthread": 2,
     }
-    rounds = 300
+    rounds = 400
 
     def __init__(self, rows: Floats, labels: Floats, weights: Floats, seed: int) -> None:
         import xgboost  # noqa: PLC0415 - one to two seconds

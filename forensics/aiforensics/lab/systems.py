@@ -94,7 +94,7 @@ def fusion_config(
     recipe: Recipe, *, steps: int | None = None, workers: int | None = None, seed: int = 0
 ) -> FusionConfig:
     """Knobs of a fusion recipe with some changed; None keeps the default."""
-    config = FusionConfig(head=recipe.head or "deep", seed=seed)
+    config = FusionConfig(head=recipe.head or "xgboost", seed=seed)
     network = replace(config.network, seed=seed, steps=steps or config.network.steps)
     config = replace(config, network=network, workers=workers or config.workers)
     return replace(config, final_steps=steps) if steps else config
