@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 from skimage import data
 
 from aiforensics.image import decode, from_array
-from aiforensics.image.picture import MAX_WINDOWS, MIN_SIDE, WINDOW
+from aiforensics.image.picture import LARGE_WINDOWS, MAX_WINDOWS, MIN_SIDE, WINDOW
 
 
 def noise(width, height):
@@ -86,7 +86,7 @@ def test_upright_shrinks_and_never_enlarges():
 def test_twelve_megapixels_cost_little():
     picture = from_array(np.tile(data.astronaut(), (6, 8, 1))[:3000, :4000])
     best = min(_seconds_for_windows(picture) for _ in range(5))
-    assert len(picture.windows) == MAX_WINDOWS
+    assert len(picture.windows) == LARGE_WINDOWS
     assert best < 0.01
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 WINDOW = 256
 """Side of an examined window in pixels."""
 MAX_WINDOWS = 4
-"""Examined windows at most, so that cost does not grow with megapixels."""
+"""Examined windows at most, so that cost does not grow with megapixels: a picture of up to four is examined whole."""
+LARGE_WINDOWS = 3
+"""Windows of a larger picture, the most detailed ones: what a scan of 12 megapixels has time for."""
 MIN_SIDE = 64
 """A window with a shorter side is extended by reflection, so that every measurement is defined."""
 _GRID = 16
@@ -146,7 +148,7 @@ class Picture:
         """At most `MAX_WINDOWS` windows at native resolution, the most detailed first; deterministic."""
         boxes = _candidate_boxes(self.width, self.height)
         if len(boxes) > MAX_WINDOWS:
-            boxes = sorted(boxes, key=self._detail, reverse=True)[:MAX_WINDOWS]
+            boxes = sorted(boxes, key=self._detail, reverse=True)[:LARGE_WINDOWS]
         return tuple(Window(_pixels(self._in_srgb(self.stored.crop(box))), x=box[0], y=box[1]) for box in boxes)
 
     def upright(self, max_side: int) -> Image.Image:
