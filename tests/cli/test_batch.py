@@ -118,7 +118,14 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, picture):
         picture(f"album/{i:02}-slow.png", 64, 64)
     out = tmp_path / "o.csv"
     command = [sys.executable, PORCH, "batch", tmp_path / "album", "--csv", out, "--workers", "2"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A background job is born ignoring it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+    )
     deadline = time.monotonic() + 60
     while not (out.exists() and out.read_bytes().count(b"\n") > 2):
         assert time.monotonic() < deadline

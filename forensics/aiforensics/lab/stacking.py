@@ -19,8 +19,12 @@ from aiforensics_models.calibration import Calibration, Line
 
 Floats = NDArray[np.float64]
 HeadKind = Literal["xgboost", "deep"]
-FALSE_ALARMS = 0.04
-"""Share of real pictures that may be called `ai` on unseen sources; the promise is 5 %."""
+FALSE_ALARMS = 0.02
+"""Share of real pictures that may be called `ai` on unseen sources.
+
+The promise is 5 %. The worst kinds of pictures (studio portraits, cartoons) have several times the mean, hence the
+margin.
+"""
 MISSES = 0.05
 """Share of AI pictures that may be called `real` on unseen sources."""
 MIN_CONDITION = 200
