@@ -125,7 +125,7 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     )
     yield _command(command)
     val = found.get("roc_auc_val", {})
-    heads = ["part", "AUC", "mean AUC over AI sources", "AUC on the split `val` alone"]
+    heads = ["part", "AUC", "mean AUC over AI sources of 20 pictures or more", "AUC on the split `val` alone"]
     lines = [_row(heads), _row(["---"] * len(heads))]
     lines += [
         _row([part, _number(found["roc_auc"][part]), _number(found["mean_source_auc"][part]), _number(val.get(part))])

@@ -33,6 +33,8 @@ from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING
 
 Report = Callable[[str], None]
+MIN_PICTURES = 20
+"""Pictures that an AI source needs before it gets a figure of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,8 @@ def _figures(
     ai, real = labels > 0.5, labels < 0.5
     said_ai, said_real = p >= calibration.ai_from, p < calibration.real_below
     parts = stack.parts
-    big = [s for s in sorted(set(sources[ai].tolist())) if (sources[ai] == s).sum() >= 20]
+    pictures = Counter(sources[ai & (table.view == RANDOM)].tolist())  # each picture has one such view
+    big = sorted(source for source, count in pictures.items() if count >= MIN_PICTURES)
     by_source = {
         part: {s: roc_auc(labels[real | (sources == s)], z[real | (sources == s)]) for s in big}
         for part, z in parts.items()
@@ -207,7 +210,9 @@ def _figures(
             for view in VIEWS
             if (table.view == view).any()
         },
-        "mean_source_auc": {part: float(np.mean(list(found.values()))) for part, found in by_source.items()},
+        "mean_source_auc": {
+            part: float(np.mean(list(found.values()))) if found else None for part, found in by_source.items()
+        },
         "roc_auc_by_ai_source": by_source["fused"],
         "false_alarms": float(weights[said_ai & real].sum() / weights[real].sum()),
         "false_alarms_by_real_source": alarms,

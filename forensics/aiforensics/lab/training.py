@@ -209,8 +209,8 @@ def classification_report(matrix: Mapping[str, Mapping[str, int]]) -> str:
 
     Examples
     --------
-    >>> print(classification_report({"real": {"real": 8, "ai": 2}, "ai": {"real": 1, "ai": 9}}).splitlines()[1])
-    real          0.889   0.800   0.842       10
+    >>> classification_report({"real": {"real": 8, "ai": 2}, "ai": {"real": 1, "ai": 9}}).splitlines()[1]
+    'real          0.889   0.800   0.842       10'
     """
     lines = [f"{'class':<10} {'precision':>8} {'recall':>7} {'F1':>7} {'pictures':>8}"]
     for label in matrix:
