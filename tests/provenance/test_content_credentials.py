@@ -3,6 +3,7 @@
 import builtins
 import contextlib
 import io
+import json
 import socket
 import threading
 import time
@@ -99,6 +100,85 @@ def test_one_changed_byte_of_the_manifest_breaks_it(signed, read):
     place = content.index(b"trainedAlgorithmicMedia")
     changed = content[:place] + b"T" + content[place + 1 :]
     assert read(changed, trust=trust).level == "invalid"
+
+
+def loosen(content, spare=40):
+    """Shorten the record by its unsigned padding and put a comment in the freed bytes, which no hash covers."""
+    segment = content.index(b"\xff\xeb")
+    pad = content.index(b"\x63pad\x59", segment) + 5
+    changed = bytearray(content)
+    lengths = [(segment + 2, 2), (pad, 2)]  # of the segment and of the padding; then of every box around it
+    box, kind = segment + 12, b"jumb"
+    while kind == b"jumb":
+        size, kind = int.from_bytes(content[box : box + 4]), content[box + 4 : box + 8]
+        if box < pad < box + size:
+            lengths.append((box, 4))
+            box += 8
+        else:
+            box, kind = box + size, b"jumb"
+    for place, width in lengths:
+        value = int.from_bytes(content[place : place + width]) - spare
+        changed[place : place + width] = value.to_bytes(width)
+    after = segment + 2 + int.from_bytes(content[segment + 2 : segment + 4])
+    comment = b"\xff\xfe" + (spare - 2).to_bytes(2) + b"x" * (spare - 4)
+    return bytes(changed[: pad + 2] + changed[pad + 2 + spare : after] + comment + changed[after:])
+
+
+def test_bytes_that_no_hash_covers_make_it_invalid_and_are_named(signed, read, values):
+    content, trust = signed()
+    assert len(loosen(content)) == len(content)
+    provenance = read(loosen(content), trust=trust)
+    assert (provenance.level, provenance.origin) == ("invalid", "unknown")
+    (words,) = values(provenance, "signature-invalid")
+    assert "leaves out bytes beside its own record" in words
+    assert "changed after signing" not in words
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Let the library report further failures of the active manifest."""
+    import c2pa
+
+    real = c2pa.Reader
+
+    def apply(*codes):
+        class Reader(real):
+            def get_validation_state(self):
+                return "Invalid"
+
+            def json(self):
+                store = json.loads(super().json())
+                store["validation_results"]["activeManifest"]["failure"] += [{"code": code} for code in codes]
+                return json.dumps(store)
+
+        monkeypatch.setattr(c2pa, "Reader", Reader)
+
+    return apply
+
+
+def test_an_identity_that_was_not_looked_up_offline_is_no_failure(signed, failing, read, values):
+    content, trust = signed()
+    failing("cawg.ica.did_unavailable")
+    assert (read(content, trust=trust).level, read(content).level) == ("signed-trusted", "signed")
+    assert "was not asked (use --online)" in values(read(content), "identity-unchecked")[0]
+    online = read(content, trust=trust, online=True)
+    assert (online.level, values(online, "identity-unchecked")) == ("invalid", [])
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("signingCredential.invalid", "but the certificate is not accepted (signingCredential.invalid)"),
+        ("cawg.ica.signature_mismatch", "a statement in the record on its author or time is not accepted (cawg.ica."),
+        ("timeStamp.mismatch", "a statement in the record on its author or time is not accepted (timeStamp.mismatch)"),
+    ],
+)
+def test_what_is_not_accepted_over_unchanged_bytes_is_named(code, what, signed, failing, read, values):
+    content, trust = signed()
+    failing(code)
+    provenance = read(content, trust=trust)
+    assert (provenance.level, provenance.origin) == ("invalid", "ai")
+    assert what in values(provenance, "signature-unaccepted")[0]
 
 
 def test_a_manifest_without_its_end_is_broken_and_no_exception(signed, make, values):

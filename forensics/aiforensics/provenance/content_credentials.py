@@ -22,6 +22,9 @@ _MAX_TRUST = 8 << 20
 _UNTRUSTED = "signingCredential.untrusted"
 _CREDENTIAL = "signingCredential."
 _NOT_BROKEN = ("signingCredential.", "cawg.", "timeStamp.")
+# An identity statement whose issuer has to be asked over the network: without --online that was never tried.
+_UNASKED = "cawg.ica.did_unavailable"
+_UNBOUND, _BOUND = "assertion.dataHash.mismatch", "assertion.dataHash.match"
 _MISSING = "a Content Credentials manifest is present but was not validated: install aiforensics-toolkit[c2pa]"
 
 
@@ -44,7 +47,7 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     except C2paError as error:
         yield from _refused(str(error), remote, online=dossier.online)
         return
-    yield from _claims(state, store, trusting=dossier.trust is not None)
+    yield from _claims(state, store, trusting=dossier.trust is not None, online=dossier.online)
 
 
 def _settings(dossier: Dossier) -> dict[str, Any]:
@@ -90,58 +93,80 @@ def _refused(error: str, remote: str, *, online: bool) -> Iterator[Claim]:
         yield Claim("signature-invalid", clean(words), SOURCE)
 
 
-def _claims(state: str, store: Mapping[str, Any], *, trusting: bool) -> Iterator[Claim]:
-    codes = _failures(store.get("validation_results"), "activeManifest")
-    manifests = store.get("manifests") or {}
-    active = manifests.get(store.get("active_manifest")) or {}
-    info = active.get("signature_info") or {}
-    signer = clean(info.get("common_name") or "an unnamed signer", 120)
-    issuer = clean(info.get("issuer") or "", 120)
-    by = f"{signer} ({issuer})" if issuer and issuer != signer else signer
-    when = f", {clean(info['time'], 40)}" if info.get("time") else ""
+def _claims(state: str, store: Mapping[str, Any], *, trusting: bool, online: bool) -> Iterator[Claim]:
+    results = store.get("validation_results")
+    codes = _codes(results, "failure")
+    by, when = _signer(store)
     broken = [code for code in codes if not code.startswith(_NOT_BROKEN)]
+    weak = [code for code in codes if code.startswith(_NOT_BROKEN) and code != _UNTRUSTED]
+    earlier = _failures_of_ingredients(results)
+    if state == "Invalid" and not online and not broken and not earlier and set(weak) == {_UNASKED}:
+        # The library counts a look-up that it was not allowed to make as failed; what it could check holds.
+        state = "Trusted" if "signingCredential.trusted" in _codes(results, "success") else "Valid"
+        words = "the record names the person behind it; the issuer of that statement was not asked (use --online)"
+        yield Claim("identity-unchecked", words, SOURCE)
     intact = state in {"Trusted", "Valid"}
     if state == "Trusted":
         yield Claim("signature-trusted", f"signed by {by}{when}; the signer is on the trust list", SOURCE)
     elif intact:
         why = "is not on the given trust list" if trusting else "was not checked: no trust list given (--trust)"
         yield Claim("signature-unknown", f"signed by {by}{when}; unchanged since; the signer {why}", SOURCE)
-    elif not broken and any(code.startswith(_CREDENTIAL) and code != _UNTRUSTED for code in codes):
-        yield _credential_claim(codes, by, when)
+    elif not broken and (any(code.startswith(_CREDENTIAL) for code in weak) or (weak and not earlier)):
+        yield _weak_claim(weak, by, when)
         intact = True
     elif not broken:
         words = f"the signature of {by} stands, but the record of an earlier picture that it relies on is broken"
         yield Claim("signature-invalid", words, SOURCE)
+    elif broken == [_UNBOUND] and _BOUND in _codes(results, "success"):
+        words = (
+            f"the signature of {by} holds for the bytes that it covers, but it leaves out bytes beside its own record: "
+            f"anybody could have changed those unnoticed ({_UNBOUND})"
+        )
+        yield Claim("signature-invalid", clean(words, 500), SOURCE)
     else:
         reasons = ", ".join(broken[:4])
         words = f"the signature of {by} is broken: the file or its manifest was changed after signing ({reasons})"
         yield Claim("signature-invalid", clean(words, 500), SOURCE)
-    if _failures(store.get("validation_results"), "ingredientDeltas"):
+    if earlier:
         yield Claim(
             "ingredient-invalid", "the credentials of an ingredient are broken; its claims count for less", SOURCE
         )
     yield from c2pa_story.tell(store, SOURCE, intact=intact)
 
 
-def _credential_claim(codes: list[str], by: str, when: str) -> Claim:
-    if f"{_CREDENTIAL}expired" in codes:
+def _signer(store: Mapping[str, Any]) -> tuple[str, str]:
+    """Who signed the active manifest, and when as far as a time stamp says so."""
+    active = (store.get("manifests") or {}).get(store.get("active_manifest")) or {}
+    info = active.get("signature_info") or {}
+    signer = clean(info.get("common_name") or "an unnamed signer", 120)
+    issuer = clean(info.get("issuer") or "", 120)
+    by = f"{signer} ({issuer})" if issuer and issuer != signer else signer
+    return by, f", {clean(info['time'], 40)}" if info.get("time") else ""
+
+
+def _weak_claim(weak: list[str], by: str, when: str) -> Claim:
+    """Unchanged bytes under a certificate, time stamp or identity statement that the library does not accept."""
+    if f"{_CREDENTIAL}expired" in weak:
         words = (
             f"signed by {by}{when}, unchanged since, but the certificate has expired and no trusted time was recorded"
         )
         return Claim("signature-expired", words, SOURCE)
-    wrong = ", ".join(code for code in codes if code.startswith(_CREDENTIAL) and code != _UNTRUSTED)
-    words = f"signed by {by}{when}, unchanged since, but the certificate is not accepted ({wrong})"
+    wrong = [code for code in weak if code.startswith(_CREDENTIAL)]
+    what = "the certificate" if wrong else "a statement in the record on its author or time"
+    words = f"signed by {by}{when}, unchanged since, but {what} is not accepted ({', '.join((wrong or weak)[:4])})"
     return Claim("signature-unaccepted", clean(words, 500), SOURCE)
 
 
-def _failures(results: Any, part: str) -> list[str]:  # noqa: ANN401 - parsed JSON
-    """Codes of failures of the active manifest or of its ingredients, without the one that no trust list gives."""
-    content = (results or {}).get(part)
-    if part == "activeManifest":
-        return [str(item.get("code")) for item in (content or {}).get("failure", [])]
+def _codes(results: Any, outcome: str) -> list[str]:  # noqa: ANN401 - parsed JSON
+    """Codes of the active manifest's checks with one outcome."""
+    return [str(item.get("code")) for item in ((results or {}).get("activeManifest") or {}).get(outcome, [])]
+
+
+def _failures_of_ingredients(results: Any) -> list[str]:  # noqa: ANN401 - parsed JSON
+    """Codes by which the record of an earlier picture is broken, beyond those that no trust list gives."""
     return [
         code
-        for delta in content or []
+        for delta in (results or {}).get("ingredientDeltas") or []
         for code in (str(item.get("code")) for item in (delta.get("validationDeltas") or {}).get("failure", []))
         if not code.startswith(_NOT_BROKEN)
     ]
