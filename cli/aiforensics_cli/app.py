@@ -6,7 +6,6 @@ use. Nobody sees a traceback unless `--debug` is given.
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
@@ -14,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from aiforensics_cli.console import complain
+from aiforensics_cli.console import complain, hush
 
 DONE, MATCHED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of the contract: done; a `--fail-on` policy matched; usage error or refused input; Ctrl-C."""
@@ -92,8 +91,7 @@ class Porch(TyperGroup):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # Python flushes standard output at exit and would complain there.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            hush()
             raise typer.Exit(PIPE_CLOSED) from None
         except KeyboardInterrupt:
             complain("interrupted; what is done is kept")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,16 @@ if TYPE_CHECKING:
 
 
 def results() -> Console:
-    """Make the console of standard output."""
+    """Make the console of standard output; a reader that goes away is a `BrokenPipeError`, as with `emit`."""
     from rich.console import Console  # noqa: PLC0415 - not needed for --json
 
-    return Console(highlight=False, markup=False, emoji=False)
+    class Results(Console):
+        """Rich would leave with status 1, which here says that a policy matched."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Results(highlight=False, markup=False, emoji=False)
 
 
 def messages() -> Console:
@@ -36,6 +43,16 @@ def emit(result: Mapping[str, Any]) -> None:
     """
     sys.stdout.write(json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def hush() -> None:
+    """Let standard output lead nowhere from here on, because its reader went away.
+
+    What is still buffered goes there too: Python flushes it at exit and would complain.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def complain(line: str) -> None:

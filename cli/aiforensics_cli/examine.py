@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from aiforensics.evidence import Finding, InputError, Refusal
-from aiforensics_cli.app import DONE, MATCHED, REFUSED
-from aiforensics_cli.console import clean, complain, emit, messages, results
+from aiforensics_cli.app import DONE, MATCHED, PIPE_CLOSED, REFUSED
+from aiforensics_cli.console import clean, complain, emit, hush, messages, results
 from aiforensics_cli.show import show_caution, show_finding
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Tally:
         self.policies = tuple(policies)
         self.matched = False
         self.refused = False
+        self.unread = False
 
     def watch(self, items: Iterable[Examination | Refusal]) -> Iterator[Examination | Refusal]:
         """Pass the items on."""
@@ -65,10 +67,16 @@ class Tally:
                 self.matched = self.matched or any(map(partial(matches, item.finding), self.policies))
             yield item
 
+    def reader_left(self) -> None:
+        """Take note that nobody reads the results to their end."""
+        self.unread = True
+
     @property
     def status(self) -> int:
-        """The exit status; a match goes before a refusal, because it is what the caller asked for."""
-        return MATCHED if self.matched else REFUSED if self.refused else DONE
+        """The exit status; a match goes first, because it is what the caller asked for."""
+        if self.matched:
+            return MATCHED
+        return PIPE_CLOSED if self.unread else REFUSED if self.refused else DONE
 
 
 def matches(finding: Finding, policy: Policy) -> bool:
@@ -78,23 +86,55 @@ def matches(finding: Finding, policy: Policy) -> bool:
     return finding.verdict == policy.value
 
 
-def printed(items: Iterable[Examination | Refusal], *, as_json: bool) -> Iterator[Examination | Refusal]:
-    """Print each item on standard output as it passes; for people, the caution once at the end."""
+def printed(
+    items: Iterable[Examination | Refusal], *, as_json: bool, reader_left: Callable[[], None] | None = None
+) -> Iterator[Examination | Refusal]:
+    """Print each item on standard output as it passes; for people, the caution once at the end.
+
+    Parameters
+    ----------
+    items
+        What passes.
+    as_json
+        One JSON object per line, instead of words for people.
+    reader_left
+        Called when the reader of standard output goes away, as `head` does; the items go on passing, unprinted, for
+        what is written elsewhere. Without it that ends everything.
+
+    Raises
+    ------
+    BrokenPipeError
+        If the reader goes away and there is no `reader_left`.
+    """
     if as_json:
         for item in items:
-            emit((item if isinstance(item, Refusal) else item.finding).to_dict())
+            with _readers(reader_left):
+                emit((item if isinstance(item, Refusal) else item.finding).to_dict())
             yield item
         return
     console = results()
     any_shown = False
     for item in items:
         if not isinstance(item, Refusal):
-            show_finding(console, item.finding)
-            console.print()
+            with _readers(reader_left):
+                show_finding(console, item.finding)
+                console.print()
             any_shown = True
         yield item
     if any_shown:
-        show_caution(console)
+        with _readers(reader_left):
+            show_caution(console)
+
+
+@contextmanager
+def _readers(reader_left: Callable[[], None] | None) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        if reader_left is None:
+            raise
+        hush()
+        reader_left()
 
 
 def mapped(items: Iterable[Examination | Refusal], folder: Path) -> Iterator[Examination | Refusal]:

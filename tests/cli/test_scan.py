@@ -1,5 +1,8 @@
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -10,6 +13,7 @@ CONTRACT = {
     *("schema", "path", "sha256", "bytes", "format", "width", "height", "verdict", "p_ai", "interval", "quality"),
     *("provenance", "analyzers", "reasons", "model", "tool", "seconds"),
 }
+PORCH = Path(__file__).parent.parent / "support" / "porch.py"
 pytestmark = pytest.mark.usefixtures("fake_pipeline")
 
 
@@ -130,6 +134,36 @@ def test_the_report_is_written_beside_the_results(run, picture, tmp_path):
     text = page.read_text()
     assert "Likely AI-generated" in text
     assert "none.png" in text
+
+
+def scan_with_no_reader(*arguments):
+    """Scan as a program of its own, whose standard output nobody reads from the start."""
+    process = subprocess.Popen(
+        [sys.executable, PORCH, "scan", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    return process.wait(timeout=30), err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_report_and_maps_are_finished_when_the_reader_goes_away(picture, tmp_path, form):
+    page, maps = tmp_path / "r.html", tmp_path / "maps"
+    paths = [picture(f"{name}.png", 64, 64) for name in ("one", "two", "three")]
+    assert scan_with_no_reader(*paths, *form, "--report", page, "--maps", maps) == (141, "")
+    assert all(f"{name}.png" in page.read_text() for name in ("one", "two", "three"))
+    assert len(list(maps.iterdir())) == 3
+
+
+def test_a_match_goes_before_a_reader_that_went_away(picture, tmp_path):
+    page = tmp_path / "r.html"
+    assert scan_with_no_reader(picture("ai.png"), "--report", page, "--fail-on", "ai") == (1, "")
+    assert "ai.png" in page.read_text()
+
+
+def test_without_a_reader_people_get_the_status_of_a_closed_pipe(picture):
+    assert scan_with_no_reader(picture("a.png")) == (141, "")
 
 
 def test_an_unwritable_report_is_one_line(run, picture, tmp_path):

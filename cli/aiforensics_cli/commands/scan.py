@@ -38,12 +38,17 @@ def scan(
     --fail-on provenance matches a file that says that AI made it, and one
     whose signature is broken. A match (status 1) goes before a refused
     input (status 2).
+
+    --report and --maps are finished even when the reader of standard output
+    goes away (`| head`); the status is then 141, or 1 after a match.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
 
     tally = Tally(fail_on or ())
     scanner = Scanner(model, device=device, redact=redact, online=online, trust=trust)
-    items = printed(tally.watch(examine_all(scanner, paths)), as_json=as_json)
+    # A report or maps are written to their end, whatever becomes of the reader of standard output.
+    reader_left = tally.reader_left if report or maps else None
+    items = printed(tally.watch(examine_all(scanner, paths)), as_json=as_json, reader_left=reader_left)
     if gradcam:
         from aiforensics_cli.attention import with_gradcam  # noqa: PLC0415 - as above
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,7 +87,7 @@ class Jpeg:
         """Compare steps across the right and lower border of 8×8 blocks with those inside; bright where blocky."""
         height, width = window.pixels.shape[:2]
         luma = window.luma[: height // 8 * 8, : width // 8 * 8]
-        across, down = _steps(luma), _steps(np.ascontiguousarray(luma.T)).T
+        across, down = _steps(luma), _steps_down(luma)
         cells = [p.reshape(luma.shape[0] // 8, 8, luma.shape[1] // 8, 8) for p in (across, down)]
         border = cells[0][:, :, :, 7].mean(1) + cells[1][:, 7].mean(2)
         inside = cells[0][:, :, :, 1:6].mean((1, 3)) + cells[1][:, 1:6].mean((1, 3))
@@ -139,22 +140,23 @@ def _measure(window: Window) -> dict[str, float]:
     values |= {f"scale_{i + 1}": log_ratio(s, scale[0], 0.02) for i, s in enumerate(scale) if i}
     values |= {f"shape_{i}": float(shape[_BANDS[i - 1]].mean()) for i in (1, 3, 5, 7, 8)}
     values |= {f"zero_{i}": float(zeros[_BANDS[i - 1]].mean()) for i in (1, 3, 5, 7, 8)}
-    digits, digits_off = _digits(grid), _digits(shifted)
-    levels = _levels(grid)
+    whole, whole_off = _rounded(grid), _rounded(shifted)
+    levels = _levels(whole)
     steps, values["periodic"] = _period(levels)
-    values["periodic_off"] = _period(_levels(shifted))[1]
+    values["periodic_off"] = _period(_levels(whole_off))[1]
+    digits, digits_off = _digits(whole), _digits(whole_off)
     values["double"] = _double(levels, steps)
     values["benford"], values["benford_off"] = log10(digits, 1e-5), log10(digits_off, 1e-5)
     values["digit_gap"] = log_ratio(digits, digits_off, 1e-3)
     values["blocking"], values["blocking_other"] = on, other
-    values["zero_gap"] = float(zeros[1:, 1:].mean() - _tables(shifted)[1][1:, 1:].mean())
+    values["zero_gap"] = float(zeros[1:, 1:].mean() - _zeros(np.abs(shifted))[1:, 1:].mean())
     values["quality_estimate"] = quality_of(levels)
     return values
 
 
 def _blocking(luma: Plane) -> tuple[float, float, tuple[int, int]]:
     """Strength of period-8 steps on the grid and at the best other phase, and that phase (down, right)."""
-    across, down = _steps(luma), np.ascontiguousarray(_steps(np.ascontiguousarray(luma.T)).T)
+    across, down = _steps(luma), _steps_down(luma)
     strengths, phases = [], []
     for profile in (phase_means(down, 8).mean(1), phase_means(across, 8).mean(0)):
         # Entry 7 is the step between the last pixel of a block and the first of the next.
@@ -172,35 +174,52 @@ def _steps(luma: Plane) -> Plane:
     |x[j+1] - x[j] - (x[j] - x[j-1] + x[j+2] - x[j+1]) / 2|, and 0 where a neighbour is missing.
     """
     steps = np.zeros_like(luma)
-    inner = steps[:, 1:-2]
-    np.subtract(luma[:, 2:-1], luma[:, 1:-2], out=inner)
-    inner *= 3.0
-    inner += luma[:, :-3]
-    inner -= luma[:, 3:]
-    np.abs(inner, out=inner)
-    inner *= 0.5
+    _beyond(luma[:, :-3], luma[:, 1:-2], luma[:, 2:-1], luma[:, 3:], steps[:, 1:-2])
     return steps
+
+
+def _steps_down(luma: Plane) -> Plane:
+    """(h, w) step between rows i and i + 1, as `_steps` takes it between columns."""
+    steps = np.zeros_like(luma)
+    _beyond(luma[:-3], luma[1:-2], luma[2:-1], luma[3:], steps[1:-2])
+    return steps
+
+
+def _beyond(before: Plane, here: Plane, there: Plane, after: Plane, out: Plane) -> None:
+    np.subtract(there, here, out=out)
+    out *= 3.0
+    out += before
+    out -= after
+    np.abs(out, out=out)
+    out *= 0.5
 
 
 def _tables(coefficients: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """(8, 8) mean magnitude, share that rounds to zero, and moment ratio of each frequency."""
-
-    def mean(plane: Plane) -> NDArray[np.float64]:
-        return phase_means(plane.reshape(plane.shape[0] * 8, -1), 8)
-
     size = np.abs(coefficients)
-    magnitude, energy = mean(size), mean(size * size)
+    magnitude, energy = _means(size), _means(size * size)
     shape = np.where(energy > 1e-6, magnitude**2 / np.maximum(energy, 1e-6), GAUSSIAN_SHAPE)
-    return magnitude, mean((size < 0.5).astype(np.float32)), shape
+    return magnitude, _zeros(size), shape
 
 
-def _rounded(coefficients: NDArray[np.float32]) -> Pixels:
-    return np.minimum(np.rint(np.abs(coefficients)), 255.0).astype(np.uint8)
+def _zeros(size: Plane) -> NDArray[np.float64]:
+    """(8, 8) share of the magnitudes of each frequency that round to zero."""
+    return _means((size < 0.5).astype(np.float32))
 
 
-def _digits(coefficients: Plane) -> float:
+def _means(plane: Plane) -> NDArray[np.float64]:
+    return phase_means(plane.reshape(plane.shape[0] * 8, -1), 8)
+
+
+def _rounded(coefficients: Plane) -> Pixels:
+    """Magnitudes rounded to whole numbers, half to even, of at most 255; the shape is that of the coefficients."""
+    rows = cv2.convertScaleAbs(coefficients.reshape(coefficients.shape[0] * 8, -1))
+    return np.asarray(rows, np.uint8).reshape(coefficients.shape)
+
+
+def _digits(rounded: Pixels) -> float:
     """Symmetrised χ² of the first digits of rounded AC coefficients against Benford's law; 0 without coefficients."""
-    rounded = _rounded(coefficients)
+    rounded = rounded.copy()
     rounded[:, 0, :, 0] = 0
     counts = histogram(rounded.reshape(rounded.shape[0] * 8, -1))
     first = np.bincount(_FIRST, counts, 10)[1:]
@@ -210,10 +229,9 @@ def _digits(coefficients: Plane) -> float:
     return float(((shares - _BENFORD) ** 2 / (shares + _BENFORD)).sum())
 
 
-def _levels(coefficients: Plane) -> NDArray[np.float64]:
+def _levels(rounded: Pixels) -> NDArray[np.float64]:
     """(9, 256) counts of the rounded magnitudes of each of `_MODES`."""
-    rounded = _rounded(np.stack([coefficients[:, u, :, v] for u, v in _MODES]))
-    return np.stack([histogram(mode) for mode in rounded])
+    return np.stack([histogram(np.ascontiguousarray(rounded[:, u, :, v])) for u, v in _MODES])
 
 
 def _period(levels: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:
@@ -229,17 +247,12 @@ def _period(levels: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:
 
 def _double(levels: NDArray[np.float64], steps: NDArray[np.intp]) -> float:
     """Mean over modes of the highest line in the spectrum of the levels' departure from their neighbours."""
-    lines = []
-    for counts, step in zip(levels, steps, strict=True):
-        places = np.arange(1, 26) * int(step)
-        comb = counts[np.minimum(places, 255)] * (places < 255)
-        total = comb[1:-1].sum()
-        if total < 16.0:
-            lines.append(0.0)
-            continue
-        departure = (comb[1:-1] - (comb[:-2] + comb[2:]) / 2.0) / total
-        lines.append(float(np.abs(np.fft.rfft(departure)).max()))
-    return float(np.mean(lines))
+    places = np.arange(1, 26) * steps[:, None]
+    comb = np.take_along_axis(levels, np.minimum(places, 255), axis=1) * (places < 255)
+    total = comb[:, 1:-1].sum(1)
+    departure = (comb[:, 1:-1] - (comb[:, :-2] + comb[:, 2:]) / 2.0) / np.maximum(total, 16.0)[:, None]
+    lines = np.abs(np.fft.rfft(departure, axis=1)).max(1)
+    return float(np.where(total < 16.0, 0.0, lines).mean())
 
 
 def _first_digits() -> NDArray[np.intp]:

@@ -138,21 +138,26 @@ def _measure(
 
 def _shadows(pixels: Pixels) -> dict[str, float]:
     """Edges over which all channels fall by one factor: logarithms of the channels have the same slope."""
-    logs = np.log(cv2.GaussianBlur(_half(pixels), (0, 0), 0.8).astype(np.float32) + 8.0)
-    slope, slopes_of_channels = _gradient(logs.mean(2)), _gradient(logs)
+    logs = np.log(cv2.GaussianBlur(_half(pixels), (0, 0), 0.8).astype(np.float32) + np.float32(8.0))
+    # A sum of three planes: many times faster than the mean over an axis of length three, and the same numbers.
+    level = np.asarray((logs[..., 0] + logs[..., 1] + logs[..., 2]) / np.float32(3.0), np.float32)
+    slope, slopes_of_channels = _gradient(level), _gradient(logs)
     strength = np.hypot(*slope)
-    strong = strength > max(4.0 * float(strength.mean()), 0.04)  # at least 4 % of brightness per 2 pixels
+    # At least 4 % of brightness per 2 pixels; places are taken by number, which is faster than by mask.
+    strong = np.flatnonzero(strength > max(4.0 * float(strength.mean()), 0.04))
     none = {"shadow_share": 0.0, "shadow_agreement": 0.0, "shadow_softness": 0.0}
-    if int(strong.sum()) < 8:
+    if len(strong) < 8:
         return none
-    vectors = np.stack([plane[strong] for plane in slope], axis=-1).astype(np.float64)
-    colours = np.stack([plane[strong] for plane in slopes_of_channels], axis=1)  # (n, 2, 3)
+    steep = strength.ravel()[strong]
+    vectors = np.stack([plane.ravel()[strong] for plane in slope], axis=-1).astype(np.float64)
+    colours = np.stack([plane.reshape(-1, 3)[strong] for plane in slopes_of_channels], axis=1)  # (n, 2, 3)
     off = np.sqrt(((colours - vectors[:, :, None]) ** 2).sum(1).mean(1))
-    shadow = off < 0.15 * strength[strong]
+    shadow = off < 0.15 * steep
     if int(shadow.sum()) < 8:
         return none | {"shadow_share": float(shadow.mean())}
-    far = np.hypot(*_gradient(np.asarray(cv2.GaussianBlur(logs.mean(2), (0, 0), 3.0), np.float32)))
-    near_slope, far_slope = float(strength[strong][shadow].mean()), float(far[strong][shadow].mean())
+    wide = _gradient(np.asarray(cv2.GaussianBlur(level, (0, 0), 3.0), np.float32))
+    far = np.hypot(*(plane.ravel()[strong[shadow]] for plane in wide))
+    near_slope, far_slope = float(steep[shadow].mean()), float(far.mean())
     return {
         "shadow_share": float(shadow.mean()),
         "shadow_agreement": agreement(vectors[shadow]),

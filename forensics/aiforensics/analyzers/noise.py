@@ -22,6 +22,7 @@ from aiforensics.analyzers.numerics import (
     mean_square,
     moment_ratio,
     pool,
+    share_of,
 )
 from aiforensics.analyzers.protocol import Exhibit, Pixels
 from aiforensics.evidence import Card, FeatureSpec
@@ -143,18 +144,25 @@ def _pairs(short: str, across: Plane, down: Plane) -> dict[str, float]:
 
     The threshold follows the residual, so that the shares say how it is arranged and not how strong it is.
     """
-    counts = np.zeros((3, 3))
-    for plane, axis in ((across, 1), (down, 0)):
-        threshold = max(mean_abs(plane), 0.1)
-        level = (plane > threshold).view(np.uint8) + np.uint8(1) - (plane < -threshold).view(np.uint8)
-        first, second = (level[:, :-1], level[:, 1:]) if axis else (level[:-1], level[1:])
-        counts += histogram(first * np.uint8(3) + second)[:9].reshape(3, 3)
+    right = _truncated(across)
+    below = right if down is across else _truncated(down)
+    counts = histogram(right[:, :-1] * np.uint8(3) + right[:, 1:])[:9].reshape(3, 3)
+    counts += histogram(below[:-1] * np.uint8(3) + below[1:])[:9].reshape(3, 3)
     counts /= counts.sum()
     return {
         f"{short}_calm": float(counts[1, 1]),
         f"{short}_same": float(counts[0, 0] + counts[2, 2]),
         f"{short}_flip": float(counts[0, 2] + counts[2, 0]),
     }
+
+
+def _truncated(plane: Plane) -> Pixels:
+    """(h, w) uint8: 0 where the residual is strong and negative, 2 where it is strong and positive, 1 between."""
+    threshold = max(mean_abs(plane), 0.1)
+    level = (plane > threshold).view(np.uint8)
+    level += np.uint8(1)
+    level -= (plane < -threshold).view(np.uint8)
+    return level
 
 
 def _cells(luma: Plane, deviation: float) -> dict[str, float]:
@@ -165,11 +173,12 @@ def _cells(luma: Plane, deviation: float) -> dict[str, float]:
     right, down = b - a, c - a
     step_x, step_y = (mean_abs(right) + mean_abs(d - c)) / 2.0, (mean_abs(down) + mean_abs(d - b)) / 2.0
     diagonal = (d - b - c + a) / 2.0
-    level = float(np.median(np.abs(diagonal))) / 0.6745
+    size = np.abs(diagonal)
+    level = float(np.median(size)) / 0.6745
     return {
         "npr_level": log_ratio((step_x + step_y) / 2.0, deviation, 0.05),
         "npr_shape": (moment_ratio(right) + moment_ratio(down)) / 2.0,
-        "npr_zero": float(np.mean(np.abs(right) < 0.5) + np.mean(np.abs(down) < 0.5)) / 2.0,
+        "npr_zero": (share_of(np.abs(right) < 0.5) + share_of(np.abs(down) < 0.5)) / 2.0,
         "npr_likeness": correlation(right, down),
         "npr_cell_x": log_ratio(step_x, mean_abs(a[:, 1:] - b[:, :-1]), 0.05),
         "npr_cell_y": log_ratio(step_y, mean_abs(a[1:] - c[:-1]), 0.05),
@@ -177,7 +186,7 @@ def _cells(luma: Plane, deviation: float) -> dict[str, float]:
         "level": log10(level, 0.02),
         "tail": log_ratio(mean_square(diagonal) ** 0.5, level, 0.1),
         "kurtosis": log_kurtosis(diagonal),
-        **_blocks(luma, np.abs(diagonal)),
+        **_blocks(luma, size),
     }
 
 
@@ -208,7 +217,7 @@ def _blocks(luma: Plane, diagonal: Plane) -> dict[str, float]:
 
 def _channels(pixels: Pixels) -> dict[str, float]:
     """Levels and correlations of the 3×3 predictor's residual in red, green and blue."""
-    moments = covariance([filtered(plane, SQUARE) for plane in cv2.split(pixels)])
+    moments = covariance([filtered(plane.astype(np.float32), SQUARE) for plane in cv2.split(pixels)])
     red, green, blue = np.sqrt(np.maximum(np.diag(moments), 0.0))
     return {
         "link_rg": correlation_of(moments, 0, 1),

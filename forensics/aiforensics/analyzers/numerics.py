@@ -66,6 +66,11 @@ def mean_abs(plane: NDArray[Any]) -> float:
     return float(cv2.norm(plane, cv2.NORM_L1)) / plane.size
 
 
+def share_of(mask: NDArray[np.bool_]) -> float:
+    """Share of a mask that is set; counting is many times faster than the mean of booleans, and as exact."""
+    return int(np.count_nonzero(mask)) / mask.size
+
+
 def mean_square(plane: NDArray[Any]) -> float:
     """Mean square."""
     return float(cv2.norm(plane, cv2.NORM_L2SQR)) / plane.size
@@ -105,12 +110,17 @@ def entropy(counts: NDArray[Any]) -> float:
 
 def correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Pearson correlation; 0 where either side is constant."""
-    x = np.asarray(a, np.float32).reshape(1, -1)
-    y = np.asarray(b, np.float32).reshape(1, -1)
-    x, y = x - x.mean(), y - y.mean()
+    x, y = _centred(a), _centred(b)
     # OpenCV's norm and mean accumulate in double on one thread: the result does not depend on the number of threads.
     scale = math.sqrt(mean_square(x) * mean_square(y))
-    return float(np.clip(cv2.mean(x * y)[0] / scale, -1.0, 1.0)) if scale > 1e-8 else 0.0
+    return float(np.clip(cv2.mean(np.multiply(x, y, out=x))[0] / scale, -1.0, 1.0)) if scale > 1e-8 else 0.0
+
+
+def _centred(values: NDArray[Any]) -> Plane:
+    """(1, n) float32 copy less its mean."""
+    flat = np.array(values, np.float32, order="C").reshape(1, -1)
+    flat -= flat.mean()
+    return flat
 
 
 def covariance(planes: Sequence[Plane]) -> NDArray[np.float64]:

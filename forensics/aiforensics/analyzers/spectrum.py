@@ -115,10 +115,12 @@ def _measure(window: Window) -> dict[str, float]:
     residual = median_residual(luma)
     residual_power = power_spectrum(residual) + _floor(residual)
     values = _fall(luma.astype(np.float32))
-    values["flatness"] = float(10.0 * (np.log10(residual_power).mean() - np.log10(residual_power.mean())))
-    values |= _peaks("residual", residual_power)
+    logs = np.log10(residual_power)
+    values["flatness"] = float(10.0 * (logs.mean() - np.log10(residual_power.mean())))
+    values |= _peaks("residual", residual_power, logs)
     cross = np.pad(cross_difference(luma), ((0, 1), (0, 1)), mode="edge")
-    values |= _peaks("cross", power_spectrum(cross) + _floor(cross))
+    cross_power = power_spectrum(cross) + _floor(cross)
+    values |= _peaks("cross", cross_power, np.log10(cross_power))
     return values
 
 
@@ -147,12 +149,12 @@ def _fall(luma: Plane) -> dict[str, float]:
     }
 
 
-def _peaks(kind: str, power: Plane) -> dict[str, float]:
+def _peaks(kind: str, power: Plane, logs: Plane) -> dict[str, float]:
     """How far a spectrum stands above its 9×9 surroundings, in dB, on the lattices of up-sampling and anywhere.
 
     Peaks are taken over 3×3 bins, because the Hann window spreads a line over as many.
     """
-    level = 10.0 * np.log10(power)
+    level = 10.0 * logs
     around = cv2.blur(level, (9, 9))
     contrast = 10.0 * np.log10(cv2.blur(power, (3, 3))) - around
     values = {}

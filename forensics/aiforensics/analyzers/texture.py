@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from aiforensics.analyzers.numerics import (
     mean_square,
     moment_ratio,
     pool,
+    share_of,
 )
 from aiforensics.analyzers.protocol import Exhibit, Pixels
 from aiforensics.evidence import Card, FeatureSpec
@@ -118,13 +121,19 @@ class Texture:
 def local_patterns(luma: Pixels, radius: int) -> NDArray[np.float64]:
     """(256,) counts of the codes whose bit k says that neighbour k of the square ring is not darker than the pixel."""
     height, width = luma.shape
-    centre = luma[radius : height - radius, radius : width - radius]
-    code = np.zeros(centre.shape, np.uint8)
+    # Rows end to end, so that every comparison is one run over memory; pixels at the sides, whose neighbours would be
+    # those of another row, are left out at the end.
+    flat = luma.ravel()
+    first, last = radius * width + radius, (height - radius) * width - radius
+    centre = flat[first:last]
+    code = np.zeros(height * width, np.uint8)
+    inner = code[first:last]
+    bits = np.empty(centre.shape, np.bool_)
     for bit, (dy, dx) in enumerate(_RING):
-        y, x = radius * (1 + dy), radius * (1 + dx)
-        near = luma[y : y + centre.shape[0], x : x + centre.shape[1]]
-        code |= (near >= centre).view(np.uint8) << np.uint8(bit)
-    return histogram(code)
+        step = radius * (dy * width + dx)
+        np.greater_equal(flat[first + step : last + step], centre, out=bits)
+        inner |= bits.view(np.uint8) * np.uint8(1 << bit)  # a product is vectorised, a shift is not
+    return histogram(code.reshape(height, width)[radius : height - radius, radius : width - radius])
 
 
 def cooccurrence(luma: Pixels, dy: int, dx: int) -> NDArray[np.float64]:
@@ -175,11 +184,18 @@ def _pairs(luma: Pixels) -> dict[str, float]:
 def _block_entropy(luma: Pixels) -> Plane:
     """(h // 16, w // 16) entropy in bits of 16 grey levels in each block of 16×16 pixels."""
     rows, columns = luma.shape[0] // 16, luma.shape[1] // 16
-    levels = (luma[: rows * 16, : columns * 16] >> 4).reshape(rows, 16, columns, 16)
-    place = (np.arange(rows)[:, None, None, None] * columns + np.arange(columns)[None, None, :, None]) * 16
-    counts = np.bincount((place + levels).ravel(), minlength=rows * columns * 16).reshape(rows, columns, 16)
-    shares = counts / 256.0
+    whole, places = luma[: rows * 16, : columns * 16], _places(rows, columns)
+    bins, borders = [rows * columns, 16], [0.0, float(rows * columns), 0.0, 256.0]
+    counts = np.asarray(cv2.calcHist([places, whole], [0, 1], None, bins, borders), np.float64)
+    shares = counts.reshape(rows, columns, 16) / 256.0
     return np.asarray(-(shares * np.log2(np.maximum(shares, 1e-12))).sum(2), np.float32) + np.float32(0.0)
+
+
+@lru_cache(maxsize=32)
+def _places(rows: int, columns: int) -> Pixels:
+    """(16 rows, 16 columns) uint8: the running number of each pixel's block; a window has at most 256 of them."""
+    numbers = np.arange(rows * columns, dtype=np.uint8).reshape(rows, columns)
+    return np.repeat(np.repeat(numbers, 16, axis=0), 16, axis=1)
 
 
 def _derivatives(luma: Plane) -> dict[str, float]:
@@ -196,12 +212,12 @@ def _derivatives(luma: Plane) -> dict[str, float]:
     return {
         "slope_shape": (moment_ratio(across) + moment_ratio(down)) / 2.0,
         "slope_kurtosis": (log_kurtosis(across) + log_kurtosis(down)) / 2.0,
-        "slope_zero": float(np.mean(across == 0.0) + np.mean(down == 0.0)) / 2.0,
+        "slope_zero": (share_of(across == 0.0) + share_of(down == 0.0)) / 2.0,
         "slope_level": log10(slope, 0.01),
         "bend_shape": (moment_ratio(bend_across) + moment_ratio(bend_down)) / 2.0,
         "bend_ratio": log_ratio(bend, slope, 0.01),
         "upright": log_ratio(mean_abs(across), mean_abs(down), 0.01),
-        "edge_share": float(np.mean(strength > 4.0 * strength.mean() + 1e-3)),
+        "edge_share": share_of(strength > 4.0 * strength.mean() + 1e-3),
         "coherence_mean": float(coherence.mean()),
         "coherence_spread": float(coherence.std()),
     }

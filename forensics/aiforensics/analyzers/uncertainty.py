@@ -69,7 +69,7 @@ def perturbed(pixels: Pixels) -> dict[str, Pixels]:
     height, width = pixels.shape[:2]
     noisy = cv2.add(pixels, _noise()[:height, :width], dtype=cv2.CV_8U)
     return {
-        "flip": np.ascontiguousarray(pixels[:, ::-1]),
+        "flip": np.asarray(cv2.flip(pixels, 1), np.uint8),
         "noise": np.asarray(noisy, np.uint8),
     }
 

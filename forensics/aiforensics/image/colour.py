@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 
 import numpy as np
@@ -20,6 +21,7 @@ _SRGB_COLORANTS = {
 _SRGB_AT_HALF = 0.2140
 _DEEP_MODES = ("I", "F")
 _NEARLY_OPAQUE = 250
+_KEPT_PROFILE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +168,28 @@ def _from_profile(
         return None
     from PIL import ImageCms  # noqa: PLC0415 - rarely needed, and slow to import
 
+    # Pictures of one camera carry one profile, and building its transform costs as much as decoding a megapixel. A
+    # long profile is not kept, so that a stranger's file cannot fill memory beyond its own turn.
+    build = _transform if len(profile) <= _KEPT_PROFILE else _transform.__wrapped__
     try:
-        source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        name = "".join(c for c in ImageCms.getProfileDescription(source) if c.isprintable()).strip()[:60]
-        relative = ImageCms.Intent.RELATIVE_COLORIMETRIC
-        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", relative)
+        name, transform = build(mode, profile)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         notes.append("the colour profile is broken or does not fit and was ignored")
         return None
     notes.append(f"colours converted from the profile “{name or 'unnamed'}” to sRGB")
-    return transform.apply
+    return transform
+
+
+@lru_cache(maxsize=8)
+def _transform(mode: str, profile: bytes) -> tuple[str, Callable[[Image.Image], Image.Image]]:
+    """Printable name of an ICC profile, and its transform to sRGB."""
+    from PIL import ImageCms  # noqa: PLC0415 - as above
+
+    source = ImageCms.ImageCmsProfile(BytesIO(profile))
+    name = "".join(c for c in ImageCms.getProfileDescription(source) if c.isprintable()).strip()[:60]
+    relative = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", relative)
+    return name, transform.apply
 
 
 def _from_lab(image: Image.Image) -> Image.Image:

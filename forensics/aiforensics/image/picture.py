@@ -165,7 +165,7 @@ class Picture:
 
     def _detail(self, box: tuple[int, int, int, int]) -> float:
         """Return the standard deviation of a coarse sample of the box, less where it is clipped to black or white."""
-        sample = np.asarray(self.stored.crop(box).reduce(8).convert("L"), np.float32)
+        sample = np.asarray(self.stored.reduce(8, box).convert("L"), np.float32)
         clipped = float(np.mean((sample < 4) | (sample > 251)))
         return float(sample.std()) * (1.0 - clipped)
 
