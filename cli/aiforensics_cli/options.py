@@ -13,6 +13,10 @@ ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="A
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where the network runs; findings are reproducible bit for bit on the CPU.")
 ]
+SplitOption = Annotated[
+    str,
+    typer.Option("--split", metavar="80/20|70/15/15", help="Shares of train, val and test, where none are given."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 MapsOption = Annotated[
     Path | None,

@@ -131,6 +131,26 @@ def test_head_only_leaves_the_body(samples, tmp_path):
     assert changed == {"head"}
 
 
+@pytest.mark.parametrize("name", ["cnn", "scratch-cnn-numpy"])
+def test_one_cycle_ends_without_learning(name, samples, tmp_path):
+    config = small(name, epochs=4, patience=9, schedule="one-cycle")
+    prepare = Preparation(config.input, config.side)
+    train, val = (Pictures([s for s in samples if s.split == split], prepare, (), 0) for split in ("train", "val"))
+    learner = make_learner(config)
+    paces = []
+    real = learner.pace
+    learner.pace = lambda factor: (paces.append(factor), real(factor))
+    fit(learner, train, val, tmp_path, config)
+    assert len(paces) == 4 * len(list(train.batches(0, config.batch)))
+    assert paces.index(max(paces)) == 1
+    assert paces[-1] < 0.1 < paces[2]
+    before = scores(learner, val)
+    learner.pace(0.0)
+    learner.learn(next(iter(train.batches(0, 6)))[1], train.labels[:6], train.weights[:6])
+    if name != "cnn":  # batch norm keeps on counting
+        np.testing.assert_array_equal(scores(learner, val), before)
+
+
 def test_wall_time_ends_training(samples, tmp_path):
     config = small("cnn", epochs=50, patience=50, minutes=1e-6)
     prepare = Preparation(config.input, config.side)

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import pytest
 from PIL import Image
 
-from aiforensics.lab.dataset import DatasetError, check_pictures, load_dataset
+from aiforensics.lab.dataset import DatasetError, check_pictures, load_dataset, parse_shares
 
 
 def test_a_folder_gives_sources_generators_and_a_stratified_split(make_folder) -> None:
@@ -78,6 +78,19 @@ def test_a_manifest_without_splits_gets_them_by_group(make_folder) -> None:
     samples = load_dataset(manifest(root, "\n".join(lines)), need=("train",))
     assert {(s.group, s.split) for s in samples} == {(s.group, s.split) for s in samples[::3]}
     assert Counter(s.split for s in samples)["train"] == pytest.approx(84, abs=6)
+
+
+def test_shares_are_those_that_were_asked_for(make_folder) -> None:
+    samples = load_dataset(make_folder(50), shares=parse_shares("60/20/20"))
+    counts = Counter((s.label, s.split) for s in samples)
+    assert abs(counts["ai", "test"] - 20) <= 2
+    assert abs(counts["real", "train"] - 60) <= 2
+
+
+@pytest.mark.parametrize("text", ["80", "80/30", "a/b", "100/0", "25/25/25/25", "-20/120", ""])
+def test_shares_that_make_no_sense_are_refused(text) -> None:
+    with pytest.raises(DatasetError, match="shares"):
+        parse_shares(text)
 
 
 def test_sets_are_joined(make_folder, tmp_path) -> None:

@@ -49,6 +49,17 @@ def test_folds_are_reproducible(samples):
     assert (family_folds(samples, 3, seed=5) == family_folds(samples, 3, seed=5)).all()
 
 
+def test_more_data_moves_no_family(samples):
+    before = family_folds(samples, 3)
+    known = {family(sample): int(fold) for sample, fold in zip(samples, before, strict=True)}
+    more = [Sample(Path(f"g{i}.png"), "ai", "g", "dall-e", f"g{i}", "train") for i in range(60)]
+    after = family_folds([*more, *samples], 3, known=known)
+    assert (after[len(more) :] == before).all()
+    assert len(set(after[: len(more)].tolist())) == 1
+    loads = [sum(s.label == "ai" for s, of in zip(samples, before, strict=True) if of == fold) for fold in range(3)]
+    assert after[0] == np.argmin(loads), "a new family goes where there is least"
+
+
 def test_classes_weigh_the_same_and_sources_the_root_of_their_groups(samples):
     weights = balance(samples)
     ai = np.array([sample.label == "ai" for sample in samples])

@@ -12,18 +12,19 @@ from aiforensics.lab.dataset import Sample
 pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
 
+from aiforensics.image import read  # noqa: E402
 from aiforensics.lab.crew import Job, train_networks  # noqa: E402
 from aiforensics.lab.export import export_detector  # noqa: E402
 from aiforensics.lab.finetune import FinetuneConfig, finetune  # noqa: E402
 from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: E402
-from aiforensics.lab.loader import CropLoader, fit, load_pixels  # noqa: E402
+from aiforensics.lab.loader import CropLoader, fit, middle  # noqa: E402
 from aiforensics.lab.measure import NAMES, RANDOM, Table, measure_all  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
 from aiforensics_models.networks import build_detector  # noqa: E402
 from aiforensics_models.runtime import OnnxNetwork, Preparation  # noqa: E402
 
-TINY = FinetuneConfig(steps=4, batch=4, side=64, check_every=2, check_pictures=8)
+TINY = FinetuneConfig(steps=4, held_steps=2, batch=4, side=64, check_every=2, check_pictures=8)
 
 
 @pytest.fixture(scope="module")
@@ -71,20 +72,40 @@ def test_a_batch_depends_on_seed_and_step_alone(samples):
 def test_large_pictures_are_cut_on_the_jpeg_grid(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (500, 420, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    cut = load_pixels(tmp_path / "a.png", side=200)
+    cut = middle(read(tmp_path / "a.png"), side=200)
     assert (cut == pixels[144:344, 96:296]).all()
     assert fit(cut[:30, :50], 64).shape == (64, 64, 3)
 
 
 def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, trained, tmp_path):
     folder, history = trained
-    assert [row["step"] for row in history] == [2.0, 4.0]
+    assert [row["step"] for row in history] == [2.0, 4.0, 6.0], "two cycles, one after the other"
     assert {"loss", "accuracy", "val_auc", "val_loss"} < set(history[0])
     train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
     again = finetune(train, val, folder / "network.safetensors", TINY)
     assert again == history, "a finished run has nothing left to do"
     with pytest.raises(FileNotFoundError):
         finetune(train, val, tmp_path / "x.safetensors", TINY, backbone=tmp_path / "lost.safetensors")
+
+
+def test_the_second_cycle_holds_the_first_blocks(trained):
+    from safetensors.torch import load_file
+
+    first, last = (load_file(trained[0] / name) for name in ("network.first.safetensors", "network.safetensors"))
+    changed = {name for name, tensor in last.items() if not torch.equal(tensor, first[name])}
+    held = ("backbone.residuals", "backbone.stem", "backbone.blocks.0.", "backbone.blocks.1.", "backbone.blocks.2.")
+    assert not [name for name in changed if name.startswith(held)]
+    assert {"heads.weight", "backbone.blocks.3.body.0.0.weight", "backbone.blocks.3.body.0.1.running_mean"} <= changed
+
+
+def test_only_what_was_never_compressed_gets_a_first_jpeg(samples, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("aiforensics.lab.loader.with_history", lambda pixels, rng: seen.append(1) or pixels)
+    Image.open(samples[0].path).save(tmp_path / "a.jpg")
+    for path, expected in ((tmp_path / "a.jpg", 0), (samples[0].path, 6)):
+        seen.clear()
+        list(CropLoader([path], lambda _rng: np.zeros(3, np.int64), 64, 7).batches(0, 2))
+        assert len(seen) == expected
 
 
 def test_training_is_reproducible(samples, trained, tmp_path):
@@ -139,7 +160,7 @@ def test_tables_survive_being_written_down(samples, trained, tmp_path):
 
 @pytest.mark.parametrize("head", ["xgboost", "deep"])
 def test_a_fusion_bundle_scans(samples, tmp_path, head):
-    config = FusionConfig(head=head, folds=2, per_source=4, network=TINY, final_steps=4, workers=1)
+    config = FusionConfig(head=head, folds=2, per_source=4, network=TINY, final_steps=4, final_held_steps=2, workers=1)
     told = train_fusion(samples, tmp_path / "bundle", tmp_path / "work", config)
     assert set(told["history"]) == {"fold-0", "fold-1", "final"}
     assert {"handcrafted", "deep", "fused"} == set(told["out_of_fold"]["roc_auc"])
@@ -149,6 +170,7 @@ def test_a_fusion_bundle_scans(samples, tmp_path, head):
     assert bundle.manifest["head"]["kind"] == head
     assert bundle.reference is not None
     json.dumps(bundle.manifest)
+    assert set(json.loads((tmp_path / "work" / "folds.json").read_text()).values()) == {0, 1}
     finding = Scanner(tmp_path / "bundle").scan(samples[0].path)
     assert finding.model.name == "bundle"
     assert finding.reasons

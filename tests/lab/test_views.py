@@ -75,6 +75,14 @@ def test_random_views_differ_but_repeat(photo) -> None:
     assert max(sides) <= 1.4 * SIDE + 1
 
 
+def test_a_first_jpeg_is_given_to_seven_of_ten(photo) -> None:
+    before = photo.copy()
+    seen = [views.with_history(photo, np.random.default_rng(i)) for i in range(100)]
+    assert np.array_equal(photo, before)
+    assert 55 <= sum(not np.array_equal(one, photo) for one in seen) <= 85
+    assert all(one.shape == photo.shape for one in seen)
+
+
 def test_degradations_do_what_they_say(photo) -> None:
     sharp = photo[:SIDE, :SIDE]
 

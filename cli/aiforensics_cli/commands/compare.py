@@ -46,6 +46,7 @@ def compare(
     ] = False,
     test_pictures: Annotated[int | None, typer.Option(min=20, help="Judge at most so many test pictures.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Compare although the audit refuses the data.")] = False,
+    split: options.SplitOption = "70/15/15",
     device: options.DeviceOption = "auto",
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
@@ -76,7 +77,7 @@ def compare(
 
     from aiforensics.lab.compare import Contest, write_comparison  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.compare import compare as run  # noqa: PLC0415
-    from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
+    from aiforensics.lab.dataset import load_dataset, parse_shares  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415
     from aiforensics.lab.training import Job  # noqa: PLC0415
 
@@ -93,7 +94,8 @@ def compare(
         system.check()
     job = Job(out, out, [path.name for path in data], command_line(), force, test_pictures, seed)
     out.mkdir(parents=True, exist_ok=True)
-    content = run(load_dataset(data, seed=seed), Contest(systems, bundle or (), sensitivity), job, report)
+    samples = load_dataset(data, seed=seed, shares=parse_shares(split))
+    content = run(samples, Contest(systems, bundle or (), sensitivity), job, report)
     write_comparison(content, out)
     _show(content["entries"])
     results().print(f"{out / 'comparison.html'}", soft_wrap=True)

@@ -72,6 +72,9 @@ def train(
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes of training at most.")] = None,
     side: Annotated[int | None, typer.Option(min=16, help="Side in pixels that the network sees.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Weight decay of Adam.")] = None,
+    schedule: Annotated[
+        Literal["constant", "one-cycle"] | None, typer.Option(help="How the learning rate runs over --epochs.")
+    ] = None,
     filters: Annotated[int | None, typer.Option(min=1, max=64, help="scratch-cnn-numpy: filters.")] = None,
     augment: Annotated[
         list[Augmentation] | None, typer.Option(help="Instead of the recipe's; may be repeated. delivery: re-compress.")
@@ -85,6 +88,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Fusion: optimiser steps of each network.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Fusion: processes that measure.")] = None,
     test_pictures: Annotated[int | None, typer.Option(min=20, help="Judge at most so many test pictures.")] = None,
+    split: options.SplitOption = "70/15/15",
     device: options.DeviceOption = "auto",
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     recipes: Annotated[
@@ -110,6 +114,7 @@ def train(
         "minutes": minutes,
         "side": side,
         "weight_decay": weight_decay,
+        "schedule": schedule,
         "filters": filters,
         "augment": tuple(one.value for one in augment) if augment else None,
         "weights": weights,
@@ -123,7 +128,7 @@ def train(
         raise RecipeError(f"--steps, --workers and --backbone are not for {chosen.name}")
     classifier = settings(chosen, **knobs, seed=seed) if chosen.head is None else None
 
-    from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
+    from aiforensics.lab.dataset import load_dataset, parse_shares  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.training import Job, make_bundle  # noqa: PLC0415
 
@@ -144,7 +149,7 @@ def train(
         test_pictures=test_pictures,
         seed=seed,
     )
-    samples = load_dataset(data, seed=seed)
+    samples = load_dataset(data, seed=seed, shares=parse_shares(split))
     metrics = make_bundle(samples, job, system.trainer(samples, name or out.name, report), system.view, report)
     low, high = metrics["intervals"]["roc_auc"]
     found = metrics["as_found"]

@@ -222,7 +222,7 @@ def _fusion_full(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: 
     """Train the fusion again from the embedding network that the bundle has."""
     config = FusionConfig(head=bundle.manifest["head"]["kind"], seed=job.seed)
     if how.steps:
-        config = replace(config, network=replace(config.network, steps=how.steps), final_steps=how.steps)
+        config = config.shortened(how.steps)
     state = load_file(bundle.folder / bundle.manifest["network"]["weights"])
     backbone = job.work / "backbone.safetensors"
     mine = {name.removeprefix("backbone."): tensor for name, tensor in state.items() if name.startswith("backbone.")}

@@ -121,7 +121,8 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     yield "### On sources that were left out"
     yield (
         f"Each of {found['pictures']} training pictures was judged by a network whose generator family or real source "
-        f"was left out of training ({found['views']} delivered views); made by the same command:"
+        f"was left out of training ({found['views']} views, matched conditions); its fold was left out of the head, "
+        "the mix, the calibration and the thresholds as well. Made by the same command:"
     )
     yield _command(command)
     val = found.get("roc_auc_val", {})
@@ -133,9 +134,10 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     ]
     yield "\n".join(lines)
     yield (
-        f"At the shipped thresholds: {_percent(found['false_alarms'])} of real pictures called AI, "
-        f"{_percent(found['caught'])} of AI pictures called AI and {_percent(found['missed'])} real; "
-        f"{_percent(found['coverage'])} answered, {_percent(found['selective_accuracy'])} of the answers right."
+        f"Classes and sources weighed alike: {_percent(found['false_alarms'])} of real pictures called AI, "
+        f"{_percent(found['detections'])} of AI pictures called AI and {_percent(found['missed'])} real; "
+        f"{_percent(found['coverage'])} answered, {_percent(found['selective_accuracy'])} of the answers right; "
+        f"expected calibration error {_number(found['ece'])}."
     )
     hardest = sorted(found["roc_auc_by_ai_source"].items(), key=lambda item: item[1])[:8]
     yield "Hardest AI sources (AUC): " + ", ".join(f"{name} {_number(auc)}" for name, auc in hardest) + "."

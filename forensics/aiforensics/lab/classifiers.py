@@ -24,6 +24,7 @@ from aiforensics.lab.folds import balance
 from aiforensics.lab.learners import Device, Learner, make_learner
 from aiforensics.lab.metrics import roc_auc
 from aiforensics.lab.recipes import ClassifierConfig
+from aiforensics.lab.schedule import one_cycle
 from aiforensics.lab.stacking import calibrate
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
@@ -218,7 +219,10 @@ def calibrated(learner: Learner, val: Pictures, seed: int) -> Calibration:
 def _pass(learner: Learner, train: Pictures, epoch: int, config: ClassifierConfig, since: float) -> tuple[float, float]:
     """Mean loss and accuracy of one pass, which ends early where the wall time is over."""
     found = []
-    for indices, pixels in train.batches(epoch, config.batch):
+    steps = -(-len(train) // config.batch)
+    for step, (indices, pixels) in enumerate(train.batches(epoch, config.batch)):
+        if config.schedule == "one-cycle":
+            learner.pace(one_cycle((epoch + step / steps) / config.epochs))
         found.append((*learner.learn(pixels, train.labels[indices], train.weights[indices]), len(indices)))
         if _over(config, time.monotonic() - since):
             break
@@ -231,8 +235,9 @@ def _over(config: ClassifierConfig, seconds: float) -> bool:
 
 
 def _key(config: ClassifierConfig, train: Pictures, val: Pictures) -> str:
-    """Of everything that a checkpoint depends on; more passes or more time may be asked for later."""
-    settings = {k: v for k, v in asdict(config).items() if k not in ("epochs", "minutes", "patience")}
+    """Of everything that a checkpoint depends on; more time, and more passes at a constant rate, may be asked for."""
+    later = {"minutes", "patience"} | ({"epochs"} if config.schedule == "constant" else set())
+    settings = {k: v for k, v in asdict(config).items() if k not in later}
     names = [sample.key for pictures in (train, val) for sample in pictures.samples]
     return hashlib.sha256(json.dumps([settings, names]).encode()).hexdigest()
 

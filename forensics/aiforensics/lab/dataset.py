@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,20 @@ import numpy as np
 from aiforensics.lab.duplicates import Progress, families, fingerprints, near_pairs, same_bytes
 from aiforensics.lab.manifest import Label, Row, Split, is_manifest, read_manifest
 
-__all__ = ["DatasetError", "Label", "Sample", "Split", "check_pictures", "load_dataset", "thin"]
+__all__ = [
+    "DatasetError",
+    "Label",
+    "Sample",
+    "Split",
+    "check_pictures",
+    "load_dataset",
+    "parse_shares",
+    "thin",
+]
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-SHARES: dict[Split, float] = {"train": 0.70, "val": 0.15, "test": 0.15}
+Shares = Mapping[Split, float]
+SHARES: Shares = {"train": 0.70, "val": 0.15, "test": 0.15}
 """Shares of the splits that are drawn here, by group."""
 LEAST = 10
 """Pictures that each class needs in each split that is used."""
@@ -68,6 +78,7 @@ def load_dataset(
     path: Path | Sequence[Path],
     *,
     seed: int = 0,
+    shares: Shares = SHARES,
     need: Sequence[Split] = SPLITS,
     progress: Progress | None = None,
 ) -> tuple[Sample, ...]:
@@ -76,7 +87,7 @@ def load_dataset(
     A folder holds `real/` and `ai/`, whose first-level subfolders are the sources; a folder with a `manifest.csv`, or a
     CSV file, is read as a manifest: columns `file, label`, and where known `source, generator, group, split`; other
     columns are ignored. Pictures without a group are grouped by their stem (without endings such as `_q75`) and by
-    perceptual hash; pictures without a split are split 70/15/15 by group, each source and class alike.
+    perceptual hash; pictures without a split are split by group, each source and class alike.
 
     Parameters
     ----------
@@ -84,6 +95,8 @@ def load_dataset(
         The folder or manifest, or several of them.
     seed
         Of the split.
+    shares
+        Of the splits that are drawn.
     need
         Splits that the caller will use; each class needs at least 10 pictures in each of them.
     progress
@@ -112,10 +125,36 @@ def load_dataset(
     rows = _grouped(rows, progress)
     samples = tuple(
         Sample(row.path, row.label, row.source, row.generator, row.group, split)
-        for row, split in zip(rows, _splits(rows, seed), strict=True)
+        for row, split in zip(rows, _splits(rows, seed, shares), strict=True)
     )
     _check_sizes(samples, need)
     return samples
+
+
+def parse_shares(text: str) -> Shares:
+    """Read shares of train, val and test such as `70/15/15`; two numbers such as `80/20` cut off `test`, then `val`.
+
+    Raises
+    ------
+    DatasetError
+        If these are not two or three positive numbers that add up to 100.
+
+    Examples
+    --------
+    >>> parse_shares("70/20/10")
+    {'train': 0.7, 'val': 0.2, 'test': 0.1}
+    >>> {split: round(share, 2) for split, share in parse_shares("80/20").items()}
+    {'train': 0.64, 'val': 0.16, 'test': 0.2}
+    """
+    words = text.split("/")
+    if not all(re.fullmatch(r"\d{1,2}", word) and int(word) for word in words) or sum(map(int, words)) != 100:
+        raise DatasetError(f"shares {text!r}: give whole numbers that add up to 100, such as 70/15/15 or 80/20")
+    parts = [int(word) / 100 for word in words]
+    if len(parts) == 2:
+        parts = [parts[0] * parts[0], parts[0] * parts[1], parts[1]]
+    if len(parts) != 3:
+        raise DatasetError(f"shares {text!r}: give two or three numbers, such as 80/20 or 70/15/15")
+    return dict(zip(SPLITS, parts, strict=True))
 
 
 def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sample, ...]:
@@ -217,8 +256,8 @@ def _grouped(rows: Sequence[Row], progress: Progress | None) -> list[Row]:
     return result
 
 
-def _splits(rows: Sequence[Row], seed: int) -> list[Split]:
-    """Take the given split, else that of the group, else draw one so that source and class come out 70/15/15."""
+def _splits(rows: Sequence[Row], seed: int, shares: Shares) -> list[Split]:
+    """Take the given split, else that of the group, else draw one so that source and class come out as asked for."""
     known: dict[str, Split] = {row.group: row.split for row in rows if row.split is not None}
     members: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -233,15 +272,16 @@ def _splits(rows: Sequence[Row], seed: int) -> list[Split]:
         of_source: Counter[Split] = Counter()
         for place in rng.permutation(len(groups)):
             group = groups[place]
-            split = SPLITS[int(np.argmax([_deficit(of_source, s) + _deficit(of_class[label], s) for s in SPLITS]))]
+            missing = [_deficit(of_source, s, shares) + _deficit(of_class[label], s, shares) for s in SPLITS]
+            split = SPLITS[int(np.argmax(missing))]
             known[group] = split
             of_source[split] += len(members[group])
             of_class[label][split] += len(members[group])
     return [row.split or known[row.group] for row in rows]
 
 
-def _deficit(have: Counter[Split], split: Split) -> float:
-    return SHARES[split] * (have.total() + 1) - have[split]
+def _deficit(have: Counter[Split], split: Split, shares: Shares) -> float:
+    return shares[split] * (have.total() + 1) - have[split]
 
 
 def _check_sizes(samples: Sequence[Sample], need: Sequence[Split]) -> None:

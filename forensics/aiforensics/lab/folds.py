@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,18 +32,35 @@ def family(sample: Sample) -> str:
     return f"{sample.label}:{sample.source}"
 
 
-def family_folds(samples: Sequence[Sample], count: int, seed: int = 0) -> NDArray[np.int64]:
-    """(n,) fold of every sample; a family is never split, and each class is spread as evenly as its families allow."""
+def family_folds(
+    samples: Sequence[Sample], count: int, seed: int = 0, known: Mapping[str, int] | None = None
+) -> NDArray[np.int64]:
+    """(n,) fold of every sample; a family is never split, and each class is spread as evenly as its families allow.
+
+    Parameters
+    ----------
+    samples
+        The data set.
+    count
+        Folds.
+    seed
+        Of the order among families of one size.
+    known
+        Folds of families that have one already: data that is added later moves none of them.
+    """
     sizes = Counter(family(sample) for sample in samples)
     rng = np.random.default_rng(seed)
-    fold_of: dict[str, int] = {}
+    fold_of = {name: fold for name, fold in (known or {}).items() if name in sizes}
     for label in ("ai", "real"):
         loads = np.zeros(count)
         names = sorted(name for name in sizes if name.startswith(f"{label}:"))
-        for name in sorted(rng.permutation(names), key=lambda name: -sizes[name]):
-            fold = int(loads.argmin())
-            fold_of[str(name)] = fold
-            loads[fold] += sizes[name]
+        for name in names:
+            if name in fold_of:
+                loads[fold_of[name]] += sizes[name]
+        for name in sorted(map(str, rng.permutation(names)), key=lambda name: -sizes[name]):
+            if name not in fold_of:
+                fold_of[name] = int(loads.argmin())
+                loads[fold_of[name]] += sizes[name]
     return np.array([fold_of[family(sample)] for sample in samples], np.int64)
 
 

@@ -7,6 +7,7 @@ features of delivered pictures judged out of fold, the stack with its calibratio
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,17 +25,15 @@ from aiforensics.lab.crew import WEIGHTS, Job, train_networks
 from aiforensics.lab.dataset import Sample, thin
 from aiforensics.lab.export import ONNX_FILE, export_detector
 from aiforensics.lab.finetune import FinetuneConfig
-from aiforensics.lab.folds import balance, family_folds
+from aiforensics.lab.folds import balance, family, family_folds
 from aiforensics.lab.measure import RANDOM, VIEWS, Table, measure_all
-from aiforensics.lab.metrics import roc_auc
+from aiforensics.lab.outoffold import out_of_fold
 from aiforensics.lab.stacking import HeadKind, Stack, calibrate, fit_stack
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING
 
 Report = Callable[[str], None]
-MIN_PICTURES = 20
-"""Pictures that an AI source needs before it gets a figure of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ class FusionConfig:
         Pictures of each source at most that the stack is fitted on.
     network
         Knobs of the fold networks.
-    final_steps
-        Steps of the final network, which nobody waits for four times.
+    final_steps, final_held_steps
+        Steps of the two cycles of the final network, which nobody waits for four times.
     workers
         Processes that measure.
     seed
@@ -64,8 +63,14 @@ class FusionConfig:
     per_source: int = 120
     network: FinetuneConfig = field(default_factory=FinetuneConfig)
     final_steps: int = 2400
+    final_held_steps: int = 5000
     workers: int = 2
     seed: int = 0
+
+    def shortened(self, steps: int) -> FusionConfig:
+        """The same with so many steps in every cycle of every network."""
+        network = replace(self.network, steps=steps, held_steps=steps)
+        return replace(self, network=network, final_steps=steps, final_held_steps=steps)
 
 
 def train_fusion(
@@ -103,25 +108,25 @@ def train_fusion(
     """
     work.mkdir(parents=True, exist_ok=True)
     seen = [sample for sample in samples if sample.split != "test"]
-    folds = family_folds(seen, config.folds, config.seed)
+    folds = _folds(work / "folds.json", seen, config)
     jobs = [_job(f"fold-{fold}", seen, folds != fold, work, config.network, backbone) for fold in range(config.folds)]
-    final = replace(config.network, steps=config.final_steps)
+    final = replace(config.network, steps=config.final_steps, held_steps=config.final_held_steps)
     jobs.append(_job("final", seen, folds >= 0, work, final, backbone))
     history = train_networks(jobs, config.workers, report)
     for job in jobs:
         export_detector(job.folder / WEIGHTS, config.network.architecture, job.folder)
-    chosen = _chosen(seen, config)
+    indices = chosen(seen, config)
     table = _measured(
         work / "out-of-fold.npz",
-        [seen[i] for i in chosen],
+        [seen[i] for i in indices],
         [work / f"fold-{fold}" / ONNX_FILE for fold in range(config.folds)],
-        folds[chosen],
+        folds[indices],
         config,
         report,
     )
     report("fitting the head, the mix, calibration and thresholds on out-of-fold scores")
-    picked = [seen[i] for i in chosen]
-    stack, calibration, figures = fit(table, picked, folds[chosen], config)
+    picked = [seen[i] for i in indices]
+    stack, calibration, figures = fit(table, picked, folds[indices], config)
     out.mkdir(parents=True, exist_ok=True)
     network = export_detector(work / "final" / WEIGHTS, config.network.architecture, out)
     manifest = {
@@ -171,56 +176,16 @@ def fit(
         table.columns(SCORED), table.column(EMBEDDING), labels, folds[table.sample], weights, config.head, config.seed
     )
     calibration = calibrate(stack.fused, labels, table.condition, weights, sources.tolist(), seed=config.seed)
-    figures = _figures(stack, calibration, table, labels, weights, sources)
-    val = np.array([sample.split == "val" for sample in samples])[table.sample]
-    if len(set(labels[val].tolist())) > 1:
-        figures["roc_auc_val"] = {part: roc_auc(labels[val], z[val]) for part, z in stack.parts.items()}
-    return stack, calibration, figures
+    return stack, calibration, out_of_fold(stack, table, samples, folds, seed=config.seed)
 
 
-def _figures(
-    stack: Stack,
-    calibration: Calibration,
-    table: Table,
-    labels: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    sources: NDArray[np.str_],
-) -> dict[str, Any]:
-    """AUC of each part by view and by AI source; false alarms, coverage and errors at the thresholds."""
-    pairs = zip(stack.fused, table.condition.tolist(), strict=True)
-    p = np.array([calibration.probability(z, condition) for z, condition in pairs])
-    ai, real = labels > 0.5, labels < 0.5
-    said_ai, said_real = p >= calibration.ai_from, p < calibration.real_below
-    parts = stack.parts
-    pictures = Counter(sources[ai & (table.view == RANDOM)].tolist())  # each picture has one such view
-    big = sorted(source for source, count in pictures.items() if count >= MIN_PICTURES)
-    by_source = {
-        part: {s: roc_auc(labels[real | (sources == s)], z[real | (sources == s)]) for s in big}
-        for part, z in parts.items()
-    }
-    answered = said_ai | said_real
-    right = (said_ai & ai) | (said_real & real)
-    alarms = {s: float(said_ai[sources == s].mean()) for s in sorted(set(sources[real].tolist()))}
-    return {
-        "pictures": len(set(table.sample.tolist())),
-        "views": len(labels),
-        "roc_auc": {part: roc_auc(labels, z) for part, z in parts.items()},
-        "roc_auc_by_view": {
-            view: {part: roc_auc(labels[table.view == view], z[table.view == view]) for part, z in parts.items()}
-            for view in VIEWS
-            if (table.view == view).any()
-        },
-        "mean_source_auc": {
-            part: float(np.mean(list(found.values()))) if found else None for part, found in by_source.items()
-        },
-        "roc_auc_by_ai_source": by_source["fused"],
-        "false_alarms": float(weights[said_ai & real].sum() / weights[real].sum()),
-        "false_alarms_by_real_source": alarms,
-        "caught": float(weights[said_ai & ai].sum() / weights[ai].sum()),
-        "missed": float(weights[said_real & ai].sum() / weights[ai].sum()),
-        "coverage": float(weights[answered].sum() / weights.sum()),
-        "selective_accuracy": float(weights[right].sum() / max(weights[answered].sum(), 1e-9)),
-    }
+def _folds(path: Path, samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:
+    """Fold of every sample; families that have one keep it, so that a run may go on with more data."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    folds = family_folds(samples, config.folds, config.seed, known)
+    fold_of = known | {family(sample): fold for sample, fold in zip(samples, folds.tolist(), strict=True)}
+    path.write_text(json.dumps(fold_of, indent=1, sort_keys=True), encoding="utf-8")
+    return folds
 
 
 def _job(
@@ -234,17 +199,17 @@ def _job(
     return Job(name, work / name, [samples[i] for i in np.flatnonzero(kept).tolist()], config, backbone)
 
 
-def _chosen(samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:
+def chosen(samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:
     """Indices of at most `per_source` samples of each source."""
     rng = np.random.default_rng([config.seed, 4])
     taken: Counter[tuple[str, str]] = Counter()
-    chosen = []
+    kept = []
     for index in rng.permutation(len(samples)).tolist():
         key = (samples[index].label, samples[index].source)
         if taken[key] < config.per_source:
             taken[key] += 1
-            chosen.append(index)
-    return np.array(sorted(chosen), np.int64)
+            kept.append(index)
+    return np.array(sorted(kept), np.int64)
 
 
 def _measured(

@@ -29,6 +29,10 @@ class Learner(Protocol):
         """One step on (n, 3, h, w) pictures in [0, 255]: its mean loss and accuracy."""
         ...
 
+    def pace(self, factor: float) -> None:
+        """Go on at `factor` times the learning rate of the recipe."""
+        ...
+
     def odds(self, pixels: Floats32) -> NDArray[np.float64]:
         """(n,) log-odds of `ai`."""
         ...
@@ -91,6 +95,7 @@ class TorchLearner:
             network.body.requires_grad_(False)
         self.network = network.to(self._device)
         trained = [weight for weight in network.parameters() if weight.requires_grad]
+        self._rate = config.rate
         self._optimiser = torch.optim.Adam(trained, lr=config.rate, weight_decay=config.weight_decay)
 
     def learn(self, pixels: Floats32, labels: Floats32, weights: Floats32) -> tuple[float, float]:
@@ -103,6 +108,11 @@ class TorchLearner:
         loss.backward()
         self._optimiser.step()
         return float(loss.detach()), float(((odds.detach() > 0) == (target > 0.5)).float().mean())
+
+    def pace(self, factor: float) -> None:
+        """Go on at `factor` times the learning rate."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._rate * factor
 
     def odds(self, pixels: Floats32) -> NDArray[np.float64]:
         """(n,) log-odds of `ai`, in evaluation mode."""
@@ -140,6 +150,7 @@ class NumpyLearner:
             raise RecipeError("scratch-cnn-numpy reads pictures of 32 px: leave --side out")
         self.network = ScratchCnn(config.filters, config.seed)
         self._rate = config.rate
+        self._pace = 1.0
         if config.weights == "imagenet":
             raise WeightsError("there are no ImageNet weights for scratch-cnn-numpy: leave --weights out")
         if config.weights != "none":
@@ -147,7 +158,12 @@ class NumpyLearner:
 
     def learn(self, pixels: Floats32, labels: Floats32, weights: Floats32) -> tuple[float, float]:
         """One step of gradient descent."""
-        return self.network.step(grey(pixels), labels.astype(np.float64), self._rate, weights.astype(np.float64))
+        rate = self._rate * self._pace
+        return self.network.step(grey(pixels), labels.astype(np.float64), rate, weights.astype(np.float64))
+
+    def pace(self, factor: float) -> None:
+        """Go on at `factor` times the learning rate."""
+        self._pace = factor
 
     def odds(self, pixels: Floats32) -> NDArray[np.float64]:
         """(n,) log-odds of `ai`."""

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aiforensics.image import read
-from aiforensics.lab.views import random_view, window
+from aiforensics.image import Picture, read
+from aiforensics.lab.views import random_view, window, with_history
 
 CACHED_SIDE = 320
 """Pictures are kept in memory up to this side in pixels, cut from the middle."""
@@ -42,7 +42,7 @@ class CropLoader:
         self._choose = choose
         self._side = side
         self._seed = seed
-        self._cache: dict[int, Pixels] = {}
+        self._cache: dict[int, tuple[Pixels, bool]] = {}
 
     def batches(self, first: int, steps: int) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Indices (batch,) and crops (batch, 3, side, side) float32 in [0, 255], channels last, for each step."""
@@ -58,18 +58,20 @@ class CropLoader:
     def _draw(self, step: int) -> tuple[NDArray[np.int64], Tensor]:
         rng = np.random.default_rng([self._seed, step])
         indices = self._choose(rng)
-        crops = [fit(window(random_view(self._pixels(int(i)), rng), rng, self._side), self._side) for i in indices]
+        crops = [fit(window(random_view(self._pixels(int(i), rng), rng), rng, self._side), self._side) for i in indices]
         return indices, to_batch(crops)
 
-    def _pixels(self, index: int) -> Pixels:
+    def _pixels(self, index: int, rng: np.random.Generator) -> Pixels:
         if index not in self._cache:
-            self._cache[index] = load_pixels(self._paths[index])
-        return self._cache[index]
+            picture = read(self._paths[index])
+            self._cache[index] = middle(picture), picture.jpeg is None
+        pixels, bare = self._cache[index]
+        return with_history(pixels, rng) if bare else pixels
 
 
-def load_pixels(path: Path, side: int = CACHED_SIDE) -> Pixels:
-    """The middle of a picture, at most `side` px square, on the JPEG grid: (h, w, 3) uint8."""
-    image = read(path).image
+def middle(picture: Picture, side: int = CACHED_SIDE) -> Pixels:
+    """Cut the middle of a picture, at most `side` px square, on the JPEG grid: (h, w, 3) uint8."""
+    image = picture.image
     x, y = (max(0, length - side) // 32 * 16 for length in image.size)
     return np.array(image.crop((x, y, min(x + side, image.width), min(y + side, image.height))), np.uint8)
 

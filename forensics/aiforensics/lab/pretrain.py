@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from aiforensics.lab.finetune import one_cycle
 from aiforensics.lab.loader import CropLoader
+from aiforensics.lab.schedule import one_cycle
 from aiforensics.lab.teacher import Teacher
 from aiforensics_models.networks.tracenet import TraceNet
 

@@ -33,6 +33,8 @@ class ClassifierConfig:
         `resize`: the window; `ela`: its error level picture.
     rate, batch, weight_decay
         Learning rate and weight decay of Adam, pictures per step.
+    schedule
+        `constant`, or `one-cycle`: a short warm-up, then a cosine down to nearly nothing after the last pass.
     epochs, patience
         Passes over the training pictures at most, and passes without a lower loss on `val` before training stops.
     minutes
@@ -53,6 +55,7 @@ class ClassifierConfig:
     rate: float = 1e-3
     batch: int = 32
     weight_decay: float = 0.0
+    schedule: Literal["constant", "one-cycle"] = "constant"
     epochs: int = 30
     patience: int = 3
     minutes: float = 0.0

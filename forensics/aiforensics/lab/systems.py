@@ -95,9 +95,8 @@ def fusion_config(
 ) -> FusionConfig:
     """Knobs of a fusion recipe with some changed; None keeps the default."""
     config = FusionConfig(head=recipe.head or "xgboost", seed=seed)
-    network = replace(config.network, seed=seed, steps=steps or config.network.steps)
-    config = replace(config, network=network, workers=workers or config.workers)
-    return replace(config, final_steps=steps) if steps else config
+    config = replace(config, network=replace(config.network, seed=seed), workers=workers or config.workers)
+    return config.shortened(steps) if steps else config
 
 
 def draw_examples(samples: Sequence[Sample], config: ClassifierConfig, path: Path) -> None:

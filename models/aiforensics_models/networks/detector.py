@@ -44,6 +44,7 @@ class Detector(nn.Module):
         self.register_buffer("scale", torch.ones(dimension))
         self.centre: Tensor
         self.scale: Tensor
+        self._held: tuple[nn.Module, ...] = ()
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, 3, h, w) in [0, 255] → logits (n, members), embedding (n, dimension), activation (n, h', w').
@@ -58,6 +59,30 @@ class Detector(nn.Module):
         weight = self.heads.weight.mean(dim=0)[last] / self.scale[last]
         activation = torch.einsum("nchw,c->nhw", maps - self.centre[last].view(1, -1, 1, 1), weight)
         return self.heads(standard), embedding, activation
+
+    def hold(self, blocks: int) -> None:
+        """Fix the first `blocks` blocks of the backbone: neither weights nor batch statistics change any more.
+
+        Raises
+        ------
+        ValueError
+            If the backbone cannot hold a part of itself.
+        """
+        if not blocks:
+            return
+        fixed = getattr(self.backbone, "first", None)
+        if fixed is None:
+            raise ValueError(f"{type(self.backbone).__name__} cannot hold its first blocks: train it without")
+        self._held = tuple(fixed(blocks))
+        for part in self._held:
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Detector:
+        """Set the mode; what is held stays in evaluation mode."""
+        super().train(mode)
+        for part in self._held:
+            part.eval()
+        return self
 
     def standardise(self, embedding: Tensor) -> Tensor:
         """Embedding in units of the training pictures' spread, cut at ±6 so that no channel can shout."""

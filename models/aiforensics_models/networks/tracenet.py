@@ -52,6 +52,10 @@ class TraceNet(nn.Module):
         self.tap_channels: tuple[int, ...] = tuple(widths[tap - 1] for tap in taps)
         self.dimension = 2 * sum(self.tap_channels)
 
+    def first(self, blocks: int) -> tuple[nn.Module, ...]:
+        """What stands before block `blocks + 1`: the residuals, the stem and the first blocks."""
+        return self.residuals, self.stem, *self.blocks[:blocks]
+
     def trunk(self, pixels: Tensor) -> list[Tensor]:
         """(n, 3, h, w) in [0, 255] → the stem's and every block's output, in order."""
         x = self.stem(self.residuals(pixels))

@@ -1,0 +1,104 @@
+"""Figures on strangers: sources that neither network, head, mix, calibration nor thresholds had seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.lab.dataset import Sample
+from aiforensics.lab.folds import balance
+from aiforensics.lab.leaveout import MIN_PICTURES
+from aiforensics.lab.measure import Table
+from aiforensics.lab.metrics import Scores, figures, roc_auc
+from aiforensics.lab.stacking import Stack, calibrate
+from aiforensics.lab.views import CONDITIONS
+
+Floats = NDArray[np.float64]
+
+
+def out_of_fold(
+    stack: Stack, table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], *, seed: int = 0
+) -> dict[str, Any]:
+    """Figures of an out-of-fold table under the matched conditions.
+
+    The log-odds of each fold come from a network, a head and a mix that were fitted without it; here its calibration
+    and thresholds are fitted without it, too, so that no figure is one that a promise was set on.
+
+    Parameters
+    ----------
+    stack
+        With out-of-fold log-odds of the table's rows.
+    table
+        Features of delivered samples.
+    samples, folds
+        What the table's `sample` column points at, and the fold that each was left out of.
+    seed
+        Of the calibration.
+
+    Returns
+    -------
+    `roc_auc` of each part, by view and by AI source; at the thresholds `false_alarms`, `detections`, `missed`,
+    `coverage`, `selective_accuracy` and `ece`, classes and sources weighed alike; false alarms by real source.
+    """
+    matched = np.isin(table.view, [view.name for view in CONDITIONS])
+    owner = table.sample[matched]
+    labels = np.array([sample.label == "ai" for sample in samples], np.float64)[owner]
+    weights = balance(samples)[owner]
+    sources = np.array([sample.source for sample in samples])[owner]
+    parts = {name: odds[matched] for name, odds in stack.parts.items()}
+    view = table.view[matched]
+    p, verdicts = _judged(parts["fused"], labels, table.condition[matched], weights, sources, folds[owner], seed)
+    real = labels < 0.5
+    pictures = Counter(sample.source for sample in samples if sample.label == "ai")
+    big = sorted(source for source, count in pictures.items() if count >= MIN_PICTURES)
+    by_source = {
+        part: {s: roc_auc(labels[real | (sources == s)], z[real | (sources == s)]) for s in big}
+        for part, z in parts.items()
+    }
+    said = figures(Scores.of(labels, p, verdicts.tolist()), weights[None])
+    shares = ("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece")
+    found: dict[str, Any] = {
+        "pictures": len(set(owner.tolist())),
+        "views": len(labels),
+        "roc_auc": {part: roc_auc(labels, z) for part, z in parts.items()},
+        "roc_auc_by_view": {
+            one.name: {part: roc_auc(labels[view == one.name], z[view == one.name]) for part, z in parts.items()}
+            for one in CONDITIONS
+            if (view == one.name).any()
+        },
+        "mean_source_auc": {
+            part: float(np.mean(list(row.values()))) if row else None for part, row in by_source.items()
+        },
+        "roc_auc_by_ai_source": by_source["fused"],
+        **{name: float(said[name][0]) for name in shares},
+        "false_alarms_by_real_source": {
+            s: float((verdicts[sources == s] == "ai").mean()) for s in sorted(set(sources[real].tolist()))
+        },
+    }
+    val = np.array([sample.split == "val" for sample in samples])[owner]
+    if len(set(labels[val].tolist())) > 1:
+        found["roc_auc_val"] = {part: roc_auc(labels[val], z[val]) for part, z in parts.items()}
+    return found
+
+
+def _judged(
+    odds: Floats,
+    labels: Floats,
+    conditions: NDArray[np.str_],
+    weights: Floats,
+    sources: NDArray[np.str_],
+    folds: NDArray[np.int64],
+    seed: int,
+) -> tuple[Floats, NDArray[np.str_]]:
+    """(n,) probabilities and verdicts, each fold under the calibration and the thresholds of the others."""
+    p, verdicts = np.zeros(len(odds)), np.full(len(odds), "inconclusive")
+    for fold in np.unique(folds):
+        out = folds == fold
+        fitted = calibrate(odds[~out], labels[~out], conditions[~out], weights[~out], sources[~out].tolist(), seed=seed)
+        p[out] = [fitted.probability(z, name) for z, name in zip(odds[out], conditions[out].tolist(), strict=True)]
+        verdicts[out] = [fitted.verdict(float(value)) for value in p[out]]
+    return p, verdicts
