@@ -12,14 +12,13 @@ from aiforensics.lab.dataset import Sample
 pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
 
-from aiforensics.analyzers import SCORED  # noqa: E402
 from aiforensics.image import read  # noqa: E402
 from aiforensics.lab.crew import Job, train_networks  # noqa: E402
 from aiforensics.lab.export import export_detector  # noqa: E402
 from aiforensics.lab.finetune import FinetuneConfig, finetune  # noqa: E402
 from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: E402
 from aiforensics.lab.loader import CropLoader, fit, middle  # noqa: E402
-from aiforensics.lab.measure import NAMES, RANDOM, Table, draw_rows, measure_all  # noqa: E402
+from aiforensics.lab.measure import NAMES, RANDOM, Table, measure_all  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
 from aiforensics_models.networks import build_detector  # noqa: E402
@@ -159,19 +158,9 @@ def test_tables_survive_being_written_down(samples, trained, tmp_path):
     assert again.view.tolist() == ["random", "half"] * 3
 
 
-def test_drawn_rows_are_further_random_views(samples):
-    rows = draw_rows(samples[:2], 3, workers=1)
-    assert rows.shape == (2, 3, len(SCORED))
-    assert np.isfinite(rows).all()
-    assert len(np.unique(rows[0], axis=0)) == 3
-    assert (draw_rows(samples[1:2], 3, workers=1)[0] == rows[1]).all(), "a draw depends on the picture and its number"
-
-
 @pytest.mark.parametrize("head", ["xgboost", "deep"])
 def test_a_fusion_bundle_scans(samples, tmp_path, head):
-    config = FusionConfig(
-        head=head, folds=2, per_source=4, draws=2, network=TINY, final_steps=4, final_held_steps=2, workers=1
-    )
+    config = FusionConfig(head=head, folds=2, per_source=4, network=TINY, final_steps=4, final_held_steps=2, workers=1)
     told = train_fusion(samples, tmp_path / "bundle", tmp_path / "work", config)
     assert set(told["history"]) == {"fold-0", "fold-1", "final"}
     assert {"handcrafted", "deep", "fused"} == set(told["out_of_fold"]["roc_auc"])

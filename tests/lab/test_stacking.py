@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aiforensics.lab.stacking import FALSE_ALARMS, MISSES, HeadRows, calibrate, fit_stack, logistic, thresholds
+from aiforensics.lab.stacking import FALSE_ALARMS, MISSES, calibrate, fit_stack, logistic, thresholds
 from aiforensics_models.heads import EMBEDDING, load_head
 
 pytestmark = pytest.mark.train
@@ -50,21 +50,6 @@ def test_noise_alone_earns_nothing_out_of_fold(data):
     from aiforensics.lab.metrics import roc_auc
 
     assert roc_auc(data[2], stack.fused) < 0.56
-
-
-def test_further_rows_help_but_not_those_of_the_fold_that_is_judged(data):
-    from aiforensics.lab.metrics import roc_auc
-
-    rng = np.random.default_rng(3)
-    rows, embedding, labels, folds, weights = data
-    few = rng.random(len(labels)) < 0.1
-    thin = (rows[few], embedding[few], labels[few], folds[few], weights[few])
-    more = HeadRows(rows[~few], labels[~few], folds[~few], weights[~few])
-    alone, helped = (fit_stack(*thin, "deep", 0, drawn).handcrafted for drawn in (None, more))
-    assert roc_auc(labels[few], helped) > roc_auc(labels[few], alone)
-    noise = rng.normal(size=rows.shape)
-    copies = HeadRows(noise, labels, folds, weights)
-    assert roc_auc(labels, fit_stack(noise, embedding, *data[2:], "xgboost", 0, copies).handcrafted) < 0.56
 
 
 def test_logistic_recovers_known_slopes():

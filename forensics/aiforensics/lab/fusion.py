@@ -26,9 +26,9 @@ from aiforensics.lab.dataset import Sample, thin
 from aiforensics.lab.export import ONNX_FILE, export_detector
 from aiforensics.lab.finetune import FinetuneConfig
 from aiforensics.lab.folds import balance, family, family_folds
-from aiforensics.lab.measure import RANDOM, VIEWS, Table, draw_rows, measure_all
+from aiforensics.lab.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.outoffold import out_of_fold
-from aiforensics.lab.stacking import HeadKind, HeadRows, Stack, calibrate, fit_stack
+from aiforensics.lab.stacking import HeadKind, Stack, calibrate, fit_stack
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING
@@ -48,8 +48,6 @@ class FusionConfig:
         Networks that each leave a part of the sources out.
     per_source
         Pictures of each source at most that the stack is fitted on.
-    draws
-        Random views of each of them that the handcrafted head is fitted on, beside the measured ones.
     network
         Knobs of the fold networks.
     final_steps, final_held_steps
@@ -63,7 +61,6 @@ class FusionConfig:
     head: HeadKind = "xgboost"
     folds: int = 4
     per_source: int = 120
-    draws: int = 3
     network: FinetuneConfig = field(default_factory=FinetuneConfig)
     final_steps: int = 2400
     final_held_steps: int = 4000
@@ -129,8 +126,7 @@ def train_fusion(
     )
     report("fitting the head, the mix, calibration and thresholds on out-of-fold scores")
     picked = [seen[i] for i in indices]
-    rows = _drawn(work / "drawn.npz", picked, config, report)
-    stack, calibration, figures = fit(table, picked, folds[indices], config, rows)
+    stack, calibration, figures = fit(table, picked, folds[indices], config)
     out.mkdir(parents=True, exist_ok=True)
     network = export_detector(work / "final" / WEIGHTS, config.network.architecture, out)
     manifest = {
@@ -160,11 +156,7 @@ def train_fusion(
 
 
 def fit(
-    table: Table,
-    samples: Sequence[Sample],
-    folds: NDArray[np.int64],
-    config: FusionConfig,
-    rows: NDArray[np.float32] | None = None,
+    table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig
 ) -> tuple[Stack, Calibration, dict[str, Any]]:
     """Fit the stack and its calibration on an out-of-fold table; the figures are out of fold as well.
 
@@ -176,25 +168,12 @@ def fit(
         What the table's `sample` column points at, and the fold that each was left out of.
     config
         Knobs.
-    rows
-        (n, draws, features) of `draw_rows` for these samples, to fit the head on as well.
     """
-    ai = np.array([sample.label == "ai" for sample in samples], np.float64)
-    labels, weights = ai[table.sample], balance(samples)[table.sample]
+    labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
+    weights = balance(samples)[table.sample]
     sources = np.array([sample.source for sample in samples])[table.sample]
-    drawn = None
-    if rows is not None:
-        each = np.repeat(np.arange(len(samples)), rows.shape[1])
-        drawn = HeadRows(rows.reshape(len(each), -1).astype(np.float64), ai[each], folds[each], balance(samples)[each])
     stack = fit_stack(
-        table.columns(SCORED),
-        table.column(EMBEDDING),
-        labels,
-        folds[table.sample],
-        weights,
-        config.head,
-        config.seed,
-        drawn,
+        table.columns(SCORED), table.column(EMBEDDING), labels, folds[table.sample], weights, config.head, config.seed
     )
     calibration = calibrate(stack.fused, labels, table.condition, weights, sources.tolist(), seed=config.seed)
     return stack, calibration, out_of_fold(stack, table, samples, folds, seed=config.seed)
@@ -253,18 +232,6 @@ def _measured(
         table.save(partial)
         partial.replace(path)
     return Table.load(path)
-
-
-def _drawn(path: Path, samples: Sequence[Sample], config: FusionConfig, report: Report) -> NDArray[np.float32] | None:
-    """Rows of further random views; None where none are wanted."""
-    if not config.draws:
-        return None
-    if not path.exists():
-        report(f"measuring {config.draws} more random views of each")
-        np.savez(path, rows=draw_rows(samples, config.draws, workers=config.workers))
-    with np.load(path, allow_pickle=False) as data:
-        rows: NDArray[np.float32] = data["rows"]
-    return rows
 
 
 def _reference(

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.analyzers import ANALYZERS, NOT_SCORED, SCORED, Exhibit
 from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.views import CONDITIONS, Pixels, random_view, seeded, with_history
@@ -125,27 +124,6 @@ def measure_all(
     )
 
 
-def draw_rows(samples: Sequence[Sample], draws: int, *, workers: int = 2) -> NDArray[np.float32]:
-    """Scored features of further random views of every picture: what a head is fitted on beside a table.
-
-    Parameters
-    ----------
-    samples
-        Pictures.
-    draws
-        Views of each.
-    workers
-        Processes.
-
-    Returns
-    -------
-    (n, draws, features) in the order of `SCORED`.
-    """
-    jobs = [(samples[at : at + _CHUNK], draws) for at in range(0, len(samples), _CHUNK)]
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return np.concatenate(list(pool.map(_draw_chunk, jobs)))
-
-
 _Row = tuple[int, str, str, NDArray[np.float64], float, NDArray[np.float32]]
 _Job = tuple[int, Sample, str, tuple[str, ...]]
 _NETWORKS: dict[str, OnnxNetwork] = {}
@@ -171,22 +149,6 @@ def _measure_one(index: int, sample: Sample, network: str, view: str) -> _Row:
         float(logits.mean(axis=0).std()),
         np.stack([output.embedding for output in outputs]).mean(axis=0),
     )
-
-
-def _draw_chunk(job: tuple[Sequence[Sample], int]) -> NDArray[np.float32]:
-    cv2.setNumThreads(1)
-    samples, draws = job
-    return np.array([[_scored(sample, draw) for draw in range(draws)] for sample in samples], np.float32)
-
-
-def _scored(sample: Sample, draw: int) -> list[float]:
-    picture = read(sample.path)
-    exhibit = Exhibit(_random(picture, seeded(f"{sample.key}/{RANDOM}-{draw + 2}")).windows)
-    values: dict[str, float] = {}
-    for analyzer in ANALYZERS:
-        if analyzer.name not in NOT_SCORED:
-            values |= analyzer.measure(exhibit)
-    return [values[name] for name in SCORED]
 
 
 def _random(picture: Picture, rng: np.random.Generator) -> Picture:

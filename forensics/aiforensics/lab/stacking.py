@@ -69,44 +69,6 @@ class Stack:
         return {"handcrafted": self.handcrafted, "deep": self.embedding, "fused": self.fused}
 
 
-@dataclass(frozen=True, slots=True)
-class HeadRows:
-    """Rows that a handcrafted head is fitted on.
-
-    Attributes
-    ----------
-    rows
-        (n, features) handcrafted features.
-    labels, folds, weights
-        (n,) 1 for `ai`; the fold that left the picture's source out; weight.
-    """
-
-    rows: Floats
-    labels: Floats
-    folds: NDArray[np.int64]
-    weights: Floats
-
-    def joined(self, more: HeadRows | None) -> HeadRows:
-        """These rows and more."""
-        if more is None:
-            return self
-        return HeadRows(
-            np.concatenate([self.rows, more.rows]),
-            np.concatenate([self.labels, more.labels]),
-            np.concatenate([self.folds, more.folds]),
-            np.concatenate([self.weights, more.weights]),
-        )
-
-    def without(self, fold: int) -> HeadRows:
-        """The rows of all other folds."""
-        kept = self.folds != fold
-        return HeadRows(self.rows[kept], self.labels[kept], self.folds[kept], self.weights[kept])
-
-    def head(self, kind: HeadKind, seed: int) -> FittedHead:
-        """Fit a head."""
-        return (XGBoostFit if kind == "xgboost" else DeepFit)(self.rows, self.labels, self.weights, seed)
-
-
 def fit_stack(
     rows: Floats,
     embedding: Floats,
@@ -115,7 +77,6 @@ def fit_stack(
     weights: Floats,
     kind: HeadKind,
     seed: int,
-    drawn: HeadRows | None = None,
 ) -> Stack:
     """Fit the handcrafted head and mix it with the network, both judged out of fold.
 
@@ -131,15 +92,13 @@ def fit_stack(
         `xgboost` or `deep`.
     seed
         Of the head.
-    drawn
-        Further rows to fit the head on.
     """
     handcrafted = np.zeros(len(labels))
     fused = np.zeros(len(labels))
-    fitted = HeadRows(rows, labels, folds, weights).joined(drawn)
     for fold in np.unique(folds):
         out = folds == fold
-        handcrafted[out] = fitted.without(int(fold)).head(kind, seed).margin(rows[out])
+        head = _fit_head(rows[~out], labels[~out], weights[~out], kind, seed)
+        handcrafted[out] = head.margin(rows[out])
     for fold in np.unique(folds):
         out = folds == fold
         both = np.stack([embedding, handcrafted], axis=1)
@@ -148,7 +107,7 @@ def fit_stack(
     both = np.stack([embedding, handcrafted], axis=1)
     slope, offset = logistic(both, labels, weights, bounds=(0.0, np.inf))
     mix = {"embedding": float(slope[0]), "handcrafted": float(slope[1]), "offset": offset}
-    return Stack(fitted.head(kind, seed), mix, embedding, handcrafted, fused)
+    return Stack(_fit_head(rows, labels, weights, kind, seed), mix, embedding, handcrafted, fused)
 
 
 def logistic(
@@ -231,6 +190,10 @@ def _line(log_odds: Floats, labels: Floats, weights: Floats, sources: Sequence[s
             a, b = logistic(log_odds[:, None], labels, factor, bounds=(0.05, np.inf))
             drawn.append(a[0] * middle + b)
     return Line(float(slope[0]), offset, float(np.std(drawn)))
+
+
+def _fit_head(rows: Floats, labels: Floats, weights: Floats, kind: HeadKind, seed: int) -> FittedHead:
+    return XGBoostFit(rows, labels, weights, seed) if kind == "xgboost" else DeepFit(rows, labels, weights, seed)
 
 
 class XGBoostFit:
