@@ -8,7 +8,9 @@ it is part of this project. A checkout's Python files are run: use one that you 
 window at native resolution, normalised as in its own tests; "as found" is the file's pixels, the centre 512 px at most.
 
 Beside FILE.json the scores go to FILE.scores.jsonl as they come, and a stopped run goes on from there. Pictures are
-scored in rounds, one of each source, so that `--partial` can report on the rounds that are there.
+scored in rounds, one of each source, so that `--partial` can report on the rounds that are there. `--ours WORK` names
+the work folder of a fusion that was trained on the same data (see `leftout.py`): its out-of-fold scores under the same
+conditions are set beside them, and only pictures that have one count for anyone.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import torch
+from leftout import Strangers
 from numpy.typing import NDArray
 from torch import nn
 
@@ -131,6 +134,9 @@ def main() -> None:
     scores, refused = _load(log, peers, args.seed)
     ready = _complete_rounds(chosen, scores.keys() | refused)
     judged = [one for one in ready if one.key in scores]
+    ours = Strangers.of(args.trained_on or args.data, args.ours).scores() if args.ours else {}
+    if args.ours:
+        judged = [one for one in judged if (one.key, CONDITIONS[0].name) in ours]
     print(f"{len(judged)} of {len(chosen)} pictures, {len(refused)} refused")
     figures = {}
     for name, peer in peers.items():
@@ -145,6 +151,12 @@ def main() -> None:
             "logits": {view: row.tolist() for view, row in zip(VIEWS, logits, strict=True)},
         }
         _show(name, figures[name])
+    if args.ours:
+        views = [view.name for view in CONDITIONS]
+        logits = np.array([[ours[one.key, view] for one in judged] for view in views])
+        found = measure(judged, logits, macro, views, draws=args.draws, seed=args.seed)
+        figures["aiforensics"] = {"figures": found}
+        _show_figures("aiforensics, sources left out", found, views)
     content = {
         "seed": args.seed,
         "per_source": args.per_source,
@@ -183,7 +195,13 @@ def sample(samples: Sequence[Sample], per_source: Mapping[str, int], seed: int) 
 
 
 def measure(
-    judged: Sequence[Sample], logits: Floats, sources: Sequence[str], *, draws: int, seed: int
+    judged: Sequence[Sample],
+    logits: Floats,
+    sources: Sequence[str],
+    views: Sequence[str] = VIEWS,
+    *,
+    draws: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Compute AUC and macro AUC under every view with 95 % intervals of a grouped bootstrap.
 
@@ -192,9 +210,11 @@ def measure(
     judged
         The n pictures.
     logits
-        (views, n) in the order of `VIEWS`.
+        (views, n).
     sources
         AI sources of the macro AUC, each against all real pictures; those without a picture judged are left out.
+    views
+        Names of the views, the matched conditions among them.
     draws, seed
         Of the bootstrap.
     """
@@ -206,7 +226,7 @@ def measure(
 
     def aucs(weights: Floats) -> dict[str, Floats]:
         found: dict[str, Floats] = {}
-        for view, scores in zip(VIEWS, by_view, strict=True):
+        for view, scores in zip(views, by_view, strict=True):
             found[f"roc_auc {view}"] = weighted_auc(scores, weights)
             for source, mask in masks.items():
                 found[f"{source} {view}"] = weighted_auc(scores.pick(mask), weights[:, mask])
@@ -227,10 +247,10 @@ def measure(
         "pictures": {"ai": sum(labels), "real": len(labels) - sum(labels)},
         "macro_sources": len(macro),
         **{
-            what: {view: figure(f"{what} {view}") for view in (*VIEWS, MATCHED)}
+            what: {view: figure(f"{what} {view}") for view in (*views, MATCHED)}
             for what in ("roc_auc", *(["macro_auc"] if macro else []))
         },
-        "by_ai_source": {source: {view: figure(f"{source} {view}") for view in (*VIEWS, MATCHED)} for source in macro},
+        "by_ai_source": {source: {view: figure(f"{source} {view}") for view in (*views, MATCHED)} for source in macro},
     }
 
 
@@ -297,11 +317,14 @@ def _centre(pixels: Pixels) -> Pixels:
 
 
 def _show(name: str, entry: dict[str, Any]) -> None:
-    print(f"\n{name}  {entry['weights']}  sha256 {entry['sha256']}")
-    print(f"{entry['parameters']} parameters, {entry['pictures_per_second']} pictures/s of 248 px on one thread")
-    figures = entry["figures"]
-    print(f"{figures['pictures']}, {figures['macro_sources']} AI sources in the macro AUC")
-    for view in (*VIEWS, MATCHED):
+    what = f"{name}  {entry['weights']}  sha256 {entry['sha256']}\n"
+    what += f"{entry['parameters']} parameters, {entry['pictures_per_second']} pictures/s of 248 px on one thread"
+    _show_figures(what, entry["figures"], VIEWS)
+
+
+def _show_figures(what: str, figures: dict[str, Any], views: Sequence[str]) -> None:
+    print(f"\n{what}\n{figures['pictures']}, {figures['macro_sources']} AI sources in the macro AUC")
+    for view in (*views, MATCHED):
         cells = [
             f"{what} {figures[what][view]['value']:.3f} [{figures[what][view]['low']:.3f}, "
             f"{figures[what][view]['high']:.3f}]"
@@ -361,6 +384,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--per-real-source", type=int, help="the same for real sources, where it differs")
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws")
     parser.add_argument("--seed", type=int, default=0, help="of the choice, the windows and the bootstrap")
+    parser.add_argument("--ours", type=Path, metavar="WORK", help="set beside them what our fusion said left out")
+    parser.add_argument("--trained-on", nargs="+", type=Path, help="the data of that fusion, where it had more")
     parser.add_argument("--partial", action="store_true", help="score nothing, report on the rounds that are there")
     return parser.parse_args()
 

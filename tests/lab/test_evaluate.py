@@ -94,6 +94,18 @@ def test_matching_unmasks_a_detector_of_files(samples) -> None:
     assert found.matched.figures["detections"].value == 0.0
 
 
+def test_failures_are_the_most_wrong_pictures_worst_first(samples) -> None:
+    content = evaluate(samples, Brightness(), draws=10).to_dict()
+    for label, sign in (("real", -1), ("ai", 1)):
+        rows = content["failures"][label]
+        assert len(rows) == 8
+        assert [sign * row["p_ai"] for row in rows] == sorted(sign * row["p_ai"] for row in rows)
+        assert all(row["source"].startswith(label) and sum(row["verdicts"].values()) == 4 for row in rows)
+    mean = {s.path.name: np.mean([Brightness().score(deliver(s, v)).p_ai for v in CONDITIONS]) for s in samples[:20]}
+    worst = content["failures"][samples[0].label][0]
+    assert worst["p_ai"] == pytest.approx(mean[worst["file"]], rel=1e-5)
+
+
 def test_the_sweep_runs_on_an_even_share(samples) -> None:
     found = evaluate(samples, Brightness(), (CLEAN,), sweep=SWEEP, sweep_pictures=8, as_found=False, draws=10)
     content = found.to_dict()["robustness"]

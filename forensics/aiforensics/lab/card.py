@@ -5,6 +5,7 @@ The headings follow Mitchell et al., "Model cards for model reporting", arXiv 18
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -55,6 +56,7 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         *_out_of_fold(manifest, command),
         "### By source",
         _sources(metrics["per_source"]),
+        *_gallery(metrics),
         "## What it was trained on",
         *_training(training),
         "## Generators",
@@ -152,6 +154,27 @@ def _sources(sources: Mapping[str, Mapping[str, Any]]) -> str:
         shares = (_percent(row[key]) for key in ("called_ai", "inconclusive", "called_real"))
         lines.append(_row([name, row["label"], str(row["judgements"]), *shares, _number(row.get("roc_auc"))]))
     return "\n".join(lines)
+
+
+def _gallery(metrics: Mapping[str, Any]) -> Iterable[str]:
+    failures = metrics.get("failures", {})
+    if not failures:
+        return
+    yield "### Gallery of failures"
+    yield (
+        "The pictures of `test` on which the probability is most wrong, worst first (mean over the matched "
+        "conditions), and the verdicts that they got."
+    )
+    heads = ["class", "source", "picture", "p(AI)", "verdicts"]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    for label in ("real", "ai"):
+        for row in failures[label]:
+            verdicts = ", ".join(f"{count} × {verdict}" for verdict, count in sorted(row["verdicts"].items()))
+            lines.append(_row([label, row["source"], f"`{row['file']}`", _number(row["p_ai"]), verdicts]))
+    yield "\n".join(lines)
+    counts = {label: Counter(row["source"] for row in failures[label]) for label in ("real", "ai")}
+    for label, words in (("real", "False alarms gather in"), ("ai", "Misses gather in")):
+        yield f"{words}: " + ", ".join(f"{source} ({count})" for source, count in counts[label].most_common()) + "."
 
 
 def _training(training: Mapping[str, Any]) -> Iterable[str]:

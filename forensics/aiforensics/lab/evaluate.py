@@ -8,6 +8,7 @@ figures flatter wherever format or size go with the label.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,8 @@ from aiforensics.lab.views import CONDITIONS, View
 
 SCHEMA = "aiforensics.metrics/1"
 HEADLINE = (*FORCED, *RANKED, *CALIBRATED, *SELECTIVE)
+GALLERY = 8
+"""Pictures of each class in the gallery of failures."""
 SWEEP_PICTURES = 200
 """Pictures of the robustness sweep, evenly over classes and sources, unless the caller says otherwise."""
 
@@ -100,6 +103,9 @@ class Evaluation:
         (view, panel) of the sweep.
     refused
         Files that could not be judged, and why.
+    failures
+        Under each class the pictures on which the probability was most wrong, worst first: `file`, `source`, `p_ai`
+        (mean over all views), `verdicts` (verdict → views).
     """
 
     matched: Panel
@@ -107,6 +113,7 @@ class Evaluation:
     as_found: Panel | None
     robustness: tuple[tuple[View, Panel], ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
+    failures: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the evaluation into the content of `metrics.json`."""
@@ -132,6 +139,7 @@ class Evaluation:
             "as_found": self.as_found.to_dict() if self.as_found else None,
             "robustness": plain(families),
             "refused": [list(pair) for pair in self.refused],
+            "failures": plain(self.failures),
         }
 
 
@@ -199,6 +207,7 @@ def evaluate(
         else None,
         robustness=tuple((v, panel(v.name, v.title, judged[v.name], draws=draws, seed=seed)) for v in sweep),
         refused=tuple(refused),
+        failures=_failures(pooled),
     )
 
 
@@ -244,6 +253,27 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - data for JSON
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
+
+
+def _failures(judged: Judged) -> dict[str, list[dict[str, Any]]]:
+    """Find the real pictures with the highest and the AI pictures with the lowest mean probability."""
+    views: dict[Sample, list[Prediction]] = {}
+    for sample, prediction in judged:
+        views.setdefault(sample, []).append(prediction)
+    rows: dict[str, list[dict[str, Any]]] = {"real": [], "ai": []}
+    for sample, said in views.items():
+        rows[sample.label].append(
+            {
+                "file": sample.path.name,
+                "source": sample.source,
+                "p_ai": float(np.mean([one.p_ai for one in said])),
+                "verdicts": dict(Counter(one.verdict for one in said)),
+            }
+        )
+    return {
+        label: sorted(found, key=lambda row: row["p_ai"], reverse=label == "real")[:GALLERY]
+        for label, found in rows.items()
+    }
 
 
 def _seen(picture: Picture, sample: Sample, view: View | None, seed: int) -> Picture:
