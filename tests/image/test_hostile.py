@@ -110,7 +110,11 @@ def test_tiff_values_that_overlap_to_fill_memory():
 
 def test_exif_values_that_overlap_to_fill_memory(astronaut, encode):
     exif = b"Exif\0\0" + tiff([(1000 + i, 7, 60_000, 8) for i in range(3000)], bytes(20_000))
-    assert refused(encode(astronaut, "JPEG", exif=exif)) == "too-large"
+    picture = decode(encode(astronaut, "JPEG", exif=exif))
+    assert picture.width == astronaut.width
+    assert any("EXIF" in note for note in picture.notes)
+    assert not picture.image.getexif(), "Pillow has not read it"
+    assert refused(encode(astronaut, "JPEG", exif=exif), Limits(max_metadata=10_000)) == "too-large"
 
 
 def test_cyclic_tiff_is_read_once():

@@ -132,6 +132,12 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
     if header.size is not None:
         check_size(*header.size, limits)
     check_frames(header.pictures, limits)
+    notes = ("an HDR gain map is ignored",) if header.gain_map else ()
+    if (
+        header.exif_load > limits.max_metadata
+    ):  # damaged, or overlapping values that fill memory: Pillow must not read it
+        data, notes = _without_exif(data), (*notes, "the EXIF claims more than a file can hold and is not read")
+        header = jpegfacts.read_header(data)
     check_metadata(max(header.metadata, header.exif_load), limits)
     if header.progressive:
         check_scans(data.count(b"\xff\xda"), limits)
@@ -140,9 +146,14 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
     tables: dict[int, list[int]] = getattr(image, "quantization", {})
     facts = jpegfacts.facts(header, tables)
     image.load()
-    notes = ("an HDR gain map is ignored",) if header.gain_map else ()
     turn = ifd.orientation(header.exif)
     return _finish(image, limits, orientation=turn, frames=header.pictures, jpeg=facts, notes=notes)
+
+
+def _without_exif(data: bytes) -> bytes:
+    """The same JPEG with its EXIF segment under a name that no reader knows; no byte moves."""
+    start = data.find(b"Exif\0\0")
+    return data[:start] + b"exif\0\0" + data[start + 6 :]
 
 
 def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
