@@ -2,9 +2,9 @@
 
 Windows cut at native resolution never show what most published photographs are: a camera's picture reduced several
 times, often sharpened, and saved again. ORIGINALS is a data set of whole files (a folder with a `manifest.csv`). Each
-becomes one picture of 320 to 900 px on its long side, at most 0.6 of what it was, by a random kernel; sharpened in 30 %;
-saved as JPEG of quality 75 to 97, or without loss in 15 %. Label, source, generator, group and split stay, so that a
-reduced picture is left out wherever its source is.
+becomes one picture of 320 to 900 px on its long side, at most 0.6 of what it was, by a random kernel; sharpened in
+30 %; saved as JPEG of quality 75 to 97, or without loss in 15 %. Label, source, generator, group and split stay, so
+that a reduced picture is left out wherever its source is.
 """
 
 from __future__ import annotations
