@@ -151,6 +151,17 @@ def test_one_cycle_ends_without_learning(name, samples, tmp_path):
         np.testing.assert_array_equal(scores(learner, val), before)
 
 
+def test_bfloat16_steps_are_near_those_of_float32_and_judging_is_exact(samples):
+    pixels = np.random.default_rng(0).random((8, 3, 32, 32), np.float32) * 255
+    labels, weights = np.tile(np.float32([0, 1]), 4), np.ones(8, np.float32)
+    exact, short = (make_learner(small("resnet", precision=name)) for name in ("float32", "bfloat16"))
+    np.testing.assert_array_equal(exact.odds(pixels), short.odds(pixels))
+    (loss, _), (near, _) = (learner.learn(pixels, labels, weights) for learner in (exact, short))
+    assert loss != near
+    assert near == pytest.approx(loss, abs=0.02)
+    assert {tensor.dtype for tensor in short.network.parameters()} == {torch.float32}
+
+
 def test_wall_time_ends_training(samples, tmp_path):
     config = small("cnn", epochs=50, patience=50, minutes=1e-6)
     prepare = Preparation(config.input, config.side)

@@ -75,6 +75,9 @@ def train(
     schedule: Annotated[
         Literal["constant", "one-cycle"] | None, typer.Option(help="How the learning rate runs over --epochs.")
     ] = None,
+    precision: Annotated[
+        Literal["float32", "bfloat16"] | None, typer.Option(help="Numbers of a training step; judging is float32.")
+    ] = None,
     filters: Annotated[int | None, typer.Option(min=1, max=64, help="scratch-cnn-numpy: filters.")] = None,
     augment: Annotated[
         list[Augmentation] | None, typer.Option(help="Instead of the recipe's; may be repeated. delivery: re-compress.")
@@ -115,6 +118,7 @@ def train(
         "side": side,
         "weight_decay": weight_decay,
         "schedule": schedule,
+        "precision": precision,
         "filters": filters,
         "augment": tuple(one.value for one in augment) if augment else None,
         "weights": weights,

@@ -96,12 +96,15 @@ class TorchLearner:
         self.network = network.to(self._device)
         trained = [weight for weight in network.parameters() if weight.requires_grad]
         self._rate = config.rate
+        self._precision = config.precision
         self._optimiser = torch.optim.Adam(trained, lr=config.rate, weight_decay=config.weight_decay)
 
     def learn(self, pixels: Floats32, labels: Floats32, weights: Floats32) -> tuple[float, float]:
         """One step of Adam."""
         self.network.train()
-        odds = self.network.logit(self._tensor(pixels))
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
+            odds = self.network.logit(self._tensor(pixels))
+        odds = odds.float()
         target = self._tensor(labels)
         loss = F.binary_cross_entropy_with_logits(odds, target, weight=self._tensor(weights))
         self._optimiser.zero_grad(set_to_none=True)

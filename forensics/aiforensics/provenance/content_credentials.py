@@ -34,23 +34,34 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     if not dossier.contents.manifest and not remote.startswith(("http://", "https://")):
         return
     try:
-        # An extra, and not light; a version without these names cannot be held offline and counts as missing.
-        from c2pa import C2paError, Context, Reader, Settings  # noqa: PLC0415
+        # An extra; a version without these names cannot be held offline and counts as missing.
+        from c2pa import C2paError, Context, Settings  # noqa: F401, PLC0415
     except ImportError:
         yield Claim("signature", _MISSING, SOURCE)
         return
     try:
-        context = Context(Settings.from_dict(_settings(dossier)))
-        with Reader(None, io.BytesIO(dossier.picture.data), context=context) as reader:
-            state = str(reader.get_validation_state())
-            store: dict[str, Any] = json.loads(reader.json())
+        state, store = _validated(dossier)
+        if not dossier.online and _only_unasked(store):
+            # The library counts a look-up that it was not allowed to make as failed: its verdict on all the rest.
+            state, _ = _validated(dossier, identities=False)
+            words = "the record names the person behind it; the issuer of that statement was not asked (use --online)"
+            yield Claim("identity-unchecked", words, SOURCE)
     except C2paError as error:
         yield from _refused(str(error), remote, online=dossier.online)
         return
-    yield from _claims(state, store, trusting=dossier.trust is not None, online=dossier.online)
+    yield from _claims(state, store, trusting=dossier.trust is not None)
 
 
-def _settings(dossier: Dossier) -> dict[str, Any]:
+def _validated(dossier: Dossier, *, identities: bool = True) -> tuple[str, dict[str, Any]]:
+    """Ask the library for its state and report, with or without the statements on who is behind the record."""
+    from c2pa import Context, Reader, Settings  # noqa: PLC0415 - not light
+
+    context = Context(Settings.from_dict(_settings(dossier, identities=identities)))
+    with Reader(None, io.BytesIO(dossier.picture.data), context=context) as reader:
+        return str(reader.get_validation_state()), json.loads(reader.json())
+
+
+def _settings(dossier: Dossier, *, identities: bool) -> dict[str, Any]:
     """Nothing is fetched unless the user said so, and trust comes from the user's list alone."""
     settings: dict[str, Any] = {
         "verify": {
@@ -59,12 +70,13 @@ def _settings(dossier: Dossier) -> dict[str, Any]:
             "remote_manifest_fetch": dossier.online,
             "ocsp_fetch": dossier.online,
         },
+        "core": {"decode_identity_assertions": identities},
     }
     if dossier.trust is not None:
         settings["trust"] = {"trust_anchors": _anchors(dossier.trust)}
     if not dossier.online:
         # Identity assertions would look up addresses that the file names: no host is allowed.
-        settings["core"] = {"allowed_network_hosts": [], "allow_redirects": False}
+        settings["core"] |= {"allowed_network_hosts": [], "allow_redirects": False}
     return settings
 
 
@@ -93,18 +105,20 @@ def _refused(error: str, remote: str, *, online: bool) -> Iterator[Claim]:
         yield Claim("signature-invalid", clean(words), SOURCE)
 
 
-def _claims(state: str, store: Mapping[str, Any], *, trusting: bool, online: bool) -> Iterator[Claim]:
+def _only_unasked(store: Mapping[str, Any]) -> bool:
+    """Whether nothing but the look-up of an identity's issuer failed."""
+    results = store.get("validation_results")
+    failed = {code for code in _codes(results, "failure") if code != _UNTRUSTED}
+    return failed == {_UNASKED} and not _failures_of_ingredients(results)
+
+
+def _claims(state: str, store: Mapping[str, Any], *, trusting: bool) -> Iterator[Claim]:
     results = store.get("validation_results")
     codes = _codes(results, "failure")
     by, when = _signer(store)
     broken = [code for code in codes if not code.startswith(_NOT_BROKEN)]
     weak = [code for code in codes if code.startswith(_NOT_BROKEN) and code != _UNTRUSTED]
     earlier = _failures_of_ingredients(results)
-    if state == "Invalid" and not online and not broken and not earlier and set(weak) == {_UNASKED}:
-        # The library counts a look-up that it was not allowed to make as failed; what it could check holds.
-        state = "Trusted" if "signingCredential.trusted" in _codes(results, "success") else "Valid"
-        words = "the record names the person behind it; the issuer of that statement was not asked (use --online)"
-        yield Claim("identity-unchecked", words, SOURCE)
     intact = state in {"Trusted", "Valid"}
     if state == "Trusted":
         yield Claim("signature-trusted", f"signed by {by}{when}; the signer is on the trust list", SOURCE)
