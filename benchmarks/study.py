@@ -109,7 +109,8 @@ def new_domain(kind: str, old: Sequence[Sample], spare: Sequence[Sample], option
     folder = options.work / f"generator-{kind}"
     real = [s.path for s in old if s.label == "real" and s.split == "train"]
     if not (folder / "generator.json").is_file():
-        config = SynthConfig(kind, minutes=options.generator_minutes, steps=options.generator_steps)
+        limits = {"minutes": options.generator_minutes, "steps": options.generator_steps}
+        config = SynthConfig(kind, **limits, precision=options.precision)
         train_generator(real, folder, config, lambda line: say(f"{kind}: {line}"))
     made = options.work / f"made-{kind}"
     if not (made / "manifest.csv").is_file():
@@ -125,7 +126,8 @@ def trained(name: str, old: Sequence[Sample], options: argparse.Namespace) -> Pa
     work = options.work / name
     bundle: Path = work / "bundle"
     if not (bundle / MANIFEST).is_file():
-        config = settings(recipe(name), epochs=options.epochs, minutes=options.minutes)
+        limits = {"epochs": options.epochs, "minutes": options.minutes}
+        config = settings(recipe(name), **limits, precision=options.precision)
         report = _reporter(name)
         System(recipe(name), config).trainer(old, name, report)(bundle, work)
     return bundle
@@ -214,6 +216,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=0.0, help="minutes of each training at most; 0: no limit")
     parser.add_argument("--generator-steps", type=int, default=20_000, help="steps of a generator at most")
     parser.add_argument("--generator-minutes", type=float, default=0.0, help="minutes of a generator at most")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="numbers of a step")
     return parser.parse_args()
 
 

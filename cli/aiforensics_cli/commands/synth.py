@@ -23,6 +23,7 @@ def train(
     batch: Annotated[int, typer.Option(min=2, help="Pictures per step.")] = 64,
     minutes: Annotated[float, typer.Option(min=0.0, help="Minutes at most; 0 for no limit.")] = 0.0,
     look_every: Annotated[int, typer.Option(min=1, help="Steps between sample grids and checkpoints.")] = 500,
+    precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="Numbers of a step.")] = "float32",
     limit: Annotated[int | None, typer.Option(min=16, help="Use at most so many pictures.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
@@ -30,7 +31,7 @@ def train(
     from aiforensics.lab.synthesis import SynthConfig, find_pictures, train_generator  # noqa: PLC0415 - PyTorch
 
     console = messages()
-    config = SynthConfig(kind, side, steps, batch, minutes, look_every, seed)
+    config = SynthConfig(kind, side, steps, batch, minutes, look_every, precision, seed)
     history = train_generator(
         find_pictures(pictures)[:limit], out, config, lambda line: console.print(clean(line), soft_wrap=True)
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 Augmentation = Literal["flip", "flips", "shift", "delivery"]
+Precision = Literal["float32", "bfloat16"]
 AUGMENTATIONS: tuple[Augmentation, ...] = ("flip", "flips", "shift", "delivery")
 """Mirror left to right; mirror both ways; shift by up to a tenth; a random delivery (window, rescale, re-compress)."""
 
@@ -63,7 +64,7 @@ class ClassifierConfig:
     minutes: float = 0.0
     augment: tuple[Augmentation, ...] = ()
     weights: str = "none"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     filters: int = 8
     seed: int = 0
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from aiforensics.evidence import InputError
 from aiforensics.image import read
 from aiforensics.lab.dataset import SUFFIXES
+from aiforensics.lab.recipes import Precision
 from aiforensics.lab.views import Codec
 from aiforensics_models.generators import PictureModel, build_generator, settings_of
 
@@ -56,6 +57,8 @@ class SynthConfig:
         Wall time at most; 0 for no limit.
     look_every
         Steps between two sample grids and checkpoints.
+    precision
+        Numbers that a step calculates with; `bfloat16` halves the time where the processor has it.
     seed
         Of the weights, the batches and the grids.
     """
@@ -66,6 +69,7 @@ class SynthConfig:
     batch: int = 64
     minutes: float = 0.0
     look_every: int = 500
+    precision: Precision = "float32"
     seed: int = 0
 
 
@@ -111,7 +115,8 @@ def train_generator(
     started = time.monotonic() - spent
     figures: list[dict[str, float]] = []
     while step < config.steps:
-        figures.append(model.step(_draw(real, config, step).to(device)))
+        with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            figures.append(model.step(_draw(real, config, step).to(device)))
         step += 1
         over = config.minutes > 0 and time.monotonic() - started >= 60 * config.minutes
         if step % config.look_every == 0 or step == config.steps or over:
