@@ -1,6 +1,7 @@
 """The fusion recipes, end to end on pictures that the tests make: networks, features, stack, bundle."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from aiforensics.lab.finetune import FinetuneConfig, finetune  # noqa: E402
 from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: E402
 from aiforensics.lab.loader import CropLoader, fit, middle  # noqa: E402
 from aiforensics.lab.measure import NAMES, RANDOM, Table, measure_all  # noqa: E402
+from aiforensics.lab.recipes import RecipeError  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
 from aiforensics_models.networks import build_detector  # noqa: E402
@@ -156,6 +158,36 @@ def test_tables_survive_being_written_down(samples, trained, tmp_path):
     again = Table.load(tmp_path / "t.npz")
     assert (again.values == table.values).all()
     assert again.view.tolist() == ["random", "half"] * 3
+
+
+def test_what_was_measured_is_not_measured_again(samples, trained, tmp_path, monkeypatch):
+    network = tmp_path / "network.onnx"
+    export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
+    first = measure_all(samples[:3], [network], [0, 0, 0], [RANDOM], workers=1)
+    seen = []
+    more = measure_all(
+        samples[4:0:-1], [network], [0] * 4, [RANDOM], workers=1, known=first, progress=lambda *a: seen.append(a)
+    )
+    assert seen == [(2, 2)], "two of the four are new"
+    assert more.sample.tolist() == [0, 1, 2, 3]
+    assert (more.values[2:] == first.values[2:0:-1]).all()
+    other = shutil.copy(network, tmp_path / "other.onnx")
+    with other.open("ab") as stream:
+        stream.write(b"\x92\x03\x00")  # an empty field that no reader knows: other bytes, the same network
+    measure_all(samples[:1], [other], [0], [RANDOM], workers=1, known=first, progress=lambda *a: seen.append(a))
+    assert seen[1:] == [(1, 1)], "another network has not judged it"
+
+
+def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_is_named(samples, tmp_path):
+    lines = []
+    job = Job("one", tmp_path, samples, TINY, None)
+    history = train_networks([job], 1, lines.append)
+    assert train_networks([job], 1, lines.append) == history
+    told = len(lines)
+    assert train_networks([replace(job, samples=samples[1:])], 1, lines.append) == history
+    assert "trained on other pictures" in lines[told]
+    with pytest.raises(RecipeError, match=r"steps 4, now 5.*--work"):
+        train_networks([replace(job, config=replace(TINY, steps=5))], 1, lines.append)
 
 
 @pytest.mark.parametrize("head", ["xgboost", "deep"])

@@ -5,21 +5,24 @@ Single-threaded processes use the cores of a CPU better than one process whose t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.finetune import FinetuneConfig, finetune
+from aiforensics.lab.recipes import RecipeError
 
 History = list[dict[str, float]]
 WEIGHTS = "network.safetensors"
-_HISTORY = "history.json"
+_HISTORY, _SETTINGS = "history.json", "settings.json"
+_PICTURES = "pictures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ def train_networks(jobs: Sequence[Job], workers: int, report: Callable[[str], No
     """Train every job's network, `workers` at a time; the histories by name.
 
     With a single worker PyTorch uses all its threads.
+
+    Raises
+    ------
+    RecipeError
+        If a folder holds a finished network of other settings.
     """
     if workers == 1:
         return {job.name: _train(job, report) for job in jobs}
@@ -70,8 +78,11 @@ def train_networks(jobs: Sequence[Job], workers: int, report: Callable[[str], No
 
 def _train(job: Job, report: Callable[[str], None]) -> History:
     job.folder.mkdir(parents=True, exist_ok=True)
-    done = job.folder / _HISTORY
+    done, made_with = job.folder / _HISTORY, job.folder / _SETTINGS
+    settings = _settings(job)
     if done.exists():
+        if made_with.exists():
+            _compare(job, json.loads(made_with.read_text(encoding="utf-8")), settings, report)
         history: History = json.loads(done.read_text(encoding="utf-8"))
         return history
     train = [sample for sample in job.samples if sample.split == "train"]
@@ -85,8 +96,32 @@ def _train(job: Job, report: Callable[[str], None]) -> History:
         backbone=job.backbone,
         report=lambda line: report(f"{job.name}: {line}"),
     )
+    made_with.write_text(json.dumps(settings, indent=1), encoding="utf-8")
     done.write_text(json.dumps(history), encoding="utf-8")
     return history
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    """What a finished network depends on."""
+    names = "\n".join(sorted(sample.key for sample in job.samples))
+    start = job.backbone.read_bytes() if job.backbone is not None else b""
+    return {
+        **asdict(job.config),
+        "backbone": hashlib.sha256(start).hexdigest()[:16] if start else "none",
+        _PICTURES: hashlib.sha256(names.encode()).hexdigest()[:16],
+    }
+
+
+def _compare(job: Job, old: dict[str, Any], new: dict[str, Any], report: Callable[[str], None]) -> None:
+    """Refuse a finished network of other settings; one of other pictures is kept, and that is said."""
+    for name in sorted((old.keys() | new.keys()) - {_PICTURES}):
+        if old.get(name) != new.get(name):
+            raise RecipeError(
+                f"{job.folder} holds a network of other settings ({name} {old.get(name)}, now {new.get(name)}): "
+                "give another --work, or remove that folder to train it again"
+            )
+    if old.get(_PICTURES) != new[_PICTURES]:
+        report(f"{job.name}: kept as it was trained on other pictures; remove {job.folder} to train it again")
 
 
 _LINES: Any = None

@@ -120,7 +120,8 @@ def train_fusion(
         work / "out-of-fold.npz",
         [seen[i] for i in indices],
         [work / f"fold-{fold}" / ONNX_FILE for fold in range(config.folds)],
-        folds[indices],
+        folds[indices].tolist(),
+        VIEWS,
         config,
         report,
     )
@@ -216,22 +217,22 @@ def _measured(
     path: Path,
     samples: Sequence[Sample],
     networks: Sequence[Path],
-    network_of: NDArray[np.int64],
+    network_of: Sequence[int],
+    views: Sequence[str],
     config: FusionConfig,
     report: Report,
 ) -> Table:
-    if not path.exists():
-        report(f"measuring {len(samples)} pictures under delivery conditions")
+    """Measure what the file does not hold yet, and keep everything there: a run may go on with more data."""
+    report(f"measuring {len(samples)} pictures under {len(views)} delivery condition{'s' * (len(views) > 1)}")
 
-        def progress(done: int, total: int) -> None:
-            if done % 800 == 0 or done == total:
-                report(f"measured {done}/{total}")
+    def progress(done: int, total: int) -> None:
+        if done % 800 == 0 or done == total:
+            report(f"measured {done}/{total}")
 
-        table = measure_all(samples, networks, network_of.tolist(), VIEWS, workers=config.workers, progress=progress)
-        partial = path.with_suffix(".partial.npz")
-        table.save(partial)
-        partial.replace(path)
-    return Table.load(path)
+    known = Table.load(path) if path.exists() else None
+    table = measure_all(samples, networks, network_of, views, workers=config.workers, known=known, progress=progress)
+    table.save(path)
+    return table
 
 
 def _reference(
@@ -239,12 +240,8 @@ def _reference(
 ) -> dict[str, Any]:
     """Where the final network puts the training pictures: centre, scale and the distance that 99 % stay within."""
     few = thin(samples, 1200, seed=config.seed)
-    path = work / "reference.npz"
-    if not path.exists():
-        report(f"measuring {len(few)} pictures with the final network")
-        networks = [work / "final" / ONNX_FILE]
-        measure_all(few, networks, [0] * len(few), [RANDOM], workers=config.workers).save(path)
-    embedding = Table.load(path).embedding
+    networks = [work / "final" / ONNX_FILE]
+    embedding = _measured(work / "reference.npz", few, networks, [0] * len(few), [RANDOM], config, report).embedding
     centre, scale = embedding.mean(axis=0), embedding.std(axis=0) + 1e-3
     scores = np.clip((embedding - centre) / scale, -10.0, 10.0)
     usual = float(np.quantile(np.sqrt(np.mean(np.square(scores), axis=1)), 0.99))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -35,6 +36,8 @@ class Table:
     ----------
     sample, view
         (n,) index of the sample and name of the view.
+    origin
+        (n,) what was measured by what: the picture's key and size, the sum of the network's file.
     condition
         (n,) the calibration condition that the pipeline saw.
     values
@@ -47,6 +50,7 @@ class Table:
 
     sample: NDArray[np.int64]
     view: NDArray[np.str_]
+    origin: NDArray[np.str_]
     condition: NDArray[np.str_]
     values: NDArray[np.float64]
     spread: NDArray[np.float64]
@@ -63,7 +67,9 @@ class Table:
     def save(self, path: Path) -> None:
         """Write as npz without pickles."""
         columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        np.savez(path, names=np.array(NAMES), **columns)
+        partial = path.with_suffix(".partial.npz")
+        np.savez(partial, names=np.array(NAMES), **columns)
+        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Table:
@@ -75,7 +81,7 @@ class Table:
             If the table was measured by a version with other features.
         """
         with np.load(path, allow_pickle=False) as data:
-            if data["names"].tolist() != list(NAMES):
+            if data["names"].tolist() != list(NAMES) or "origin" not in data:
                 raise ValueError(f"{path} holds the features of another version: remove it to measure again")
             return cls(**{name: data[name] for name in cls.__dataclass_fields__})
 
@@ -87,6 +93,7 @@ def measure_all(
     views: Sequence[str],
     *,
     workers: int = 2,
+    known: Table | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Table:
     """Deliver every sample under its views and measure what comes out.
@@ -101,49 +108,71 @@ def measure_all(
         Names out of `VIEWS`.
     workers
         Processes.
+    known
+        Rows that were measured before; those of the same picture, view and network are not measured again.
     progress
         Told how many samples are done, and of how many.
     """
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in networks]
+    origins = [f"{one.key} {one.path.stat().st_size} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
+    rows = _rows_of(known) if known is not None else {}
+    missing = [i for i, origin in enumerate(origins) if any((origin, view) not in rows for view in views)]
     jobs = [
-        [(i, samples[i], str(networks[network_of[i]]), tuple(views)) for i in range(at, min(at + _CHUNK, len(samples)))]
-        for at in range(0, len(samples), _CHUNK)
+        [(i, samples[i], str(networks[network_of[i]]), tuple(views)) for i in missing[at : at + _CHUNK]]
+        for at in range(0, len(missing), _CHUNK)
     ]
-    rows: list[_Row] = []
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for done, found in enumerate(pool.map(_measure_chunk, jobs), 1):
-            rows += found
-            if progress is not None:
-                progress(min(done * _CHUNK, len(samples)), len(samples))
+    if jobs:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            for done, found in enumerate(pool.map(_measure_chunk, jobs), 1):
+                rows |= {(origins[i], view): row for i, view, row in found}
+                if progress is not None:
+                    progress(min(done * _CHUNK, len(missing)), len(missing))
+    wanted = [(i, view, rows[origins[i], view]) for i in range(len(samples)) for view in views]
     return Table(
-        sample=np.array([row[0] for row in rows], np.int64),
-        view=np.array([row[1] for row in rows]),
-        condition=np.array([row[2] for row in rows]),
-        values=np.stack([row[3] for row in rows]),
-        spread=np.array([row[4] for row in rows]),
-        embedding=np.stack([row[5] for row in rows]),
+        sample=np.array([i for i, _, _ in wanted], np.int64),
+        view=np.array([view for _, view, _ in wanted]),
+        origin=np.array([origins[i] for i, _, _ in wanted]),
+        condition=np.array([row[0] for _, _, row in wanted]),
+        values=np.stack([row[1] for _, _, row in wanted]),
+        spread=np.array([row[2] for _, _, row in wanted]),
+        embedding=np.stack([row[3] for _, _, row in wanted]),
     )
 
 
-_Row = tuple[int, str, str, NDArray[np.float64], float, NDArray[np.float32]]
+_Row = tuple[str, NDArray[np.float64], float, NDArray[np.float32]]
+"""Condition, values, spread, embedding."""
 _Job = tuple[int, Sample, str, tuple[str, ...]]
 _NETWORKS: dict[str, OnnxNetwork] = {}
 """Networks that this worker process has opened."""
 
 
-def _measure_chunk(jobs: Sequence[_Job]) -> list[_Row]:
+def _rows_of(table: Table) -> dict[tuple[str, str], _Row]:
+    columns = zip(
+        table.origin.tolist(),
+        table.view.tolist(),
+        table.condition.tolist(),
+        table.values,
+        table.spread.tolist(),
+        table.embedding,
+        strict=True,
+    )
+    return {(origin, view): row for origin, view, *row in columns}  # type: ignore[misc]  # the rest of a tuple is a list
+
+
+def _measure_chunk(jobs: Sequence[_Job]) -> list[tuple[int, str, _Row]]:
     cv2.setNumThreads(1)
-    return [_measure_one(index, sample, network, view) for index, sample, network, views in jobs for view in views]
+    return [
+        (index, view, _measure_one(sample, network, view)) for index, sample, network, views in jobs for view in views
+    ]
 
 
-def _measure_one(index: int, sample: Sample, network: str, view: str) -> _Row:
+def _measure_one(sample: Sample, network: str, view: str) -> _Row:
     if network not in _NETWORKS:
         _NETWORKS[network] = OnnxNetwork(Path(network), Preparation("window", 0))
     picture = _delivered(sample, view)
     values, outputs = measure(picture, _NETWORKS[network])
     logits = np.stack([output.logits for output in outputs])
     return (
-        index,
-        view,
         assess(picture, values, 0.0).condition,
         np.array([values[name] for name in NAMES]),
         float(logits.mean(axis=0).std()),
