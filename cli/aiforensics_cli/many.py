@@ -17,8 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from aiforensics.batch import Item, Ledger, Listing, Result, Scans, scan_items
 from aiforensics.batch.ledger import read_back
 from aiforensics.evidence import Refusal
-from aiforensics_cli.app import DONE, REFUSED
-from aiforensics_cli.console import clean, messages
+from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED
+from aiforensics_cli.console import clean, hush, messages
 
 _SLIM = ("schema", "path", "error", "sha256", "verdict", "p_ai", "interval", "quality", "model")
 """What the HTML page needs of a result; the rest is dropped, because the page is written at the end."""
@@ -43,6 +43,7 @@ class Outputs:
         if resume and (csv in (None, "-")) and (jsonl in (None, "-")):
             raise typer.BadParameter("--resume needs a --csv FILE or --jsonl FILE to go on with")
         self.html = html
+        self.unread = False
         self.rows: list[Result] = []
         self.plain = csv is None and jsonl is None and html is None
         self.ledgers: list[Ledger] = []
@@ -66,9 +67,21 @@ class Outputs:
         return not self.ledgers or not all(ledger.holds(item.path) for ledger in self.ledgers)
 
     def write(self, result: Result) -> None:
-        """Put a result everywhere that it belongs."""
+        """Put a result everywhere that it belongs.
+
+        Raises
+        ------
+        BrokenPipeError
+            If the reader of standard output went away, as `head` does, and nothing is written elsewhere.
+        """
         for ledger in self.ledgers:
-            ledger.write(result)
+            try:
+                ledger.write(result)
+            except BrokenPipeError:
+                if len(self.ledgers) == 1 and self.html is None:
+                    raise
+                hush()
+                self.unread = True
         if self.html:
             self.rows.append(_slim(result))
         if self.plain:
@@ -113,7 +126,7 @@ def run(
         found.close()
         messages().print(_summary(counts, time.monotonic() - start, listing.skipped), soft_wrap=True)
     outputs.finish()
-    return REFUSED if counts["refused"] else DONE
+    return PIPE_CLOSED if outputs.unread else REFUSED if counts["refused"] else DONE
 
 
 @contextmanager

@@ -151,3 +151,22 @@ def test_a_reader_that_goes_away_ends_it_quietly(picture, command):
     assert process.wait(timeout=30) == 141
     assert "Traceback" not in err
     assert "Broken" not in err
+
+
+def test_page_and_file_are_finished_when_the_reader_goes_away(picture, tmp_path):
+    page, lines = tmp_path / "o.html", tmp_path / "o.jsonl"
+    paths = [picture(f"{i}.png", 64, 64) for i in range(12)]
+    process = subprocess.Popen(
+        [sys.executable, PORCH, "batch", "--csv", "-", "--html", page, "--jsonl", lines, "--workers", "1", *paths],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline().startswith("path,")
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 141
+    assert "Traceback" not in err
+    assert len(lines.read_text().splitlines()) == 12
+    assert all(f"{i}.png" in page.read_text() for i in range(12))

@@ -7,15 +7,14 @@ network sees away in some tens of deterministic steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
 from aiforensics_models.generators.average import average_of, follow
+from aiforensics_models.generators.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class DiffusionConfig:
     average: float = 0.999
 
 
-class Diffusion:
+class Diffusion(Parts):
     """U-Net, noise schedule and training.
 
     Parameters
@@ -66,6 +65,7 @@ class Diffusion:
         self.averaged = average_of(self.network)
         self.kept = signal_kept(config.times).to(self.device)
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=config.rate)
+        self.parts = {"network": self.network, "averaged": self.averaged, "optimiser": self._optimiser}
 
     def step(self, pictures: Tensor) -> dict[str, float]:
         """One step on real pictures.
@@ -116,20 +116,6 @@ class Diffusion:
     def sampler(self) -> nn.Module:
         """What sampling needs: the averaged U-Net."""
         return self.averaged
-
-    def state(self) -> dict[str, Any]:
-        """Give everything that going on later needs."""
-        return {
-            "network": self.network.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
-        self.network.load_state_dict(state["network"])
-        self.averaged.load_state_dict(state["averaged"])
-        self._optimiser.load_state_dict(state["optimiser"])
 
 
 def signal_kept(times: int) -> Tensor:

@@ -8,15 +8,14 @@ generator's weights, which wander less than the weights themselves.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
 from aiforensics_models.generators.average import average_of, follow
+from aiforensics_models.generators.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class GanConfig:
     average: float = 0.995
 
 
-class Gan:
+class Gan(Parts):
     """Generator, discriminator and their training.
 
     Parameters
@@ -70,6 +69,13 @@ class Gan:
         betas = (config.beta, 0.999)
         self._for_generator = torch.optim.Adam(self.generator.parameters(), lr=config.rate, betas=betas)
         self._for_discriminator = torch.optim.Adam(self.discriminator.parameters(), lr=config.rate, betas=betas)
+        self.parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "averaged": self.averaged,
+            "for_generator": self._for_generator,
+            "for_discriminator": self._for_discriminator,
+        }
 
     def step(self, pictures: Tensor) -> dict[str, float]:
         """One step of both networks on real pictures.
@@ -120,24 +126,6 @@ class Gan:
     def sampler(self) -> nn.Module:
         """What sampling needs: the averaged generator."""
         return self.averaged
-
-    def state(self) -> dict[str, Any]:
-        """Give everything that going on later needs."""
-        return {
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "for_generator": self._for_generator.state_dict(),
-            "for_discriminator": self._for_discriminator.state_dict(),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
-        self.generator.load_state_dict(state["generator"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.averaged.load_state_dict(state["averaged"])
-        self._for_generator.load_state_dict(state["for_generator"])
-        self._for_discriminator.load_state_dict(state["for_discriminator"])
 
 
 class Generator(nn.Module):

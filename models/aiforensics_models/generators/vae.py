@@ -6,13 +6,13 @@ and both maximise the evidence lower bound. Samples look soft, which is the trac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
+
+from aiforensics_models.generators.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class VaeConfig:
     deviation: float = 0.12
 
 
-class Vae:
+class Vae(Parts):
     """Encoder, decoder and their training.
 
     Parameters
@@ -61,6 +61,7 @@ class Vae:
         self.decoder = Decoder(config).to(self.device)
         weights = [*self.encoder.parameters(), *self.decoder.parameters()]
         self._optimiser = torch.optim.Adam(weights, lr=config.rate)
+        self.parts = {"encoder": self.encoder, "decoder": self.decoder, "optimiser": self._optimiser}
 
     def step(self, pictures: Tensor) -> dict[str, float]:
         """One step on real pictures.
@@ -118,20 +119,6 @@ class Vae:
     def sampler(self) -> nn.Module:
         """What sampling needs: the decoder."""
         return self.decoder
-
-    def state(self) -> dict[str, Any]:
-        """Give everything that going on later needs."""
-        return {
-            "encoder": self.encoder.state_dict(),
-            "decoder": self.decoder.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
-        self.encoder.load_state_dict(state["encoder"])
-        self.decoder.load_state_dict(state["decoder"])
-        self._optimiser.load_state_dict(state["optimiser"])
 
 
 class Encoder(nn.Module):
