@@ -120,6 +120,15 @@ def test_a_chart_places_its_points() -> None:
     assert "polyline" not in empty
 
 
+@pytest.mark.parametrize(
+    ("high", "ticks"),
+    [(0.736338, "0 0.2 0.4 0.6"), (1.0, "0 0.2 0.4 0.6 0.8 1"), (12.0, "0 2.5 5 7.5 10"), (147.0, "0 50 100")],
+)
+def test_axes_get_round_ticks(high, ticks):
+    chart = line_chart("t", Axis("x", ticks=(0, 1)), Axis("y", 0, high), [Series("a", [0, 1], [0, high])])
+    assert re.findall(r'text-anchor="end">([^<]*)<', chart) == ticks.split()
+
+
 def test_an_interval_bar_stays_inside_and_draws_nothing_of_none() -> None:
     assert "rect" not in interval_bar(None, (None, None), "ai")
     for value in (-1.0, 0.0, 0.3, 0.5, 1.0, 2.0):

@@ -22,7 +22,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 42
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis: what it shows, its range, and its ticks (evenly five where none are given)."""
+    """One axis: what it shows, its range, and its ticks (at most six round numbers where none are given)."""
 
     label: str
     low: float = 0.0
@@ -146,7 +146,13 @@ def _grid(x: Axis, y: Axis) -> list[str]:
 
 
 def _ticks(axis: Axis) -> tuple[float, ...]:
-    return axis.ticks or tuple(round(axis.low + i * (axis.high - axis.low) / 5, 6) for i in range(6))
+    if axis.ticks or axis.high <= axis.low:
+        return axis.ticks or (axis.low,)
+    least = (axis.high - axis.low) / 5
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9))
+    first, last = math.ceil(axis.low / step - 1e-9), math.floor(axis.high / step + 1e-9)
+    return tuple(round(index * step, 9) for index in range(first, last + 1))
 
 
 def _points(one: Series, values: Sequence[float | None], x: Axis, y: Axis) -> list[tuple[float, float]]:

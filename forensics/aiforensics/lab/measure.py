@@ -156,7 +156,10 @@ def _rows_of(table: Table) -> dict[tuple[str, str], _Row]:
         table.embedding,
         strict=True,
     )
-    return {(origin, view): row for origin, view, *row in columns}  # type: ignore[misc]  # the rest of a tuple is a list
+    return {
+        (origin, view): (condition, values, spread, embedding)
+        for origin, view, condition, values, spread, embedding in columns
+    }
 
 
 def _measure_chunk(jobs: Sequence[_Job]) -> list[tuple[int, str, _Row]]:
