@@ -46,6 +46,7 @@ from aiforensics.provenance import watermark as open_watermark
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".gif"}
 LEVELS = ("signed-trusted", "signed", "invalid", "claimed", "watermark", "none")
 KINDS = ("camera", "generator", "source-type", "aigc-label", "contradiction", "unreadable")
+UNASKED = "identity not asked"
 MARKS = (
     b"invokeai_metadata",
     b"sui_image_params",
@@ -160,7 +161,8 @@ def credential_states(folders: list[Path], trust: Path | None) -> int:
             same = (told for (stem, manifest), told in reports.items() if stem == path.stem and label in {manifest, ""})
             recorded = next(same, "none")  # a manifest that was not fetched has no label: the name must do
             differs = bool(label) and recorded not in {"none", state}
-            counts["equal" if equal else "NOT EQUAL"] += 1
+            by_setting = " without identity statements" if reasons == [UNASKED] else ""
+            counts[f"equal{by_setting}" if equal else "NOT EQUAL"] += 1
             counts["reports"] += recorded != "none"
             counts["reports that the library no longer confirms"] += differs
             why = f" ({', '.join(reasons)})" if reasons else ""
@@ -215,7 +217,7 @@ def official_state(
     failed += sorted(f"ingredient {code}" for code in earlier - {"signingCredential.untrusted"})
     if identities and failed == ["cawg.ica.did_unavailable"]:
         label, state, _ = official_state(c2pa, path, trust, identities=False)
-        return label, state, ["identity not asked"]
+        return label, state, [UNASKED]
     return report["active_manifest"], state, failed
 
 
