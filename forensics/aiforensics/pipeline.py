@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,12 +30,13 @@ from aiforensics.evidence import (
 )
 from aiforensics.features import row
 from aiforensics.image import Limits, Picture, Window, decode, read
+from aiforensics.opinion import Opinion
 from aiforensics.provenance import read_provenance, redact
 from aiforensics.quality import assess, strangeness
 from aiforensics_models.bundle import Bundle, Device
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING, Answer
-from aiforensics_models.runtime import Network, NetworkOutput
+from aiforensics_models.runtime import Network, NetworkOutput, mirrored
 
 Pixels = NDArray[np.uint8]
 TOOL = ToolRef("aiforensics", __version__)
@@ -155,9 +155,9 @@ class Scanner:
     def examine_picture(self, picture: Picture, started: float | None = None) -> Examination:
         """Examine a decoded picture."""
         started = time.perf_counter() if started is None else started
-        values, outputs = measure(picture, self._network)
+        values, opinion = measure(picture, self._network)
         answer = self.bundle.head(row(self.bundle.features, values))
-        assessment = assess(picture, values, self._strangeness(outputs))
+        assessment = assess(picture, values, self._strangeness(opinion.outputs))
         calibration = self.bundle.calibration
         p_ai = calibration.probability(answer.log_odds, assessment.condition)
         verdict, decision = decide(calibration, p_ai, assessment.quality)
@@ -170,7 +170,7 @@ class Scanner:
             height=picture.height,
             verdict=verdict,
             p_ai=p_ai,
-            interval=calibration.interval(answer.log_odds, _spread(outputs), assessment.condition),
+            interval=calibration.interval(answer.log_odds, opinion.spread, assessment.condition),
             quality=assessment.quality,
             provenance=self._provenance(picture),
             analyzers=_measurements(values),
@@ -182,7 +182,7 @@ class Scanner:
             condition=assessment.condition,
             decision=decision,
         )
-        return Examination(finding, picture, outputs, (calibration.real_below, calibration.ai_from))
+        return Examination(finding, picture, opinion.outputs, (calibration.real_below, calibration.ai_from))
 
     def _strangeness(self, outputs: tuple[NetworkOutput, ...]) -> float:
         reference = self.bundle.reference
@@ -232,21 +232,22 @@ def scan_many(
             yield Refusal(str(source), error.kind, error.message)
 
 
-def measure(picture: Picture, network: Network) -> tuple[dict[str, float], tuple[NetworkOutput, ...]]:
-    """Every feature of a picture by full name, and what the network says of each window."""
-    outputs = tuple(network(window.pixels) for window in picture.windows)
-    known = {id(window.pixels): output for window, output in zip(picture.windows, outputs, strict=True)}
+def measure(picture: Picture, network: Network) -> tuple[dict[str, float], Opinion]:
+    """Every feature of a picture by full name, and what the network makes of it."""
+    opinion = Opinion.of(picture.windows, network)
+    known = {window.pixels.tobytes(): output for window, output in zip(picture.windows, opinion.outputs, strict=True)}
+    known[mirrored(picture.windows[0].pixels).tobytes()] = opinion.mirror
 
     def forecast(pixels: Pixels) -> NDArray[np.float64]:
-        output = known.get(id(pixels)) or network(pixels)
+        output = known.get(pixels.tobytes()) or network(pixels)
         return 1.0 / (1.0 + np.exp(-np.clip(output.logits, -30.0, 30.0)))
 
     exhibit = Exhibit(picture.windows, forecast)
     values: dict[str, float] = {}
     for analyzer in ANALYZERS:
         values |= analyzer.measure(exhibit)
-    values[EMBEDDING] = float(np.mean([output.logits.mean() for output in outputs]))
-    return values, outputs
+    values[EMBEDDING] = opinion.log_odds
+    return values, opinion
 
 
 def decide(calibration: Calibration, p_ai: float, quality: Quality) -> tuple[Verdict, str]:
@@ -268,12 +269,6 @@ def decide(calibration: Calibration, p_ai: float, quality: Quality) -> tuple[Ver
         verdict,
         f"The probability {p_ai:.2f} is below {calibration.real_below:.2f}, which few AI pictures stay under.",
     )
-
-
-def _spread(outputs: tuple[NetworkOutput, ...]) -> float:
-    """Standard error of the network's mean log-odds, over ensemble members and over windows."""
-    logits = np.stack([output.logits for output in outputs])
-    return math.hypot(float(logits.mean(axis=0).std()), float(logits.mean(axis=1).std()) / math.sqrt(len(outputs)))
 
 
 def _measurements(values: Mapping[str, float]) -> tuple[Measurement, ...]:

@@ -118,6 +118,19 @@ def cut_back(pixels: Pixels) -> Pixels:
     return pixels
 
 
+def mirrored(pixels: Pixels) -> Pixels:
+    """Mirror image of a window; one that the gate extended is mirrored as the picture was, and extended again.
+
+    Examples
+    --------
+    >>> mirrored(np.arange(6, dtype=np.uint8).reshape(1, 2, 3))[0, 0]
+    array([3, 4, 5], dtype=uint8)
+    """
+    seen = cut_back(pixels)
+    room = [(0, whole - part) for whole, part in zip(pixels.shape, seen.shape, strict=True)]
+    return np.ascontiguousarray(np.pad(seen[:, ::-1], room, mode="symmetric"))
+
+
 def error_level(pixels: Pixels, quality: int = 90) -> Pixels:
     """Error level analysis as a picture: the difference from a JPEG copy, stretched so that the largest is 255.
 

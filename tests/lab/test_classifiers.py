@@ -18,6 +18,7 @@ from aiforensics.lab.learners import make_learner  # noqa: E402
 from aiforensics.lab.quick import NetworkDetector, detector  # noqa: E402
 from aiforensics.lab.recipes import AUGMENTATIONS, RECIPES, RecipeError, recipe, settings  # noqa: E402
 from aiforensics.lab.views import jpeg  # noqa: E402
+from aiforensics.opinion import Opinion  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
 from aiforensics_models.runtime import Preparation, cut_back, error_level  # noqa: E402
@@ -67,7 +68,7 @@ def test_every_recipe_trains_and_becomes_a_bundle(name, samples, tmp_path):
     pictures = Pictures(samples[-4:], prepare, (), 0)
     kept = make_learner(replace(config, weights=str(tmp_path / "work" / "network.safetensors")))
     network = bundle.network("cpu")
-    onnx = [float(network(read(s.path).windows[0].pixels).logits.mean()) for s in pictures.samples]
+    onnx = [Opinion.of(read(s.path).windows, network).log_odds for s in pictures.samples]
     np.testing.assert_allclose(onnx, scores(kept, pictures), atol=2e-4)
 
 
@@ -174,7 +175,7 @@ class TestPictures:
 
     def test_small_pictures_come_without_their_mirror_image(self, samples):
         pictures = Pictures(samples, Preparation("resize", 40), (), 0)
-        (_, pixels), *_ = pictures.plain(1)
+        (_, _, pixels), *_ = pictures.plain(1)
         np.testing.assert_array_equal(pixels[0].transpose(1, 2, 0), np.asarray(Image.open(samples[0].path)))
 
     def test_cut_back_takes_back_every_extension(self):

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
 
 from aiforensics.image import read  # noqa: E402
+from aiforensics.lab import measure  # noqa: E402
 from aiforensics.lab.crew import Job, train_networks  # noqa: E402
 from aiforensics.lab.export import export_detector  # noqa: E402
 from aiforensics.lab.finetune import FinetuneConfig, finetune  # noqa: E402
@@ -160,22 +161,62 @@ def test_tables_survive_being_written_down(samples, trained, tmp_path):
     assert again.view.tolist() == ["random", "half"] * 3
 
 
-def test_what_was_measured_is_not_measured_again(samples, trained, tmp_path, monkeypatch):
-    network = tmp_path / "network.onnx"
+def test_what_was_measured_is_not_measured_again(samples, trained, tmp_path):
+    network, keep, told = tmp_path / "network.onnx", tmp_path / "t.npz", []
     export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
-    first = measure_all(samples[:3], [network], [0, 0, 0], [RANDOM], workers=1)
-    seen = []
-    more = measure_all(
-        samples[4:0:-1], [network], [0] * 4, [RANDOM], workers=1, known=first, progress=lambda *a: seen.append(a)
-    )
-    assert seen == [(2, 2)], "two of the four are new"
+
+    def again(some, by=network):
+        told.clear()
+        return measure_all(
+            some, [by], [0] * len(some), [RANDOM], workers=1, keep=keep, progress=lambda *at: told.append(at)
+        )
+
+    first = again(samples[:3])
+    more = again(samples[4:0:-1])
+    assert told == [(0, 2), (2, 2)], "two of the four are new"
     assert more.sample.tolist() == [0, 1, 2, 3]
     assert (more.values[2:] == first.values[2:0:-1]).all()
+    assert again(samples[4:0:-1]).values.tolist() == more.values.tolist()
+    assert told == [(0, 0)]
     other = shutil.copy(network, tmp_path / "other.onnx")
     with other.open("ab") as stream:
         stream.write(b"\x92\x03\x00")  # an empty field that no reader knows: other bytes, the same network
-    measure_all(samples[:1], [other], [0], [RANDOM], workers=1, known=first, progress=lambda *a: seen.append(a))
-    assert seen[1:] == [(1, 1)], "another network has not judged it"
+    again(samples[1:2], other)
+    assert told == [(0, 1), (1, 1)], "another network has not judged it"
+
+
+def test_measuring_that_was_stopped_goes_on_where_it_was_saved(samples, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "_CHUNK", 1)
+    monkeypatch.setattr(measure, "_SAVE_EVERY", 2)
+    export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
+    told = []
+
+    def stop(done, total):
+        told.append((done, total))
+        if done == 3:
+            raise KeyboardInterrupt
+
+    def run(progress):
+        network = [tmp_path / "network.onnx"]
+        return measure_all(
+            samples[:4], network, [0] * 4, [RANDOM, "half"], workers=1, keep=tmp_path / "t.npz", progress=progress
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stop)
+    table = run(lambda *at: told.append(at))
+    assert told[4:] == [(0, 2), (1, 2), (2, 2)], "two of the four had been saved"
+    assert table.view.tolist() == [RANDOM, "half"] * 4
+
+
+def test_rows_of_another_edition_are_refused(samples, trained, tmp_path, monkeypatch):
+    export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
+    table = measure_all(samples[:1], [tmp_path / "network.onnx"], [0], [RANDOM], workers=1)
+    monkeypatch.setattr(measure, "_EDITION", 1)
+    table.save(tmp_path / "t.npz")
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="remove it to measure again"):
+        Table.load(tmp_path / "t.npz")
 
 
 def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_is_named(samples, tmp_path):

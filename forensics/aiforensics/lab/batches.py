@@ -13,7 +13,7 @@ from aiforensics.image import from_array, read
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.views import CONDITIONS, random_view, seeded, window
-from aiforensics_models.runtime import Preparation, cut_back
+from aiforensics_models.runtime import Preparation, cut_back, mirrored
 
 Pixels = NDArray[np.uint8]
 Floats32 = NDArray[np.float32]
@@ -75,20 +75,23 @@ class Pictures:
                 if place >= _AHEAD:
                     yield parts[place - _AHEAD], pending.pop(0).result()
 
-    def plain(self, size: int) -> Iterator[tuple[NDArray[np.int64], Floats32]]:
-        """Every kept window without augmentation, in order: owners (n,) and pictures.
+    def plain(self, size: int) -> Iterator[tuple[NDArray[np.int64], Floats32, Floats32]]:
+        """Every kept window without augmentation, in order: owners (n,), shares (n,) and pictures.
 
+        The shares of a picture add up to 1; its first window has half of its own read mirrored, as the pipeline has it.
         Where pictures are trained under delivery, each is seen once, and the matched conditions take turns.
         """
         owners: list[int] = []
+        shares: list[float] = []
         pixels: list[Pixels] = []
         for index in range(len(self)):
-            seen = [self._condition(index)] if self.delivered else self._windows(index)
-            owners += [index] * len(seen)
-            pixels += seen
+            first, *others = self._unprepared(index)
+            owners += [index] * (2 + len(others))
+            shares += [share / (1 + len(others)) for share in (0.5, 0.5, *(1.0 for _ in others))]
+            pixels += [self._prepare.picture(one) for one in (first, mirrored(first), *others)]
             if len(pixels) >= size or index == len(self) - 1:
-                yield np.array(owners, np.int64), to_batch(pixels)
-                owners, pixels = [], []
+                yield np.array(owners, np.int64), np.array(shares, np.float32), to_batch(pixels)
+                owners, shares, pixels = [], [], []
 
     def example(self, index: int, rng: np.random.Generator) -> Pixels:
         """(h, w, 3) uint8: one augmented picture, as the network sees it."""
@@ -111,19 +114,20 @@ class Pictures:
 
     def _windows(self, index: int) -> list[Pixels]:
         if index not in self._kept:
-            windows = read(self.samples[index].path).windows[:WINDOWS]
-            self._kept[index] = [self._prepare.picture(one.pixels) for one in windows]
+            self._kept[index] = [self._prepare.picture(one) for one in self._unprepared(index)]
         return self._kept[index]
+
+    def _unprepared(self, index: int) -> list[Pixels]:
+        if not self.delivered:
+            return [one.pixels for one in read(self.samples[index].path).windows[:WINDOWS]]
+        view = CONDITIONS[index % len(CONDITIONS)]
+        return [from_array(view(self._raw(index), seeded(self.samples[index].key))).windows[0].pixels]
 
     def _raw(self, index: int) -> Pixels:
         if index not in self._kept:
             pixels = np.asarray(read(self.samples[index].path).image, np.uint8)
             self._kept[index] = [window(pixels, seeded(self.samples[index].key), KEPT_SIDE)]
         return self._kept[index][0]
-
-    def _condition(self, index: int) -> Pixels:
-        view = CONDITIONS[index % len(CONDITIONS)]
-        return self._shown(view(self._raw(index), seeded(self.samples[index].key)))
 
     def _shown(self, pixels: Pixels) -> Pixels:
         return self._prepare.picture(from_array(pixels).windows[0].pixels)

@@ -196,12 +196,11 @@ def fit(
 
 
 def scores(learner: Learner, pictures: Pictures) -> Floats:
-    """(n,) mean log-odds of each picture over its windows, without augmentation."""
-    total, count = np.zeros(len(pictures)), np.zeros(len(pictures))
-    for owners, pixels in pictures.plain(_LOOK):
-        np.add.at(total, owners, learner.odds(pixels))
-        np.add.at(count, owners, 1)
-    return total / count
+    """(n,) mean log-odds of each picture over its windows, as the pipeline has them; no augmentation."""
+    total = np.zeros(len(pictures))
+    for owners, shares, pixels in pictures.plain(_LOOK):
+        np.add.at(total, owners, shares * learner.odds(pixels))
+    return total
 
 
 def calibrated(learner: Learner, val: Pictures, seed: int) -> Calibration:

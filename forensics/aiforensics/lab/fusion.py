@@ -223,16 +223,15 @@ def _measured(
     report: Report,
 ) -> Table:
     """Measure what the file does not hold yet, and keep everything there: a run may go on with more data."""
-    report(f"measuring {len(samples)} pictures under {len(views)} delivery condition{'s' * (len(views) > 1)}")
 
     def progress(done: int, total: int) -> None:
-        if done % 800 == 0 or done == total:
+        if done == 0:
+            conditions = f"{len(views)} delivery condition{'s' * (len(views) > 1)}"
+            report(f"measuring {total} pictures under {conditions}; {len(samples) - total} are known already")
+        elif done % 800 == 0 or done == total:
             report(f"measured {done}/{total}")
 
-    known = Table.load(path) if path.exists() else None
-    table = measure_all(samples, networks, network_of, views, workers=config.workers, known=known, progress=progress)
-    table.save(path)
-    return table
+    return measure_all(samples, networks, network_of, views, workers=config.workers, keep=path, progress=progress)
 
 
 def _reference(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,10 @@ RANDOM = "random"
 """Name of the training distribution, beside the names of the matched conditions."""
 VIEWS: tuple[str, ...] = (RANDOM, *(view.name for view in CONDITIONS))
 _CHUNK = 16
+_SAVE_EVERY = 100
+"""Chunks between two savings of what was measured."""
+_EDITION = 2
+"""Raised whenever a measurement of the pipeline changes, so that rows of before are not taken for rows of now."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Table:
         """Write as npz without pickles."""
         columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
         partial = path.with_suffix(".partial.npz")
-        np.savez(partial, names=np.array(NAMES), **columns)
+        np.savez(partial, names=np.array(NAMES), edition=np.array(_EDITION), **columns)
         partial.replace(path)
 
     @classmethod
@@ -81,7 +85,7 @@ class Table:
             If the table was measured by a version with other features.
         """
         with np.load(path, allow_pickle=False) as data:
-            if data["names"].tolist() != list(NAMES) or "origin" not in data:
+            if data["names"].tolist() != list(NAMES) or "edition" not in data or data["edition"] != _EDITION:
                 raise ValueError(f"{path} holds the features of another version: remove it to measure again")
             return cls(**{name: data[name] for name in cls.__dataclass_fields__})
 
@@ -93,8 +97,8 @@ def measure_all(
     views: Sequence[str],
     *,
     workers: int = 2,
-    known: Table | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    keep: Path | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Table:
     """Deliver every sample under its views and measure what comes out.
 
@@ -108,35 +112,37 @@ def measure_all(
         Names out of `VIEWS`.
     workers
         Processes.
-    known
-        Rows that were measured before; those of the same picture, view and network are not measured again.
+    keep
+        The table's file, written every few minutes and at the end. Rows that it holds already, of the same picture,
+        view and network, are not measured again.
     progress
-        Told how many samples are done, and of how many.
+        Told how many samples are done, and of how many; those that are known do not count.
+
+    Raises
+    ------
+    ValueError
+        If `keep` was measured by a version with other features.
     """
     sums = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in networks]
     origins = [f"{one.key} {one.path.stat().st_size} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
-    rows = _rows_of(known) if known is not None else {}
+    rows = _rows_of(Table.load(keep)) if keep is not None and keep.exists() else {}
     missing = [i for i, origin in enumerate(origins) if any((origin, view) not in rows for view in views)]
     jobs = [
         [(i, samples[i], str(networks[network_of[i]]), tuple(views)) for i in missing[at : at + _CHUNK]]
         for at in range(0, len(missing), _CHUNK)
     ]
+    progress(0, len(missing))
     if jobs:
         with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
             for done, found in enumerate(pool.map(_measure_chunk, jobs), 1):
                 rows |= {(origins[i], view): row for i, view, row in found}
-                if progress is not None:
-                    progress(min(done * _CHUNK, len(missing)), len(missing))
-    wanted = [(i, view, rows[origins[i], view]) for i in range(len(samples)) for view in views]
-    return Table(
-        sample=np.array([i for i, _, _ in wanted], np.int64),
-        view=np.array([view for _, view, _ in wanted]),
-        origin=np.array([origins[i] for i, _, _ in wanted]),
-        condition=np.array([row[0] for _, _, row in wanted]),
-        values=np.stack([row[1] for _, _, row in wanted]),
-        spread=np.array([row[2] for _, _, row in wanted]),
-        embedding=np.stack([row[3] for _, _, row in wanted]),
-    )
+                progress(min(done * _CHUNK, len(missing)), len(missing))
+                if keep is not None and done % _SAVE_EVERY == 0:
+                    _table([(0, *key) for key in rows], rows).save(keep)
+    table = _table([(i, origin, view) for i, origin in enumerate(origins) for view in views], rows)
+    if keep is not None:
+        table.save(keep)
+    return table
 
 
 _Row = tuple[str, NDArray[np.float64], float, NDArray[np.float32]]
@@ -162,6 +168,20 @@ def _rows_of(table: Table) -> dict[tuple[str, str], _Row]:
     }
 
 
+def _table(wanted: Sequence[tuple[int, str, str]], rows: Mapping[tuple[str, str], _Row]) -> Table:
+    """Rows in the order of `wanted`: index of the sample, origin and view."""
+    found = [rows[origin, view] for _, origin, view in wanted]
+    return Table(
+        sample=np.array([i for i, _, _ in wanted], np.int64),
+        view=np.array([view for _, _, view in wanted]),
+        origin=np.array([origin for _, origin, _ in wanted]),
+        condition=np.array([row[0] for row in found]),
+        values=np.stack([row[1] for row in found]),
+        spread=np.array([row[2] for row in found]),
+        embedding=np.stack([row[3] for row in found]),
+    )
+
+
 def _measure_chunk(jobs: Sequence[_Job]) -> list[tuple[int, str, _Row]]:
     cv2.setNumThreads(1)
     return [
@@ -173,13 +193,13 @@ def _measure_one(sample: Sample, network: str, view: str) -> _Row:
     if network not in _NETWORKS:
         _NETWORKS[network] = OnnxNetwork(Path(network), Preparation("window", 0))
     picture = _delivered(sample, view)
-    values, outputs = measure(picture, _NETWORKS[network])
-    logits = np.stack([output.logits for output in outputs])
+    values, opinion = measure(picture, _NETWORKS[network])
+    logits = np.stack([output.logits for output in opinion.outputs])
     return (
         assess(picture, values, 0.0).condition,
         np.array([values[name] for name in NAMES]),
         float(logits.mean(axis=0).std()),
-        np.stack([output.embedding for output in outputs]).mean(axis=0),
+        np.stack([output.embedding for output in opinion.outputs]).mean(axis=0),
     )
 
 

@@ -6,14 +6,12 @@ JPEG quality that evidence quality reads is taken.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-
-import numpy as np
 
 from aiforensics.analyzers import ANALYZERS, Exhibit
 from aiforensics.image import Picture
 from aiforensics.lab.detector import Detector, Prediction, ScannerDetector
+from aiforensics.opinion import Opinion
 from aiforensics.pipeline import Scanner, decide
 from aiforensics.quality import assess
 from aiforensics_models.bundle import Bundle, Device
@@ -52,11 +50,9 @@ class NetworkDetector:
 
     def score(self, picture: Picture) -> Prediction:
         """Judge a picture as the pipeline would."""
-        logits = np.stack([self._network(window.pixels).logits for window in picture.windows])
-        odds = float(np.mean(logits.mean(axis=1)))
+        opinion = Opinion.of(picture.windows, self._network)
         assessment = assess(picture, _JPEG.measure(Exhibit(picture.windows)), 0.0)
-        p_ai = self._calibration.probability(odds, assessment.condition)
+        p_ai = self._calibration.probability(opinion.log_odds, assessment.condition)
         verdict, _ = decide(self._calibration, p_ai, assessment.quality)
-        spread = math.hypot(float(logits.mean(axis=0).std()), float(logits.mean(axis=1).std()) / math.sqrt(len(logits)))
-        interval = self._calibration.interval(odds, spread, assessment.condition)
+        interval = self._calibration.interval(opinion.log_odds, opinion.spread, assessment.condition)
         return Prediction(p_ai, verdict, interval, assessment.quality.level)
