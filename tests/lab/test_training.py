@@ -176,6 +176,14 @@ def test_full_adaptation_needs_the_old_data(old, made, tmp_path):
         adapt(made[0] / "mine", old, None, Adaptation("full"), Job(tmp_path / "a", tmp_path / "w"))
 
 
+def test_adapt_refuses_what_train_refuses(made, tmp_path):
+    leaking = load_dataset(make_set(tmp_path / "leak", ai_quality=30))
+    job = Job(tmp_path / "a", tmp_path / "w")
+    with pytest.raises(TrainingError, match=r"augment with delivery.*--force"):
+        adapt(made[0] / "mine", leaking, None, Adaptation("head", epochs=1), job)
+    assert not job.out.exists()
+
+
 def test_gradcam_maps_any_bundle(old, made):
     pytest.importorskip("pytorch_grad_cam")
     from aiforensics_models.gradcam import GradCam

@@ -27,6 +27,7 @@ def adapt(
         list[Path] | None, typer.Option(metavar="DATA", help="What it was trained on; may be repeated.")
     ] = None,
     work: Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoints; default BUNDLE.work.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Adapt although the audit refuses the data.")] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Classifier: passes at most.")] = None,
     rate: Annotated[float | None, typer.Option(help="Classifier: learning rate.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Classifier: minutes at most.")] = None,
@@ -36,6 +37,7 @@ def adapt(
 ) -> None:
     """Adapt a bundle to new pictures, and measure both domains before and after, files as found.
 
+    What it learns from is audited first, as `train` does.
     Without --old the fall on the old domain (forgetting) cannot be measured.
     """
     from aiforensics.lab.adapting import FIGURES, Adaptation  # noqa: PLC0415 - PyTorch
@@ -46,7 +48,7 @@ def adapt(
     check_output(out)
     console = messages()
     how = Adaptation(strategy, epochs, rate, minutes, steps, device)
-    job = Job(out, work or out.with_name(f"{out.name}.work"), [p.name for p in data], command_line(), seed=seed)
+    job = Job(out, work or out.with_name(f"{out.name}.work"), [p.name for p in data], command_line(), force, seed=seed)
     content = run(
         bundle,
         load_dataset(data, seed=seed),

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from aiforensics import __version__
 from aiforensics.evidence import InputError
 from aiforensics.image import read
+from aiforensics.lab.batches import training_view
 from aiforensics.lab.classifiers import Report, train_classifier
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.detector import Detector
@@ -24,7 +26,7 @@ from aiforensics.lab.learners import Device
 from aiforensics.lab.measure import VIEWS, measure_all
 from aiforensics.lab.quick import detector
 from aiforensics.lab.recipes import stated
-from aiforensics.lab.training import Job
+from aiforensics.lab.training import Job, check_data
 from aiforensics_models.bundle import Bundle, write_manifest
 
 Strategy = Literal["head", "full"]
@@ -68,6 +70,8 @@ def adapt(
     how: Adaptation,
     job: Job,
     report: Report = lambda _line: None,
+    *,
+    audited: bool = False,
 ) -> dict[str, Any]:
     """Adapt a bundle to a new domain and measure both domains before and after.
 
@@ -83,6 +87,8 @@ def adapt(
         Where the new bundle and the work go.
     report
         Takes a line of progress.
+    audited
+        Whether the data was audited before; otherwise it is now, as `train` does.
 
     Returns
     -------
@@ -93,14 +99,18 @@ def adapt(
     ------
     AdaptError
         `full` without old data, or a bundle that states no recipe.
+    TrainingError
+        The audit refuses the data that it would learn from.
     """
     bundle = Bundle.load(model)
     if how.strategy == "full" and old is None:
         raise AdaptError("--strategy full trains on old and new data together: give --old DATA")
-    before = _figures(detector(model), new, old, report)
-    job.work.mkdir(parents=True, exist_ok=True)
-    job.out.mkdir(parents=True, exist_ok=True)
     train = list(new) if how.strategy == "head" else [*(old or ()), *new]
+    job.work.mkdir(parents=True, exist_ok=True)
+    if not audited:
+        check_data(train, job, partial(training_view, _delivered(bundle)), report)
+    before = _figures(detector(model), new, old, report)
+    job.out.mkdir(parents=True, exist_ok=True)
     if bundle.manifest["head"]["kind"] == "none":
         _classifier(bundle, train, how, job, report)
     elif how.strategy == "head":
@@ -148,6 +158,13 @@ def _figures(
         found[domain] = as_found([sample for sample in samples if sample.split == "test"], judge)
         report(f"{domain} domain: accuracy {found[domain]['accuracy']:.3f}, AUC {found[domain]['roc_auc']:.3f}")
     return found
+
+
+def _delivered(bundle: Bundle) -> bool:
+    """Whether what the bundle learns from is shown under delivery conditions."""
+    if bundle.manifest["head"]["kind"] != "none":
+        return True
+    return "delivery" in bundle.manifest.get("training", {}).get("config", {}).get("augment", ())
 
 
 def _classifier(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: Job, report: Report) -> None:
