@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from aiforensics_models.generators import KINDS, build_generator, settings_of  # noqa: E402
+from aiforensics_models.generators.average import moving_average  # noqa: E402
 from aiforensics_models.generators.diffusion import signal_kept  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -76,3 +77,23 @@ def test_unknown_kinds_sides_and_settings_are_named():
     with pytest.raises(ValueError, match="unknown setting for vae"):
         build_generator("vae", {"depth": 3})
     assert settings_of(build_generator("gan", TINY["gan"]))["latent"] == 16
+
+
+def test_the_average_soon_forgets_where_it_started():
+    network = torch.nn.Linear(1, 1, bias=False)
+    averaged = moving_average(network, 0.999)
+    with torch.no_grad():
+        for weight in [0.0, *[1.0] * 300]:
+            network.weight.fill_(weight)
+            averaged.update_parameters(network)
+    assert averaged.module.weight.item() > 0.999
+
+
+def test_the_average_decays_as_asked_in_the_long_run():
+    network = torch.nn.Linear(1, 1, bias=False)
+    averaged = moving_average(network, 0.9)
+    with torch.no_grad():
+        for weight in [0.0] * 200 + [1.0] * 5:
+            network.weight.fill_(weight)
+            averaged.update_parameters(network)
+    assert averaged.module.weight.item() == pytest.approx(1 - 0.9**5)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 
-def average_of(network: nn.Module) -> nn.Module:
-    """Copy a network to start its moving average from."""
-    averaged = copy.deepcopy(network).eval()
-    return averaged.requires_grad_(False)
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """Exponential moving average that soon forgets the random weights it started from.
 
+    With a constant decay of 0.999 they would still be a third of the average after a thousand steps. After n steps the
+    decay is min(`decay`, (1 + n) / (10 + n)), as in TensorFlow's `ExponentialMovingAverage` with `num_updates`. Buffers
+    such as batch statistics are copied.
+    """
 
-@torch.no_grad()
-def follow(averaged: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the average a step towards the network; buffers such as batch statistics are copied."""
-    for mean, weight in zip(averaged.parameters(), network.parameters(), strict=True):
-        mean.lerp_(weight, 1 - decay)
-    for mine, theirs in zip(averaged.buffers(), network.buffers(), strict=True):
-        mine.copy_(theirs)
+    @torch.no_grad()
+    def blend(means: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
+        kept = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        for mean, weight in zip(means, weights, strict=True):
+            mean.lerp_(weight, 1 - kept)
+
+    averaged = AveragedModel(network, multi_avg_fn=blend)
+    return averaged.eval()

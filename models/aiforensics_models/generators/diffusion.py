@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
-from aiforensics_models.generators.average import average_of, follow
+from aiforensics_models.generators.average import moving_average
 from aiforensics_models.generators.parts import Parts
 
 
@@ -34,7 +34,7 @@ class DiffusionConfig:
     rate
         Learning rate of Adam.
     average
-        Decay of the moving average of the weights.
+        Decay of the moving average of the weights, in the long run.
     """
 
     side: int = 32
@@ -62,7 +62,7 @@ class Diffusion(Parts):
         self.config = config
         self.device = torch.device(device)
         self.network = UNet(config).to(self.device)
-        self.averaged = average_of(self.network)
+        self.averaged = moving_average(self.network, config.average)
         self.kept = signal_kept(config.times).to(self.device)
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=config.rate)
         self.parts = {"network": self.network, "averaged": self.averaged, "optimiser": self._optimiser}
@@ -89,7 +89,7 @@ class Diffusion(Parts):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
-        follow(self.averaged, self.network, self.config.average)
+        self.averaged.update_parameters(self.network)
         return {"loss": float(loss.detach())}
 
     @torch.no_grad()
@@ -115,7 +115,7 @@ class Diffusion(Parts):
     @property
     def sampler(self) -> nn.Module:
         """What sampling needs: the averaged U-Net."""
-        return self.averaged
+        return self.averaged.module
 
 
 def signal_kept(times: int) -> Tensor:

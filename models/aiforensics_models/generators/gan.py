@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
-from aiforensics_models.generators.average import average_of, follow
+from aiforensics_models.generators.average import moving_average
 from aiforensics_models.generators.parts import Parts
 
 
@@ -35,7 +35,7 @@ class GanConfig:
     smoothing
         Real pictures are labelled 1 - smoothing, so that the discriminator is never sure.
     average
-        Decay of the moving average of the generator.
+        Decay of the moving average of the generator, in the long run.
     """
 
     side: int = 32
@@ -65,7 +65,7 @@ class Gan(Parts):
         self.device = torch.device(device)
         self.generator = Generator(config).to(self.device)
         self.discriminator = Discriminator(config).to(self.device)
-        self.averaged = average_of(self.generator)
+        self.averaged = moving_average(self.generator, config.average)
         betas = (config.beta, 0.999)
         self._for_generator = torch.optim.Adam(self.generator.parameters(), lr=config.rate, betas=betas)
         self._for_discriminator = torch.optim.Adam(self.discriminator.parameters(), lr=config.rate, betas=betas)
@@ -103,7 +103,7 @@ class Gan(Parts):
         odds = self.discriminator(fakes)
         fooling = F.binary_cross_entropy_with_logits(odds, ones)  # maximise log D(G(z)), the non-saturating loss
         _descend(self._for_generator, fooling)
-        follow(self.averaged, self.generator, self.config.average)
+        self.averaged.update_parameters(self.generator)
         return {
             "discriminator": float(loss.detach()),
             "generator": float(fooling.detach()),
@@ -125,7 +125,7 @@ class Gan(Parts):
     @property
     def sampler(self) -> nn.Module:
         """What sampling needs: the averaged generator."""
-        return self.averaged
+        return self.averaged.module
 
 
 class Generator(nn.Module):
