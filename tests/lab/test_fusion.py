@@ -20,7 +20,7 @@ from aiforensics.lab.export import export_detector  # noqa: E402
 from aiforensics.lab.finetune import FinetuneConfig, finetune  # noqa: E402
 from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: E402
 from aiforensics.lab.loader import CropLoader, fit, middle  # noqa: E402
-from aiforensics.lab.measure import NAMES, RANDOM, Table, measure_all  # noqa: E402
+from aiforensics.lab.measure import NAMES, RANDOM, Table, TableError, measure_all  # noqa: E402
 from aiforensics.lab.recipes import RecipeError  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
@@ -215,7 +215,7 @@ def test_rows_of_another_edition_are_refused(samples, trained, tmp_path, monkeyp
     monkeypatch.setattr(measure, "_EDITION", 1)
     table.save(tmp_path / "t.npz")
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="remove it to measure again"):
+    with pytest.raises(TableError, match="remove it to measure again"):
         Table.load(tmp_path / "t.npz")
 
 

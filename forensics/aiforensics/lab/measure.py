@@ -32,6 +32,10 @@ _EDITION = 2
 """Raised whenever a measurement of the pipeline changes, so that rows of before are not taken for rows of now."""
 
 
+class TableError(ValueError):
+    """A table that cannot be used, with the one line that tells what to do."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Features of delivered pictures.
@@ -81,12 +85,12 @@ class Table:
 
         Raises
         ------
-        ValueError
+        TableError
             If the table was measured by a version with other features.
         """
         with np.load(path, allow_pickle=False) as data:
             if data["names"].tolist() != list(NAMES) or "edition" not in data or data["edition"] != _EDITION:
-                raise ValueError(f"{path} holds the features of another version: remove it to measure again")
+                raise TableError(f"{path} holds the measurements of another version: remove it to measure again")
             return cls(**{name: data[name] for name in cls.__dataclass_fields__})
 
 
@@ -120,7 +124,7 @@ def measure_all(
 
     Raises
     ------
-    ValueError
+    TableError
         If `keep` was measured by a version with other features.
     """
     sums = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in networks]
