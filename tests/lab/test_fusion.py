@@ -70,6 +70,9 @@ def test_a_batch_depends_on_seed_and_step_alone(samples):
         assert (indices == again).all()
         assert torch.equal(pixels, same)
         assert pixels.shape == (3, 3, 64, 64)
+    several = CropLoader([s.path for s in samples], lambda rng: rng.integers(len(samples), size=3), 64, 7, threads=4)
+    for (_, pixels), (_, same) in zip(all_at_once, several.batches(0, 5), strict=True):
+        assert torch.equal(pixels, same)
 
 
 def test_large_pictures_are_cut_on_the_jpeg_grid(tmp_path):
@@ -114,6 +117,17 @@ def test_only_what_was_never_compressed_gets_a_first_jpeg(samples, tmp_path, mon
 def test_training_is_reproducible(samples, trained, tmp_path):
     train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
     assert finetune(train, val, tmp_path / "again.safetensors", TINY) == trained[1]
+
+
+def test_compiling_is_asked_for_and_changes_no_name(samples, trained, tmp_path, monkeypatch):
+    from safetensors.torch import load_file
+
+    asked = []
+    monkeypatch.setattr("torch.nn.Module.compile", lambda self: asked.append(type(self).__name__))
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    assert finetune(train, val, tmp_path / "c.safetensors", TINY, compiled=True) == trained[1]
+    assert asked == ["TraceNet", "TraceNet"], "once for each cycle"
+    assert load_file(tmp_path / "c.safetensors").keys() == load_file(trained[0] / "network.safetensors").keys()
 
 
 def test_onnx_and_torch_agree(trained, tmp_path):

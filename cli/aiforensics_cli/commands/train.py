@@ -90,6 +90,10 @@ def train(
     ] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Fusion: optimiser steps of each network.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Fusion: processes that measure.")] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option("--compile", help="Fusion: compile the networks, for faster steps; needs a C++ compiler."),
+    ] = False,
     test_pictures: Annotated[int | None, typer.Option(min=20, help="Judge at most so many test pictures.")] = None,
     split: options.SplitOption = "70/15/15",
     device: options.DeviceOption = "auto",
@@ -128,8 +132,8 @@ def train(
         raise RecipeError(
             f"--{given[0] if given else 'search'} is not for {chosen.name}: it has --steps and --backbone"
         )
-    if chosen.head is None and (steps or workers or backbone):
-        raise RecipeError(f"--steps, --workers and --backbone are not for {chosen.name}")
+    if chosen.head is None and (steps or workers or backbone or compiled):
+        raise RecipeError(f"--steps, --workers, --backbone and --compile are not for {chosen.name}")
     classifier = settings(chosen, **knobs, seed=seed) if chosen.head is None else None
 
     from aiforensics.lab.dataset import load_dataset, parse_shares  # noqa: PLC0415
@@ -142,7 +146,7 @@ def train(
         console.print(clean(line), soft_wrap=True)
 
     config = classifier or fusion_config(chosen, steps=steps, workers=workers, seed=seed)
-    system = System(chosen, config, backbone, search, device)
+    system = System(chosen, config, backbone, search, device, compiled)
     system.check()
     job = Job(
         out=out,

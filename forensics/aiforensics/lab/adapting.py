@@ -19,10 +19,10 @@ from aiforensics.lab.batches import training_view
 from aiforensics.lab.classifiers import Report, train_classifier
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.detector import Detector
+from aiforensics.lab.devices import Device
 from aiforensics.lab.evaluate import Judged, panel
 from aiforensics.lab.folds import family, family_folds
 from aiforensics.lab.fusion import FusionConfig, fit, train_fusion
-from aiforensics.lab.learners import Device
 from aiforensics.lab.measure import VIEWS, measure_all
 from aiforensics.lab.quick import detector
 from aiforensics.lab.recipes import stated

@@ -19,9 +19,10 @@ from aiforensics import __version__
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.batches import Pictures
 from aiforensics.lab.dataset import Sample
+from aiforensics.lab.devices import Device, keep_memory
 from aiforensics.lab.exporting import export_classifier
 from aiforensics.lab.folds import balance
-from aiforensics.lab.learners import Device, Learner, make_learner
+from aiforensics.lab.learners import Learner, make_learner
 from aiforensics.lab.metrics import roc_auc
 from aiforensics.lab.recipes import ClassifierConfig
 from aiforensics.lab.schedule import one_cycle
@@ -148,6 +149,7 @@ def fit(
     -------
     For each pass: `epoch`, `loss` and `accuracy` of training, `val_loss`, `val_accuracy`, `val_auc`, `seconds`.
     """
+    keep_memory()
     key = _key(config, train, val)
     history: History = []
     best, waited = np.inf, 0

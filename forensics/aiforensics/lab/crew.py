@@ -16,6 +16,7 @@ from queue import Empty
 from typing import Any
 
 from aiforensics.lab.dataset import Sample
+from aiforensics.lab.devices import Device
 from aiforensics.lab.finetune import FinetuneConfig, finetune
 from aiforensics.lab.recipes import RecipeError
 
@@ -41,6 +42,8 @@ class Job:
         Knobs.
     backbone
         Pretrained weights of the embedding network, or None.
+    device, compiled
+        Where PyTorch trains, and whether it compiles the network first.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Job:
     samples: Sequence[Sample]
     config: FinetuneConfig
     backbone: Path | None
+    device: Device = "auto"
+    compiled: bool = False
 
 
 def train_networks(jobs: Sequence[Job], workers: int, report: Callable[[str], None]) -> dict[str, History]:
@@ -94,6 +99,8 @@ def _train(job: Job, report: Callable[[str], None]) -> History:
         job.folder / WEIGHTS,
         job.config,
         backbone=job.backbone,
+        device=job.device,
+        compiled=job.compiled,
         report=lambda line: report(f"{job.name}: {line}"),
     )
     made_with.write_text(json.dumps(settings, indent=1), encoding="utf-8")

@@ -23,6 +23,7 @@ from aiforensics.analyzers import SCORED
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.crew import WEIGHTS, Job, train_networks
 from aiforensics.lab.dataset import Sample, thin
+from aiforensics.lab.devices import Device
 from aiforensics.lab.export import ONNX_FILE, export_detector
 from aiforensics.lab.finetune import FinetuneConfig
 from aiforensics.lab.folds import balance, family, family_folds
@@ -81,6 +82,8 @@ def train_fusion(
     *,
     backbone: Path | None = None,
     name: str | None = None,
+    device: Device = "auto",
+    compiled: bool = False,
     report: Report = lambda _line: None,
 ) -> dict[str, Any]:
     """Train a fusion bundle on the splits `train` and `val`; `test` is never touched.
@@ -99,6 +102,8 @@ def train_fusion(
         Pretrained weights of the embedding network; random without.
     name
         The bundle's name; the folder's without.
+    device, compiled
+        Where PyTorch trains the networks, and whether it compiles them first.
     report
         Takes a line of progress.
 
@@ -109,9 +114,12 @@ def train_fusion(
     work.mkdir(parents=True, exist_ok=True)
     seen = [sample for sample in samples if sample.split != "test"]
     folds = _folds(work / "folds.json", seen, config)
-    jobs = [_job(f"fold-{fold}", seen, folds != fold, work, config.network, backbone) for fold in range(config.folds)]
     final = replace(config.network, steps=config.final_steps, held_steps=config.final_held_steps)
-    jobs.append(_job("final", seen, folds >= 0, work, final, backbone))
+    wanted = [(f"fold-{fold}", folds != fold, config.network) for fold in range(config.folds)]
+    jobs = [
+        Job(title, work / title, [seen[i] for i in np.flatnonzero(kept).tolist()], knobs, backbone, device, compiled)
+        for title, kept, knobs in (*wanted, ("final", folds >= 0, final))
+    ]
     history = train_networks(jobs, config.workers, report)
     for job in jobs:
         export_detector(job.folder / WEIGHTS, config.network.architecture, job.folder)
@@ -187,17 +195,6 @@ def _folds(path: Path, samples: Sequence[Sample], config: FusionConfig) -> NDArr
     fold_of = known | {family(sample): fold for sample, fold in zip(samples, folds.tolist(), strict=True)}
     path.write_text(json.dumps(fold_of, indent=1, sort_keys=True), encoding="utf-8")
     return folds
-
-
-def _job(
-    name: str,
-    samples: Sequence[Sample],
-    kept: NDArray[np.bool_],
-    work: Path,
-    config: FinetuneConfig,
-    backbone: Path | None,
-) -> Job:
-    return Job(name, work / name, [samples[i] for i in np.flatnonzero(kept).tolist()], config, backbone)
 
 
 def chosen(samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,13 +13,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
+from aiforensics.lab.devices import Device, training_device
 from aiforensics.lab.recipes import ClassifierConfig, RecipeError
 from aiforensics_models.networks import Classifier, build_classifier
 from aiforensics_models.networks.scratch_numpy import ScratchCnn, grey
 from aiforensics_models.weights import WeightsError, read_state, start_from
 
 Floats32 = NDArray[np.float32]
-Device = Literal["auto", "cpu", "cuda"]
 
 
 class Learner(Protocol):
@@ -86,10 +86,7 @@ class TorchLearner:
     def __init__(
         self, network: Classifier, config: ClassifierConfig, *, head_only: bool = False, device: Device = "auto"
     ) -> None:
-        if device == "cuda" and not torch.cuda.is_available():
-            raise RecipeError("--device cuda was asked for, but PyTorch sees no CUDA GPU here: use --device cpu")
-        wanted = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        self._device = torch.device(wanted)
+        self._device = training_device(device)
         if head_only:
             network.frozen = (*network.frozen, "body")
             network.body.requires_grad_(False)

@@ -1,7 +1,8 @@
-"""Batches of delivered crops, drawn ahead of the training step by one thread."""
+"""Batches of delivered crops, drawn by threads ahead of the training step."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,6 @@ from aiforensics.lab.views import random_view, window, with_history
 
 CACHED_SIDE = 320
 """Pictures are kept in memory up to this side in pixels, cut from the middle."""
-_AHEAD = 3
 
 Pixels = NDArray[np.uint8]
 Choose = Callable[[np.random.Generator], NDArray[np.int64]]
@@ -35,25 +35,29 @@ class CropLoader:
         Side of a crop in pixels; a smaller view is extended by reflection.
     seed
         Of the indices and the views.
+    threads
+        Threads that draw.
     """
 
-    def __init__(self, paths: Sequence[Path], choose: Choose, side: int, seed: int) -> None:
+    def __init__(self, paths: Sequence[Path], choose: Choose, side: int, seed: int, threads: int = 1) -> None:
         self._paths = paths
         self._choose = choose
         self._side = side
         self._seed = seed
+        self._threads = threads
         self._cache: dict[int, tuple[Pixels, bool]] = {}
 
     def batches(self, first: int, steps: int) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Indices (batch,) and crops (batch, 3, side, side) float32 in [0, 255], channels last, for each step."""
-        with ThreadPoolExecutor(1) as ahead:
-            pending = [ahead.submit(self._draw, step) for step in range(first, min(first + _AHEAD, steps))]
-            for step in range(first + _AHEAD, steps + _AHEAD):
-                if not pending:
-                    return
-                yield pending.pop(0).result()
+        with ThreadPoolExecutor(self._threads) as pool:
+            ahead = self._threads + 2
+            pending = deque(pool.submit(self._draw, step) for step in range(first, min(first + ahead, steps)))
+            step = first + ahead
+            while pending:
+                yield pending.popleft().result()
                 if step < steps:
-                    pending.append(ahead.submit(self._draw, step))
+                    pending.append(pool.submit(self._draw, step))
+                step += 1
 
     def _draw(self, step: int) -> tuple[NDArray[np.int64], Tensor]:
         rng = np.random.default_rng([self._seed, step])

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
+from aiforensics.lab.devices import drawing_threads, keep_memory, training_device
 from aiforensics.lab.loader import CropLoader
 from aiforensics.lab.schedule import one_cycle
 from aiforensics.lab.teacher import Teacher
@@ -67,7 +68,7 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     pictures
         Files to learn from; their labels are never asked.
     teacher
-        What to imitate.
+        What to imitate; the student trains where it is.
     out
         safetensors file to write.
     config
@@ -77,8 +78,10 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     -------
     The mean unexplained variance per block of the last 100 steps, by block (`block_3`: 0.1 means R² = 0.9).
     """
+    keep_memory()
     torch.manual_seed(config.seed)
-    network = TraceNet().to(memory_format=torch.channels_last)
+    device = teacher.device
+    network = TraceNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True
     )
@@ -87,7 +90,7 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     checkpoint = out.with_suffix(".checkpoint")
     first = 0
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         optimiser.load_state_dict(state["optimiser"])
@@ -95,8 +98,15 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
         first = state["step"]
     history: list[NDArray[np.float64]] = []
     started = time.monotonic()
-    loader = CropLoader(pictures, lambda rng: rng.integers(len(pictures), size=config.batch), config.side, config.seed)
-    for step, (_, pixels) in enumerate(loader.batches(first, config.steps), start=first):
+    loader = CropLoader(
+        pictures,
+        lambda rng: rng.integers(len(pictures), size=config.batch),
+        config.side,
+        config.seed,
+        drawing_threads(device),
+    )
+    for step, (_, crops) in enumerate(loader.batches(first, config.steps), start=first):
+        pixels = crops.to(device, non_blocking=True)
         targets = teacher(pixels)
         outputs = network.trunk(pixels)
         losses = _unexplained([outputs[tap] for tap in HINTS], [targets[tap] for tap in HINTS])
@@ -106,7 +116,7 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
         optimiser.step()
         schedule.step()
         averaged.update_parameters(network)
-        history.append(losses.detach().numpy().astype(np.float64))
+        history.append(losses.detach().cpu().numpy().astype(np.float64))
         if (step + 1) % 100 == 0:
             recent = np.mean(history[-100:], axis=0)
             spent = time.monotonic() - started
@@ -125,7 +135,7 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
                 },
                 checkpoint,
             )
-            save_file({k: v.contiguous() for k, v in averaged.module.state_dict().items()}, out)
+            save_file({k: v.contiguous().cpu() for k, v in averaged.module.state_dict().items()}, out)
     recent = np.mean(history[-100:], axis=0) if history else np.zeros(0)
     return {f"block_{block}": float(value) for block, value in zip(HINTS, recent, strict=False)}
 
@@ -148,11 +158,12 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=PretrainConfig().steps)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, default=PretrainConfig().seed)
     arguments = parser.parse_args()
     files = sorted(p for folder in arguments.pictures for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
     config = PretrainConfig(steps=arguments.steps, seed=arguments.seed)
-    unexplained = pretrain(files, Teacher(arguments.teacher), arguments.out, config)
+    unexplained = pretrain(files, Teacher(arguments.teacher, training_device(arguments.device)), arguments.out, config)
     sys.stdout.write(json.dumps({"pictures": len(files), "steps": config.steps, "unexplained": unexplained}) + "\n")
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from aiforensics.lab.batches import Pictures
 from aiforensics.lab.classifiers import Report, fit
 from aiforensics.lab.dataset import Sample
-from aiforensics.lab.learners import Device, make_learner
+from aiforensics.lab.devices import Device
+from aiforensics.lab.learners import make_learner
 from aiforensics.lab.recipes import ClassifierConfig
 from aiforensics_models.runtime import Preparation
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from aiforensics.evidence import InputError
 from aiforensics.image import read
 from aiforensics.lab.dataset import SUFFIXES
+from aiforensics.lab.devices import keep_memory, training_device
 from aiforensics.lab.recipes import Precision
 from aiforensics.lab.views import Codec
 from aiforensics_models.generators import PictureModel, build_generator, settings_of
@@ -102,7 +103,8 @@ def train_generator(
     SynthesisError
         Too few pictures can be read, or the kind or side is unknown.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = training_device("auto").type
+    keep_memory()
     torch.manual_seed(config.seed)
     model = _build(config.kind, {"side": config.side}, device)
     real = load_squares(pictures, config.side, report)

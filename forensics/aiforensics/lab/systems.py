@@ -14,8 +14,9 @@ from aiforensics.lab.audit import AnyView
 from aiforensics.lab.batches import Pictures, training_view
 from aiforensics.lab.classifiers import Report, train_classifier
 from aiforensics.lab.dataset import Sample
+from aiforensics.lab.devices import Device, check_compiler, training_device
 from aiforensics.lab.fusion import FusionConfig, train_fusion
-from aiforensics.lab.learners import Device, make_learner
+from aiforensics.lab.learners import make_learner
 from aiforensics.lab.plots import examples_plot
 from aiforensics.lab.recipes import ClassifierConfig, Recipe
 from aiforensics.lab.search import search
@@ -42,6 +43,8 @@ class System:
         Pairs of learning rate and batch size that are searched first; 0 for none.
     device
         Where PyTorch trains.
+    compiled
+        Whether a fusion's networks are compiled first.
     """
 
     recipe: Recipe
@@ -49,6 +52,7 @@ class System:
     backbone: Path | None = None
     trials: int = 0
     device: Device = "auto"
+    compiled: bool = False
 
     @property
     def delivered(self) -> bool:
@@ -66,19 +70,32 @@ class System:
         Raises
         ------
         aiforensics.lab.recipes.RecipeError
-            The network cannot have such a side, or there is no such device.
+            The network cannot have such a side, or there is no such device or no compiler.
         aiforensics_models.weights.WeightsError
             The first weights cannot be downloaded, read or fitted.
         """
         if isinstance(self.config, ClassifierConfig):
             make_learner(self.config, device=self.device)
+        training_device(self.device)
+        if self.compiled:
+            check_compiler()
 
     def trainer(self, samples: Sequence[Sample], name: str, report: Report) -> Train:
         """Make the function that trains it on samples and writes a bundle of that name."""
 
         def train(out: Path, work: Path) -> Mapping[str, Any]:
             if isinstance(self.config, FusionConfig):
-                return train_fusion(samples, out, work, self.config, backbone=self.backbone, name=name, report=report)
+                return train_fusion(
+                    samples,
+                    out,
+                    work,
+                    self.config,
+                    backbone=self.backbone,
+                    name=name,
+                    device=self.device,
+                    compiled=self.compiled,
+                    report=report,
+                )
             config = self.config
             if self.trials:
                 config = search(samples, work / "search", config, self.trials, device=self.device, report=report)

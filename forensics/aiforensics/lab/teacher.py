@@ -19,6 +19,8 @@ class Teacher:
     ----------
     path
         safetensors with `f.0.c.weight`, `f.0.c.bias` for the stem and `f.<block>.m.<k>.c.{weight,bias}` for the blocks.
+    device
+        Where it runs; the CPU without.
 
     Raises
     ------
@@ -26,8 +28,9 @@ class Teacher:
         If the file lacks a tensor of that layout.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.weights = {name: _fast(tensor.float()) for name, tensor in load_file(path).items()}
+    def __init__(self, path: Path, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cpu")
+        self.weights = {name: _fast(tensor.float()).to(self.device) for name, tensor in load_file(path).items()}
         if "f.0.c.weight" not in self.weights or "f.16.m.2.c.weight" not in self.weights:
             raise ValueError(f"{path} is not a folded MobileNetV2: it has no f.0 … f.16 tensors")
 
