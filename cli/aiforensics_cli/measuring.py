@@ -58,7 +58,7 @@ class Plan:
     robustness: bool
     leave_one_source_out: bool
     folds: int | None
-    backbone: Path | None
+    weights: str | None
     work: Path
     seed: int
 
@@ -80,7 +80,7 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     fit = None
     if plan.leave_one_source_out:
         report = messages().print
-        fit = refit(bundle.manifest, plan.work, backbone=plan.backbone, seed=plan.seed, report=report)
+        fit = refit(bundle.manifest, plan.work, weights=plan.weights, seed=plan.seed, report=report)
     judged = [sample for sample in samples if plan.split in ("all", sample.split)]
     judged = list(thin(judged, plan.limit or len(judged), seed=plan.seed))
     sweep = SWEEP if plan.robustness else ()

@@ -69,5 +69,5 @@ def _logit_of(detector: Any) -> Any:  # noqa: ANN401 - torch modules, imported l
 
 
 def _last_layer(detector: Any) -> Any:  # noqa: ANN401 - as above
-    """The layer whose maps the head reads: a classifier's body, or the last block of TraceNet."""
-    return detector.body if hasattr(detector, "body") else detector.backbone.blocks[-1]
+    """The layer whose maps the head reads: a classifier's body, or the last step of an embedding network."""
+    return detector.body if hasattr(detector, "body") else detector.backbone.last

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from aiforensics_models.networks import Classifier
+from aiforensics_models.networks import Classifier, TorchvisionBackbone
 
 OFFICIAL = {
     "resnet50-transfer": "resnet50",
@@ -19,6 +19,9 @@ OFFICIAL = {
     "resnet18-finetuned": "resnet18",
 }
 """Architectures whose body torchvision has weights for, and under which name."""
+
+
+_TOPS = ("fc.", "classifier.", "AuxLogits.", "aux1.", "aux2.")
 
 
 class WeightsError(Exception):
@@ -45,15 +48,32 @@ def start_from(network: Classifier, architecture: str, weights: str) -> None:
     """
     if weights == "none":
         return
-    if weights == "imagenet":
-        state = _download(architecture)
-        what = f"ImageNet weights of {OFFICIAL[architecture]}"
-    else:
-        path = Path(weights)
-        if not path.is_file():
-            raise WeightsError(f"{path}: no such file of weights (or say imagenet or none)")
-        state, what = read_state(path), str(path)
-    _load(network, state, what)
+    state, what = _first_weights(OFFICIAL.get(architecture), architecture, weights)
+    _fill(network if any(name.startswith("body.") for name in state) else network.body, state, what)
+
+
+def start_backbone(backbone: nn.Module, architecture: str, weights: str) -> None:
+    """Give an embedding network its first weights.
+
+    Parameters
+    ----------
+    backbone
+        The network of a detector; changed.
+    architecture
+        Its name.
+    weights
+        `none`; `imagenet`, for torchvision's networks; or a file of its weights, under its own names or torchvision's.
+
+    Raises
+    ------
+    WeightsError
+        There are no such weights, they cannot be downloaded, or they do not fit.
+    """
+    if weights == "none":
+        return
+    trunk = backbone.model if isinstance(backbone, TorchvisionBackbone) else backbone
+    state, what = _first_weights(None if trunk is backbone else architecture, architecture, weights)
+    _fill(backbone if any(name.startswith("model.") for name in state) else trunk, state, what)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -81,12 +101,23 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _download(architecture: str) -> Mapping[str, Tensor]:
+def _first_weights(official: str | None, architecture: str, weights: str) -> tuple[Mapping[str, Tensor], str]:
+    """Tensors by name, and what they are in words; `official` is torchvision's name of the network, if it has one."""
+    if weights == "imagenet":
+        if official is None:
+            raise WeightsError(
+                f"there are no ImageNet weights for {architecture}: give --weights FILE or --weights none"
+            )
+        return _download(official), f"ImageNet weights of {official}"
+    path = Path(weights)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file of weights (or say imagenet or none)")
+    return read_state(path), str(path)
+
+
+def _download(name: str) -> Mapping[str, Tensor]:
     from urllib.error import URLError  # noqa: PLC0415 - only where something is downloaded
 
-    name = OFFICIAL.get(architecture)
-    if name is None:
-        raise WeightsError(f"there are no ImageNet weights for {architecture}: give --weights FILE or --weights none")
     from torchvision import models  # noqa: PLC0415 - three seconds
 
     known: Any = models.get_model_weights(name)
@@ -103,11 +134,10 @@ def _download(architecture: str) -> Mapping[str, Tensor]:
     return state
 
 
-def _load(network: Classifier, state: Mapping[str, Tensor], what: str) -> None:
-    whole = any(name.startswith("body.") for name in state)
-    target = network if whole else network.body
+def _fill(target: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Load what `target` has; the layers above torchvision's trunk are left out."""
     own = target.state_dict()
-    wanted = {name: tensor for name, tensor in state.items() if whole or not name.startswith("fc.")}
+    wanted = {name: tensor for name, tensor in state.items() if name in own or not name.startswith(_TOPS)}
     missing = [n for n in own if n not in wanted and not n.startswith("scale.") and "num_batches_tracked" not in n]
     foreign = [name for name in wanted if name not in own]
     shapes = [name for name in own if name in wanted and own[name].shape != wanted[name].shape]

@@ -93,8 +93,9 @@ def test_leaving_sources_out_needs_a_recipe(run, make_folder, tmp_path) -> None:
     done = run("evaluate", make_folder(8, bright), "--leave-one-source-out")
     assert done.exit_code == 2
     assert "cannot be fitted again" in done.stderr
-    with pytest.raises(DatasetError, match="--backbone"):
-        refit({"recipe": "fusion-xgboost", "training": {"config": {}, "pretrained": True}}, tmp_path)
+    with pytest.raises(DatasetError, match=r"started from first\.safetensors"):
+        stated = {"config": {}, "weights": "first.safetensors"}
+        refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
 
 
 @pytest.mark.train
@@ -103,8 +104,8 @@ def test_refit_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_pa
     monkeypatch.setattr(aiforensics.pipeline, "Scanner", Scanner)
     trained = []
 
-    def train_fusion(samples, out, work, config, *, backbone, report) -> None:
-        trained.append((len(samples), config.head, config.network.seed, backbone))
+    def train_fusion(samples, out, work, config, *, weights, report) -> None:
+        trained.append((len(samples), config.head, config.network.seed, weights))
         out.mkdir(parents=True)
         (out / "bundle.json").write_text("{}")
 
@@ -117,4 +118,4 @@ def test_refit_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_pa
     said = fit(samples)(samples[:2], CONDITIONS[0])
     assert [p.verdict for p in said] == ["ai", "ai"]
     fit(samples)
-    assert trained == [(3, "deep", 5, None)]
+    assert trained == [(3, "deep", 5, "none")]

@@ -26,6 +26,7 @@ from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
 from aiforensics_models.networks import build_detector  # noqa: E402
 from aiforensics_models.runtime import OnnxNetwork, Preparation  # noqa: E402
+from aiforensics_models.weights import WeightsError  # noqa: E402
 
 TINY = FinetuneConfig(steps=4, held_steps=2, batch=4, side=64, check_every=2, check_pictures=8)
 
@@ -90,8 +91,8 @@ def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, traine
     train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
     again = finetune(train, val, folder / "network.safetensors", TINY)
     assert again == history, "a finished run has nothing left to do"
-    with pytest.raises(FileNotFoundError):
-        finetune(train, val, tmp_path / "x.safetensors", TINY, backbone=tmp_path / "lost.safetensors")
+    with pytest.raises(WeightsError, match="no such file of weights"):
+        finetune(train, val, tmp_path / "x.safetensors", TINY, weights=str(tmp_path / "lost.safetensors"))
 
 
 def test_the_second_cycle_holds_the_first_blocks(trained):
@@ -130,14 +131,19 @@ def test_compiling_is_asked_for_and_changes_no_name(samples, trained, tmp_path, 
     assert load_file(tmp_path / "c.safetensors").keys() == load_file(trained[0] / "network.safetensors").keys()
 
 
-def test_onnx_and_torch_agree(trained, tmp_path):
+@pytest.mark.parametrize("architecture", ["tracenet", "mobilenet_v3_small"])
+def test_onnx_and_torch_agree(architecture, trained, tmp_path):
     """Parity of the exported network, at several sizes, against PyTorch."""
-    from safetensors.torch import load_file
+    from safetensors.torch import load_file, save_file
 
-    export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
+    weights = trained[0] / "network.safetensors"
+    detector = build_detector(architecture).eval()
+    if architecture != "tracenet":
+        weights = tmp_path / "random.safetensors"
+        save_file(detector.state_dict(), weights)
+    export_detector(weights, architecture, tmp_path)
     network = OnnxNetwork(tmp_path / "network.onnx", Preparation("window", 0))
-    detector = build_detector("tracenet").eval()
-    detector.load_state_dict(load_file(trained[0] / "network.safetensors"))
+    detector.load_state_dict(load_file(weights))
     rng = np.random.default_rng(1)
     for size in ((64, 64), (256, 256), (100, 173)):
         pixels = rng.integers(0, 256, (*size, 3), np.uint8)
@@ -150,7 +156,7 @@ def test_onnx_and_torch_agree(trained, tmp_path):
 
 def test_networks_side_by_side_are_the_same_as_one_by_one(samples, tmp_path):
     def jobs(name):
-        return [Job(f"{k}", tmp_path / name / str(k), samples, replace(TINY, seed=k), None) for k in range(2)]
+        return [Job(f"{k}", tmp_path / name / str(k), samples, replace(TINY, seed=k)) for k in range(2)]
 
     lines = []
     side_by_side = train_networks(jobs("a"), 2, lines.append)
@@ -235,7 +241,7 @@ def test_rows_of_another_edition_are_refused(samples, trained, tmp_path, monkeyp
 
 def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_is_named(samples, tmp_path):
     lines = []
-    job = Job("one", tmp_path, samples, TINY, None)
+    job = Job("one", tmp_path, samples, TINY)
     history = train_networks([job], 1, lines.append)
     assert train_networks([job], 1, lines.append) == history
     told = len(lines)
@@ -245,9 +251,10 @@ def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_i
         train_networks([replace(job, config=replace(TINY, steps=5))], 1, lines.append)
 
 
-@pytest.mark.parametrize("head", ["xgboost", "deep"])
-def test_a_fusion_bundle_scans(samples, tmp_path, head):
-    config = FusionConfig(head=head, folds=2, per_source=4, network=TINY, final_steps=4, final_held_steps=2, workers=1)
+@pytest.mark.parametrize(("head", "architecture"), [("xgboost", "mobilenet_v3_small"), ("deep", "tracenet")])
+def test_a_fusion_bundle_scans(samples, tmp_path, head, architecture):
+    network = replace(TINY, architecture=architecture)
+    config = FusionConfig(head, folds=2, per_source=4, network=network, final_steps=4, final_held_steps=2, workers=1)
     told = train_fusion(samples, tmp_path / "bundle", tmp_path / "work", config)
     assert set(told["history"]) == {"fold-0", "fold-1", "final"}
     assert {"handcrafted", "deep", "fused"} == set(told["out_of_fold"]["roc_auc"])
@@ -261,3 +268,7 @@ def test_a_fusion_bundle_scans(samples, tmp_path, head):
     finding = Scanner(tmp_path / "bundle").scan(samples[0].path)
     assert finding.model.name == "bundle"
     assert finding.reasons
+    pytest.importorskip("pytorch_grad_cam")
+    from aiforensics_models.gradcam import GradCam
+
+    assert np.isfinite(GradCam(bundle)(read(samples[0].path).windows[0].pixels)).all()

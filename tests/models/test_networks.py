@@ -5,9 +5,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from aiforensics_models.networks import CLASSIFIERS, build_classifier  # noqa: E402
+from aiforensics_models.networks import CLASSIFIERS, TorchvisionBackbone, build_classifier, build_detector  # noqa: E402
 from aiforensics_models.networks.classifier import Classifier, DenseHead  # noqa: E402
-from aiforensics_models.weights import WeightsError, read_state, start_from  # noqa: E402
+from aiforensics_models.weights import WeightsError, read_state, start_backbone, start_from  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -158,6 +158,58 @@ class TestWeights:
         assert asked["check_hash"] is True
         assert asked["weights_only"] is True
         assert torch.equal(network.body.layer1[0].conv1.weight, official["layer1.0.conv1.weight"])
+
+
+class TestTorchvisionBackbones:
+    """Networks of torchvision's as embedding networks, with random weights and a small state dict of them."""
+
+    @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "squeezenet1_1"])
+    def test_the_embedding_is_the_statistics_of_every_resolution(self, name):
+        backbone = TorchvisionBackbone(name).eval()
+        embedding, last = backbone(255 * torch.rand(2, 3, 64, 80))
+        assert embedding.shape == (2, backbone.dimension)
+        assert last.shape[:2] == (2, backbone.tap_channels[-1])
+        assert torch.allclose(embedding[:, -2 * last.shape[1] : -last.shape[1]], last.mean(dim=(2, 3)), atol=1e-5)
+
+    def test_the_first_taps_can_be_held(self):
+        detector = build_detector("mobilenet_v3_small")
+        detector.hold(2)
+        detector.train()
+        first, *_, last = detector.backbone.model.features
+        assert not any(weight.requires_grad for weight in first.parameters())
+        assert not first.training
+        assert all(weight.requires_grad for weight in last.parameters())
+
+    def test_weights_under_torchvisions_names(self, tmp_path, monkeypatch):
+        from torchvision.models import mobilenet_v3_small
+
+        torch.manual_seed(4)
+        official = mobilenet_v3_small(weights=None).state_dict()
+        monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda _url, **_options: official)
+        torch.save(official, tmp_path / "w.pth")
+        for weights in ("imagenet", str(tmp_path / "w.pth")):
+            backbone = TorchvisionBackbone("mobilenet_v3_small")
+            start_backbone(backbone, "mobilenet_v3_small", weights)
+            assert torch.equal(backbone.model.features[0][0].weight, official["features.0.0.weight"])
+
+    def test_weights_under_its_own_names(self, tmp_path):
+        from safetensors.torch import save_file
+
+        for name in ("tracenet", "shufflenet_v2_x0_5"):
+            other, mine = build_detector(name).backbone, build_detector(name).backbone
+            save_file(other.state_dict(), tmp_path / "w.safetensors")
+            start_backbone(mine, name, str(tmp_path / "w.safetensors"))
+            for key, tensor in other.state_dict().items():
+                assert torch.equal(mine.state_dict()[key], tensor)
+
+    def test_tracenet_has_no_imagenet_weights(self):
+        with pytest.raises(WeightsError, match="no ImageNet weights for tracenet"):
+            start_backbone(build_detector("tracenet").backbone, "tracenet", "imagenet")
+
+    @pytest.mark.parametrize(("name", "words"), [("nope", "has no network 'nope'"), ("vit_b_16", "no sequence of")])
+    def test_what_is_no_backbone_is_one_line(self, name, words):
+        with pytest.raises(ValueError, match=f"{words}.*choose"):
+            build_detector(name)
 
 
 def test_numpy_gradients_match_autograd():

@@ -38,9 +38,9 @@ def compare(
     weights: Annotated[
         Literal["imagenet", "none"] | None, typer.Option(help="First weights of the transfer recipes.")
     ] = None,
-    backbone: Annotated[
-        Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Fusion: pretrained safetensors.")
-    ] = None,
+    fusion_weights: Annotated[
+        str, typer.Option(metavar="FILE|none", help="First weights of a fusion's embedding network.")
+    ] = "none",
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Train classifiers at several learning rates, too.")
     ] = False,
@@ -87,7 +87,7 @@ def compare(
         console.print(clean(line), soft_wrap=True)
 
     systems = [
-        System(one, configs.get(one.name) or fusion_config(one, steps=steps, seed=seed), backbone, device=device)
+        System(one, configs.get(one.name) or fusion_config(one, steps=steps, seed=seed), fusion_weights, device=device)
         for one in chosen
     ]
     for system in systems:

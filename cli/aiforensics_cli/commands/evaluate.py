@@ -25,7 +25,9 @@ def evaluate(
         bool, typer.Option("--leave-one-source-out", help="Train the recipe again without whole sources (hours).")
     ] = False,
     folds: Annotated[int | None, typer.Option(min=2, help="Leave AI sources out in N parts; default: each.")] = None,
-    backbone: Annotated[Path | None, typer.Option(exists=True, help="Pretrained weights for that training.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="FILE", help="First weights for that training, where the bundle had a file.")
+    ] = None,
     work: Annotated[Path, typer.Option(help="Checkpoints of that training.")] = Path("leave-one-source-out"),
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write metrics.json; - is standard output.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write an HTML page.")] = None,
@@ -34,7 +36,7 @@ def evaluate(
     """Measure a model bundle on labelled pictures: every figure with its interval, per condition and per source."""
     from aiforensics_cli.measuring import Plan, run_evaluation, show_evaluation, write_json  # noqa: PLC0415
 
-    plan = Plan(tuple(data), model, device, split, limit, robustness, leave_one_source_out, folds, backbone, work, seed)
+    plan = Plan(tuple(data), model, device, split, limit, robustness, leave_one_source_out, folds, weights, work, seed)
     content = run_evaluation(plan)
     if report:
         from aiforensics.lab.evaluation_report import evaluation_page  # noqa: PLC0415 - only for a page

@@ -57,8 +57,8 @@ def train(
     head: Annotated[
         Literal["xgboost", "deep"] | None, typer.Option(help="Head of the fusion; short for --recipe fusion-HEAD.")
     ] = None,
-    backbone: Annotated[
-        Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Fusion: pretrained safetensors.")
+    network: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Fusion: tracenet, or a network of torchvision's (resnet18).")
     ] = None,
     work: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Checkpoints, plots, audit; default BUNDLE.work. Resumed from.")
@@ -127,13 +127,13 @@ def train(
         "augment": tuple(one.value for one in augment) if augment else None,
         "weights": weights,
     }
-    given = sorted(name.replace("_", "-") for name, value in knobs.items() if value is not None)
+    given = sorted(name.replace("_", "-") for name, value in knobs.items() if value is not None and name != "weights")
     if chosen.head is not None and (given or search):
         raise RecipeError(
-            f"--{given[0] if given else 'search'} is not for {chosen.name}: it has --steps and --backbone"
+            f"--{given[0] if given else 'search'} is not for {chosen.name}: it has --network, --weights and --steps"
         )
-    if chosen.head is None and (steps or workers or backbone or compiled):
-        raise RecipeError(f"--steps, --workers, --backbone and --compile are not for {chosen.name}")
+    if chosen.head is None and (steps or workers or network or compiled):
+        raise RecipeError(f"--network, --steps, --workers and --compile are not for {chosen.name}")
     classifier = settings(chosen, **knobs, seed=seed) if chosen.head is None else None
 
     from aiforensics.lab.dataset import load_dataset, parse_shares  # noqa: PLC0415
@@ -145,8 +145,8 @@ def train(
     def report(line: str) -> None:
         console.print(clean(line), soft_wrap=True)
 
-    config = classifier or fusion_config(chosen, steps=steps, workers=workers, seed=seed)
-    system = System(chosen, config, backbone, search, device, compiled)
+    config = classifier or fusion_config(chosen, network=network, steps=steps, workers=workers, seed=seed)
+    system = System(chosen, config, weights or "none", search, device, compiled)
     system.check()
     job = Job(
         out=out,

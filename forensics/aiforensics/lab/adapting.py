@@ -240,11 +240,14 @@ def _fusion_full(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: 
     config = FusionConfig(head=bundle.manifest["head"]["kind"], seed=job.seed)
     if how.steps:
         config = config.shortened(how.steps)
+    config = replace(config, network=replace(config.network, architecture=bundle.manifest["network"]["architecture"]))
     state = load_file(bundle.folder / bundle.manifest["network"]["weights"])
-    backbone = job.work / "backbone.safetensors"
+    first = job.work / "backbone.safetensors"
     mine = {name.removeprefix("backbone."): tensor for name, tensor in state.items() if name.startswith("backbone.")}
-    save_file(mine, backbone)
-    train_fusion(train, job.out, job.work, config, backbone=backbone, name=job.out.name, report=report)
+    save_file(mine, first)
+    train_fusion(
+        train, job.out, job.work, config, weights=str(first), name=job.out.name, device=how.device, report=report
+    )
 
 
 def _record(out: Path, bundle: Bundle, content: Mapping[str, Any]) -> None:

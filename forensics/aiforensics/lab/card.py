@@ -66,7 +66,7 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "## Limits",
         _LIMITS,
         "## Rebuild",
-        _PRETRAINING if training.get("pretrained") else "",
+        _PRETRAINING.get(training.get("weights", "none"), _PRETRAINING["file"]),
         _command(command) or "The command was not recorded.",
         f"```json\n{_config(training)}\n```" if training.get("config") else "",
     ]
@@ -80,13 +80,17 @@ _NOT_FOR = """\
 - To certify that a picture is real: `real` means that no trace was found.
 - For local edits of real photographs: it judges where the pixels of whole windows come from."""
 
-_PRETRAINING = """\
+_PRETRAINING = {
+    "none": "",
+    "imagenet": "The embedding network started from torchvision's ImageNet weights.",
+    "file": """\
 The embedding network first learned without labels to see as a teacher sees, from random weights; then the command below
 ran. `models/training/` lists the pictures of both, by repository and sum.
 
 ```sh
 python -m aiforensics.lab.pretrain POOL --teacher TEACHER.safetensors --out tracenet.safetensors
-```"""
+```""",
+}
 
 _LIMITS = """\
 - Generators and cameras that it has not seen do worse than the test split says.

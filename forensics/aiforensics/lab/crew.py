@@ -40,8 +40,8 @@ class Job:
         Pictures; `train` is fitted, `val` chooses the best moment.
     config
         Knobs.
-    backbone
-        Pretrained weights of the embedding network, or None.
+    weights
+        First weights of the embedding network: `none`, `imagenet` or a file.
     device, compiled
         Where PyTorch trains, and whether it compiles the network first.
     """
@@ -50,7 +50,7 @@ class Job:
     folder: Path
     samples: Sequence[Sample]
     config: FinetuneConfig
-    backbone: Path | None
+    weights: str = "none"
     device: Device = "auto"
     compiled: bool = False
 
@@ -98,7 +98,7 @@ def _train(job: Job, report: Callable[[str], None]) -> History:
         val,
         job.folder / WEIGHTS,
         job.config,
-        backbone=job.backbone,
+        weights=job.weights,
         device=job.device,
         compiled=job.compiled,
         report=lambda line: report(f"{job.name}: {line}"),
@@ -111,10 +111,10 @@ def _train(job: Job, report: Callable[[str], None]) -> History:
 def _settings(job: Job) -> dict[str, Any]:
     """What a finished network depends on."""
     names = "\n".join(sorted(sample.key for sample in job.samples))
-    start = job.backbone.read_bytes() if job.backbone is not None else b""
+    named = job.weights in ("none", "imagenet")
     return {
         **asdict(job.config),
-        "backbone": hashlib.sha256(start).hexdigest()[:16] if start else "none",
+        "weights": job.weights if named else hashlib.sha256(Path(job.weights).read_bytes()).hexdigest()[:16],
         _PICTURES: hashlib.sha256(names.encode()).hexdigest()[:16],
     }
 

@@ -25,6 +25,7 @@ from aiforensics.lab.metrics import roc_auc
 from aiforensics.lab.schedule import one_cycle
 from aiforensics.lab.views import CONDITIONS, seeded, window
 from aiforensics_models.networks import Detector, build_detector
+from aiforensics_models.weights import start_backbone
 
 Report = Callable[[str], None]
 
@@ -94,7 +95,7 @@ def finetune(
     out: Path,
     config: FinetuneConfig,
     *,
-    backbone: Path | None = None,
+    weights: str = "none",
     device: Device = "auto",
     compiled: bool = False,
     report: Report = lambda _line: None,
@@ -117,8 +118,8 @@ def finetune(
         safetensors file to write.
     config
         Knobs.
-    backbone
-        Pretrained weights of the embedding network; random without.
+    weights
+        First weights of the embedding network: `none`, `imagenet` or a file.
     device
         Where PyTorch trains.
     compiled
@@ -140,8 +141,8 @@ def finetune(
         network = build_detector(config.architecture)
         if start is not None:
             network.load_state_dict(load_file(start))
-        elif backbone is not None:
-            network.backbone.load_state_dict(load_file(backbone))
+        else:
+            start_backbone(network.backbone, config.architecture, weights)
         network = network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compiled:
             network.backbone.compile()

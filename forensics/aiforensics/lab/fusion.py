@@ -80,7 +80,7 @@ def train_fusion(
     work: Path,
     config: FusionConfig,
     *,
-    backbone: Path | None = None,
+    weights: str = "none",
     name: str | None = None,
     device: Device = "auto",
     compiled: bool = False,
@@ -98,8 +98,8 @@ def train_fusion(
         Folder of checkpoints and of everything that a resumed run need not do again.
     config
         Knobs.
-    backbone
-        Pretrained weights of the embedding network; random without.
+    weights
+        First weights of the embedding network: `none`, `imagenet` or a file.
     name
         The bundle's name; the folder's without.
     device, compiled
@@ -117,7 +117,7 @@ def train_fusion(
     final = replace(config.network, steps=config.final_steps, held_steps=config.final_held_steps)
     wanted = [(f"fold-{fold}", folds != fold, config.network) for fold in range(config.folds)]
     jobs = [
-        Job(title, work / title, [seen[i] for i in np.flatnonzero(kept).tolist()], knobs, backbone, device, compiled)
+        Job(title, work / title, [seen[i] for i in np.flatnonzero(kept).tolist()], knobs, weights, device, compiled)
         for title, kept, knobs in (*wanted, ("final", folds >= 0, final))
     ]
     history = train_networks(jobs, config.workers, report)
@@ -151,7 +151,7 @@ def train_fusion(
         "calibration": calibration.to_dict(),
         "training": {
             "config": asdict(config),
-            "pretrained": backbone is not None,
+            "weights": weights if weights in ("none", "imagenet") else Path(weights).name,
             "pictures": dict(Counter(f"{s.label} {s.split}" for s in seen)),
             "sources": {
                 label: dict(sorted(Counter(s.source for s in seen if s.label == label).items()))

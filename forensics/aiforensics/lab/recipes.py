@@ -220,7 +220,7 @@ def settings(of: Recipe, **changes: Any) -> ClassifierConfig:  # noqa: ANN401 - 
         If the recipe is no classifier, or a change is unknown or out of range.
     """
     if of.defaults is None:
-        raise RecipeError(f"{of.name} is not a classifier: its knobs are --head, --steps and --backbone")
+        raise RecipeError(f"{of.name} is not a classifier: its knobs are --head, --network, --weights and --steps")
     wanted = {name: value for name, value in changes.items() if value is not None}
     unknown = sorted(wanted.keys() - {field.name for field in fields(ClassifierConfig)})
     if unknown:

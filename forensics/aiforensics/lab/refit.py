@@ -18,7 +18,7 @@ def refit(
     manifest: Mapping[str, Any],
     work: Path,
     *,
-    backbone: Path | None = None,
+    weights: str | None = None,
     seed: int = 0,
     report: Callable[[str], None] = lambda _line: None,
 ) -> Fit:
@@ -30,8 +30,8 @@ def refit(
         The bundle's `bundle.json`; its recipe and the configuration of its training are followed.
     work
         Folder for the bundles that are trained and their checkpoints; a stopped run goes on there.
-    backbone
-        Pretrained weights of the embedding network, where the bundle was trained from some.
+    weights
+        File of the first weights, where the bundle was trained from one.
     seed
         Of the delivered windows.
     report
@@ -44,20 +44,21 @@ def refit(
     Raises
     ------
     DatasetError
-        The bundle does not state a recipe that can be followed, or was pretrained and no `backbone` is given.
+        The bundle does not state a recipe that can be followed, or started from a file of weights and none is given.
     """
     recipe, training = str(manifest.get("recipe", "")), manifest.get("training", {})
     if not recipe or "config" not in training:
         raise DatasetError(f"the bundle's recipe ({recipe or 'none'}) cannot be fitted again: it does not state how")
-    pretrained = training.get("pretrained") or training["config"].get("weights", "none") not in ("none", "imagenet")
-    if pretrained and backbone is None:
-        raise DatasetError("the bundle's network was pretrained: name the weights that it started from with --backbone")
+    stated = training.get("weights", training["config"].get("weights", "none"))
+    if weights is None and stated not in ("none", "imagenet"):
+        raise DatasetError(f"the bundle's network started from {stated}: name that file with --weights")
+    first = weights or str(stated)
 
     def fit(train: Sequence[Sample]) -> Predictor:
         folder = work / hashlib.sha256("\n".join(sorted(s.key for s in train)).encode()).hexdigest()[:16]
         if not (folder / "bundle" / "bundle.json").exists():
             follow = _fusion if recipe.startswith("fusion-") else _classifier
-            follow(train, folder, recipe, training["config"], backbone, report)
+            follow(train, folder, recipe, training["config"], first, report)
         return predictor(_detector(folder / "bundle", recipe), seed=seed)
 
     return fit
@@ -78,14 +79,14 @@ def _fusion(
     folder: Path,
     _recipe: str,
     stated: Mapping[str, Any],
-    backbone: Path | None,
+    weights: str,
     report: Callable[[str], None],
 ) -> None:
     from aiforensics.lab.finetune import FinetuneConfig  # noqa: PLC0415 - PyTorch, which only training needs
     from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: PLC0415
 
     config = FusionConfig(**{**stated, "network": FinetuneConfig(**stated["network"])})
-    train_fusion(train, folder / "bundle", folder / "work", config, backbone=backbone, report=report)
+    train_fusion(train, folder / "bundle", folder / "work", config, weights=weights, report=report)
 
 
 def _classifier(
@@ -93,12 +94,10 @@ def _classifier(
     folder: Path,
     recipe: str,
     stated: Mapping[str, Any],
-    backbone: Path | None,
+    weights: str,
     report: Callable[[str], None],
 ) -> None:
     from aiforensics.lab.classifiers import train_classifier  # noqa: PLC0415 - PyTorch, which only training needs
 
-    config = recipes.stated(stated)
-    if backbone is not None:
-        config = replace(config, weights=str(backbone))
+    config = replace(recipes.stated(stated), weights=weights)
     train_classifier(train, folder / "bundle", folder / "work", config, recipe=recipe, report=report)

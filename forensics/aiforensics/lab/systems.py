@@ -18,10 +18,12 @@ from aiforensics.lab.devices import Device, check_compiler, training_device
 from aiforensics.lab.fusion import FusionConfig, train_fusion
 from aiforensics.lab.learners import make_learner
 from aiforensics.lab.plots import examples_plot
-from aiforensics.lab.recipes import ClassifierConfig, Recipe
+from aiforensics.lab.recipes import ClassifierConfig, Recipe, RecipeError
 from aiforensics.lab.search import search
 from aiforensics.lab.training import Train
+from aiforensics_models.networks import build_detector
 from aiforensics_models.runtime import Preparation
+from aiforensics_models.weights import start_backbone
 
 EXAMPLES = 4
 """Pictures whose augmentation is drawn, as many views of each."""
@@ -37,8 +39,8 @@ class System:
         The recipe.
     config
         Knobs of its kind.
-    backbone
-        Pretrained weights of a fusion's embedding network.
+    weights
+        First weights of a fusion's embedding network: `none`, `imagenet` or a file.
     trials
         Pairs of learning rate and batch size that are searched first; 0 for none.
     device
@@ -49,7 +51,7 @@ class System:
 
     recipe: Recipe
     config: ClassifierConfig | FusionConfig
-    backbone: Path | None = None
+    weights: str = "none"
     trials: int = 0
     device: Device = "auto"
     compiled: bool = False
@@ -76,6 +78,8 @@ class System:
         """
         if isinstance(self.config, ClassifierConfig):
             make_learner(self.config, device=self.device)
+        else:
+            _check_network(self.config.network.architecture, self.weights)
         training_device(self.device)
         if self.compiled:
             check_compiler()
@@ -90,7 +94,7 @@ class System:
                     out,
                     work,
                     self.config,
-                    backbone=self.backbone,
+                    weights=self.weights,
                     name=name,
                     device=self.device,
                     compiled=self.compiled,
@@ -107,12 +111,26 @@ class System:
         return train
 
 
+def _check_network(architecture: str, weights: str) -> None:
+    try:
+        network = build_detector(architecture)
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
+    start_backbone(network.backbone, architecture, weights)
+
+
 def fusion_config(
-    recipe: Recipe, *, steps: int | None = None, workers: int | None = None, seed: int = 0
+    recipe: Recipe,
+    *,
+    network: str | None = None,
+    steps: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
 ) -> FusionConfig:
     """Knobs of a fusion recipe with some changed; None keeps the default."""
     config = FusionConfig(head=recipe.head or "xgboost", seed=seed)
-    config = replace(config, network=replace(config.network, seed=seed), workers=workers or config.workers)
+    knobs = replace(config.network, seed=seed, architecture=network or config.network.architecture)
+    config = replace(config, network=knobs, workers=workers or config.workers)
     return config.shortened(steps) if steps else config
 
 

@@ -17,6 +17,7 @@ from aiforensics_models.networks.ela import build_ela_cnn, build_ela_resnet50
 from aiforensics_models.networks.resnet import build_resnet
 from aiforensics_models.networks.resnet18 import build_resnet18
 from aiforensics_models.networks.scratch_twin import build_scratch_twin
+from aiforensics_models.networks.torchvision_backbone import TorchvisionBackbone
 from aiforensics_models.networks.tracenet import TraceNet
 from aiforensics_models.networks.transfer import (
     build_resnet18_finetuned,
@@ -29,6 +30,7 @@ __all__ = [
     "CLASSIFIERS",
     "Classifier",
     "Detector",
+    "TorchvisionBackbone",
     "TraceNet",
     "build_classifier",
     "build_detector",
@@ -36,7 +38,8 @@ __all__ = [
 ]
 
 BACKBONES: dict[str, Callable[[], nn.Module]] = {"tracenet": TraceNet}
-"""Embedding networks by name: each has `dimension`, `tap_channels` and returns (embedding, last map)."""
+"""This project's own embedding networks by name: each has `dimension`, `tap_channels`, `last`, and returns (embedding,
+last map). torchvision's convolutional networks stand beside them under their own names."""
 
 CLASSIFIERS: dict[str, Callable[[int], Classifier]] = {
     "cnn": build_cnn,
@@ -58,14 +61,27 @@ SIDES: dict[str, int] = {"cnn": 32, "ela-cnn": 4}
 def build_detector(architecture: str, members: int = MEMBERS) -> Detector:
     """Build a detector with random weights.
 
+    Parameters
+    ----------
+    architecture
+        Out of `BACKBONES`, or torchvision's name of a convolutional network, such as `resnet18`.
+    members
+        Heads of the ensemble.
+
     Raises
     ------
     ValueError
         If there is no architecture of that name.
     """
-    if architecture not in BACKBONES:
-        raise ValueError(f"there is no network {architecture!r}: choose from {', '.join(BACKBONES)}")
-    return Detector(BACKBONES[architecture](), members)
+    if architecture in BACKBONES:
+        return Detector(BACKBONES[architecture](), members)
+    try:
+        return Detector(TorchvisionBackbone(architecture), members)
+    except ValueError as error:
+        own = ", ".join(BACKBONES)
+        raise ValueError(
+            f"{error}; choose {own}, or a convolutional network of torchvision's such as resnet18"
+        ) from error
 
 
 def build_classifier(architecture: str, side: int, filters: int = 8) -> Classifier:

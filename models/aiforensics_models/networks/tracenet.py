@@ -52,6 +52,11 @@ class TraceNet(nn.Module):
         self.tap_channels: tuple[int, ...] = tuple(widths[tap - 1] for tap in taps)
         self.dimension = 2 * sum(self.tap_channels)
 
+    @property
+    def last(self) -> nn.Module:
+        """What makes the map that is returned."""
+        return self.blocks[-1]
+
     def first(self, blocks: int) -> tuple[nn.Module, ...]:
         """What stands before block `blocks + 1`: the residuals, the stem and the first blocks."""
         return self.residuals, self.stem, *self.blocks[:blocks]
