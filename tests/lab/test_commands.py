@@ -96,6 +96,8 @@ def test_leaving_sources_out_needs_a_recipe(run, make_folder, tmp_path) -> None:
     with pytest.raises(DatasetError, match=r"started from first\.safetensors"):
         stated = {"config": {}, "weights": "first.safetensors"}
         refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
+    with pytest.raises(DatasetError, match="no such file of weights"):
+        refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path, weights=str(tmp_path / "gone.pth"))
 
 
 @pytest.mark.train

@@ -44,7 +44,7 @@ def refit(
     Raises
     ------
     DatasetError
-        The bundle does not state a recipe that can be followed, or started from a file of weights and none is given.
+        The bundle does not state a recipe that can be followed, or started from a file of weights and none is there.
     """
     recipe, training = str(manifest.get("recipe", "")), manifest.get("training", {})
     if not recipe or "config" not in training:
@@ -53,6 +53,8 @@ def refit(
     if weights is None and stated not in ("none", "imagenet"):
         raise DatasetError(f"the bundle's network started from {stated}: name that file with --weights")
     first = weights or str(stated)
+    if first not in ("none", "imagenet") and not Path(first).is_file():
+        raise DatasetError(f"{first}: no such file of weights")
 
     def fit(train: Sequence[Sample]) -> Predictor:
         folder = work / hashlib.sha256("\n".join(sorted(s.key for s in train)).encode()).hexdigest()[:16]
