@@ -105,6 +105,20 @@ def test_the_second_cycle_holds_the_first_blocks(trained):
     assert {"heads.weight", "backbone.blocks.3.body.0.0.weight", "backbone.blocks.3.body.0.1.running_mean"} <= changed
 
 
+def test_a_last_cycle_holds_nothing_and_the_mean_is_kept(samples, tmp_path):
+    from safetensors.torch import load_file
+
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    history = finetune(train, val, tmp_path / "n.safetensors", replace(TINY, steps=2, free_steps=2))
+    assert [row["step"] for row in history] == [2.0, 4.0, 6.0], "three cycles"
+    mean, held, free = (load_file(tmp_path / f"n{part}.safetensors") for part in ("", ".held", ".free"))
+    stem = "backbone.stem.0.weight" if "backbone.stem.0.weight" in free else "backbone.stem.1.weight"
+    assert not torch.equal(held[stem], free[stem])
+    for name, tensor in mean.items():
+        if tensor.is_floating_point():
+            assert torch.allclose(tensor, (held[name] + free[name]) / 2)
+
+
 def test_only_what_was_never_compressed_gets_a_first_jpeg(samples, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("aiforensics.lab.loader.with_history", lambda pixels, rng: seen.append(1) or pixels)
@@ -254,7 +268,7 @@ def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_i
 @pytest.mark.parametrize(("head", "architecture"), [("xgboost", "mobilenet_v3_small"), ("deep", "tracenet")])
 def test_a_fusion_bundle_scans(samples, tmp_path, head, architecture):
     network = replace(TINY, architecture=architecture)
-    config = FusionConfig(head, folds=2, per_source=4, network=network, final_steps=4, final_held_steps=2, workers=1)
+    config = FusionConfig(head, folds=2, per_source=4, network=network, workers=1).shortened(2)
     told = train_fusion(samples, tmp_path / "bundle", tmp_path / "work", config)
     assert set(told["history"]) == {"fold-0", "fold-1", "final"}
     assert {"handcrafted", "deep", "fused"} == set(told["out_of_fold"]["roc_auc"])

@@ -51,8 +51,8 @@ class FusionConfig:
         Pictures of each source at most that the stack is fitted on.
     network
         Knobs of the fold networks.
-    final_steps, final_held_steps
-        Steps of the two cycles of the final network, which nobody waits for four times.
+    final_steps, final_held_steps, final_free_steps
+        Steps of the three cycles of the final network, which nobody waits for four times.
     workers
         Processes that measure.
     seed
@@ -65,13 +65,14 @@ class FusionConfig:
     network: FinetuneConfig = field(default_factory=FinetuneConfig)
     final_steps: int = 2400
     final_held_steps: int = 4000
+    final_free_steps: int = 5000
     workers: int = 2
     seed: int = 0
 
     def shortened(self, steps: int) -> FusionConfig:
         """The same with so many steps in every cycle of every network."""
         network = replace(self.network, steps=steps, held_steps=steps)
-        return replace(self, network=network, final_steps=steps, final_held_steps=steps)
+        return replace(self, network=network, final_steps=steps, final_held_steps=steps, final_free_steps=steps)
 
 
 def train_fusion(
@@ -114,7 +115,12 @@ def train_fusion(
     work.mkdir(parents=True, exist_ok=True)
     seen = [sample for sample in samples if sample.split != "test"]
     folds = _folds(work / "folds.json", seen, config)
-    final = replace(config.network, steps=config.final_steps, held_steps=config.final_held_steps)
+    final = replace(
+        config.network,
+        steps=config.final_steps,
+        held_steps=config.final_held_steps,
+        free_steps=config.final_free_steps,
+    )
     wanted = [(f"fold-{fold}", folds != fold, config.network) for fold in range(config.folds)]
     jobs = [
         Job(title, work / title, [seen[i] for i in np.flatnonzero(kept).tolist()], knobs, weights, device, compiled)
