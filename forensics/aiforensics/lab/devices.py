@@ -51,7 +51,7 @@ def check_compiler() -> None:
 def keep_memory() -> None:
     """Tell glibc to keep what is freed: every step asks for the same tensors again.
 
-    Without, large tensors go back to the kernel and come again page by page, a fifth to a third of the CPU time of a
+    Without, large tensors go back to the kernel and come again page by page, about a third of the CPU time of a plain
     step (`benchmarks/training_step.py`). Does nothing where the C library is another.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
