@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from aiforensics_models.networks import Classifier, TorchvisionBackbone
+from aiforensics_models.networks.torchvision_backbone import TOPS
 
 OFFICIAL = {
     "resnet50-transfer": "resnet50",
@@ -19,9 +20,6 @@ OFFICIAL = {
     "resnet18-finetuned": "resnet18",
 }
 """Architectures whose body torchvision has weights for, and under which name."""
-
-
-_TOPS = ("fc.", "classifier.", "AuxLogits.", "aux1.", "aux2.")
 
 
 class WeightsError(Exception):
@@ -137,7 +135,7 @@ def _download(name: str) -> Mapping[str, Tensor]:
 def _fill(target: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
     """Load what `target` has; the layers above torchvision's trunk are left out."""
     own = target.state_dict()
-    wanted = {name: tensor for name, tensor in state.items() if name in own or not name.startswith(_TOPS)}
+    wanted = {name: tensor for name, tensor in state.items() if name in own or name.split(".")[0] not in TOPS}
     missing = [n for n in own if n not in wanted and not n.startswith("scale.") and "num_batches_tracked" not in n]
     foreign = [name for name in wanted if name not in own]
     shapes = [name for name in own if name in wanted and own[name].shape != wanted[name].shape]

@@ -10,7 +10,7 @@ from aiforensics_models.networks.tracenet import statistics
 
 _GROUPS = ("features", "layers", "trunk_output")
 """Submodules that hold the stages of a network one by one."""
-_TOPS = ("avgpool", "fc", "classifier", "AuxLogits", "aux1", "aux2")
+TOPS = ("avgpool", "fc", "classifier", "AuxLogits", "aux1", "aux2")
 """Submodules that come after the last map, or stand beside the trunk."""
 _PROBE = 64
 """Side in pixels of the smallest picture that is examined; it shows where a network halves its maps."""
@@ -38,7 +38,7 @@ class TorchvisionBackbone(nn.Module):
             raise ValueError(f"torchvision has no network {name!r}")
         self.scale = imagenet()
         self.model = models.get_model(name, weights=None)
-        for top in _TOPS:
+        for top in TOPS:
             if hasattr(self.model, top):
                 delattr(self.model, top)
         self.taps, self.tap_channels = _taps(self.scale, self._steps(), name)
