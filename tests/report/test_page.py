@@ -8,21 +8,24 @@ from jinja2 import TemplateNotFound, UndefinedError
 from PIL import Image
 
 import aiforensics.report
-from aiforensics.report.page import cut, render, visible
+from aiforensics.report.page import cut, visible, write_page
 from aiforensics.report.pictures import data_uris
 
 CSS = (Path(aiforensics.report.__file__).parent / "style.css").read_text(encoding="utf-8")
 
 
-def test_a_missing_variable_is_an_error():
+def test_a_missing_variable_is_an_error_and_leaves_no_file(tmp_path):
+    page = tmp_path / "page.html"
     with pytest.raises(UndefinedError, match="views"):
-        render("scan.html.j2")
+        write_page("scan.html.j2", page, {})
     with pytest.raises(TemplateNotFound):
-        render("../../evidence.py")
+        write_page("../../evidence.py", page, {})
+    assert not page.exists()
 
 
-def test_the_base_page_stands_alone():
-    assert "This page is one file" in render("base.html.j2")
+def test_the_base_page_stands_alone(tmp_path):
+    write_page("base.html.j2", tmp_path / "page.html", {})
+    assert "This page is one file" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_visible_keeps_ordinary_text():

@@ -265,7 +265,7 @@ def test_bare_findings_have_a_page(write, examine):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_windows_are_drawn_where_they_are_cut(examine, orientation):
-    from aiforensics.report.pictures import upright, upright_box
+    from aiforensics.image.orientation import upright, upright_box
 
     picture = examine("ai", "rocket", orientation, maps=False).picture
     shown = picture.upright(10_000)
@@ -274,7 +274,8 @@ def test_windows_are_drawn_where_they_are_cut(examine, orientation):
         h, w = window.pixels.shape[:2]
         x, y, w, h = upright_box((window.x, window.y, w, h), picture.width, picture.height, orientation)
         np.testing.assert_array_equal(
-            np.asarray(shown.crop((x, y, x + w, y + h))), np.asarray(upright(window.pixels, orientation))
+            np.asarray(shown.crop((x, y, x + w, y + h))),
+            np.asarray(upright(Image.fromarray(window.pixels), orientation)),
         )
 
 

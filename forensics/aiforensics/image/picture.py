@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from aiforensics.image.orientation import upright
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,17 +25,6 @@ MIN_SIDE = 64
 """A window with a shorter side is extended by reflection, so that every measurement is defined."""
 _GRID = 16
 """Windows start on multiples of the largest JPEG block (4:2:0), so that their grid phase is known to be zero."""
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What brings each EXIF orientation upright (Exif 2.32, tag 0x0112)."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +148,7 @@ class Picture:
         size = (max(1, round(self.width * scale)), max(1, round(self.height * scale)))
         # The gap reduces by whole factors first: many times faster, and no eye sees the difference.
         small = self._in_srgb(self.stored.resize(size, Image.Resampling.LANCZOS, reducing_gap=1.5))
-        turn = _TURNS.get(self.orientation)
-        return small if turn is None else small.transpose(turn)
+        return upright(small, self.orientation)
 
     def _in_srgb(self, part: Image.Image) -> Image.Image:
         return part if self.transform is None else self.transform(part)

@@ -9,7 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from aiforensics.lab.charts import Axis, Series, interval_bar, line_chart
-from aiforensics.report.page import render
+from aiforensics.lab.evaluation_report import with_interval
+from aiforensics.report.page import write_page
 
 COLUMNS = (
     ("roc_auc", "ROC AUC"),
@@ -37,38 +38,31 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
     """
     entries = content["entries"]
     ranked = sorted(entries, key=lambda name: -(entries[name]["roc_auc"] or 0.0))
-    page = render(
-        "comparison.html.j2",
-        settings=content["settings"],
-        columns=[heading for _, heading in COLUMNS],
-        tables=[
+    context = {
+        "settings": content["settings"],
+        "columns": [heading for _, heading in COLUMNS],
+        "tables": [
             (
                 "Matched: both classes in the same window, size and codec",
                 [_row(name, entries[name]) for name in ranked],
             ),
             ("As found: the files as they are", [_row(name, entries[name]["as_found"]) for name in ranked]),
         ],
-        costs=[(name, entries[name]) for name in ranked],
-        matrices=[(name, entries[name]["confusion_matrix"]) for name in ranked],
-        curves=[plot for name in ranked for plot in _curves(name, entries[name].get("history", {}))],
-        sensitivity=[
+        "costs": [(name, entries[name]) for name in ranked],
+        "matrices": [(name, entries[name]["confusion_matrix"]) for name in ranked],
+        "curves": [plot for name in ranked for plot in _curves(name, entries[name].get("history", {}))],
+        "sensitivity": [
             _sensitivity(name, entries[name]["sensitivity"]) for name in ranked if "sensitivity" in entries[name]
         ],
-        best=ranked[0],
-        best_auc=entries[ranked[0]]["roc_auc"],
-    )
-    path.write_text(page, encoding="utf-8", newline="\n")
+        "best": ranked[0],
+        "best_auc": entries[ranked[0]]["roc_auc"],
+    }
+    write_page("comparison.html.j2", path, context)
 
 
 def _row(name: str, panel: Mapping[str, Any]) -> dict[str, Any]:
-    def cell(key: str) -> tuple[str, str]:
-        value, (low, high) = panel[key], panel["intervals"][key]
-        if value is None:
-            return "–", ""
-        return f"{value:.3f}", f"{low:.3f} to {high:.3f}" if low is not None else ""
-
     bar = interval_bar(panel["roc_auc"], panel["intervals"]["roc_auc"], "ai", base=0.5)
-    return {"name": name, "bar": bar, "cells": [cell(key) for key, _ in COLUMNS]}
+    return {"name": name, "bar": bar, "cells": [with_interval(panel, key) for key, _ in COLUMNS]}
 
 
 def _curves(name: str, histories: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Markup]:

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aiforensics.lab.charts import Axis, Series, interval_bar, line_chart
-from aiforensics.report.page import render
+from aiforensics.report.page import write_page
 
 FIGURES = (
     ("roc_auc", "ROC AUC", "chance that an AI picture scores above a real one"),
@@ -58,7 +58,7 @@ def evaluation_page(
         "title": title,
         "m": content,
         "panels": panels,
-        "figures": [(name, meaning, [_with_interval(p, key) for p in panels]) for key, name, meaning in FIGURES],
+        "figures": [(name, meaning, [with_interval(p, key) for p in panels]) for key, name, meaning in FIGURES],
         "sources": {label: _source_rows(content["per_source"], label) for label in ("ai", "real")},
         "plots": _plots(content),
         "sweep": [_sweep_plot(family, points) for family, points in content["robustness"].items()],
@@ -66,7 +66,7 @@ def evaluation_page(
         "settings": content.get("settings", {}),
         "pct": percent,
     }
-    _write(path, "evaluation.html.j2", context, generated)
+    write_page("evaluation.html.j2", path, context, generated)
 
 
 def audit_page(
@@ -102,7 +102,7 @@ def audit_page(
         }
         for heading, report in reports
     ]
-    _write(path, "audit.html.j2", {"title": title, "parts": parts}, generated)
+    write_page("audit.html.j2", path, {"title": title, "parts": parts}, generated)
 
 
 def percent(share: float | None) -> str:
@@ -116,13 +116,8 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
-def _write(path: Path, template: str, context: dict[str, object], generated: datetime | None) -> None:
-    if generated is not None:
-        context["generated"] = generated
-    path.write_text(render(template, **context), encoding="utf-8", newline="\n")
-
-
-def _with_interval(panel: Mapping[str, Any], key: str) -> tuple[str, str]:
+def with_interval(panel: Mapping[str, Any], key: str) -> tuple[str, str]:
+    """A figure of a panel with three decimals and its interval in words; a dash and nothing where it is not defined."""
     value, (low, high) = panel[key], panel["intervals"][key]
     if value is None:
         return "–", ""

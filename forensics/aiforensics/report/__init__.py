@@ -1,7 +1,7 @@
 """Findings as self-contained HTML pages: no script, nothing loaded from elsewhere, hostile metadata escaped."""
 
-from aiforensics.report.page import render
+from aiforensics.report.page import write_page
 from aiforensics.report.scan import write_report
 from aiforensics.report.table import batch_page
 
-__all__ = ["batch_page", "render", "write_report"]
+__all__ = ["batch_page", "write_page", "write_report"]

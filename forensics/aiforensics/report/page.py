@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -30,25 +31,29 @@ LONGEST: Final = 4000
 """Characters of a value that are shown at all."""
 
 
-def render(template: str, **context: object) -> str:
-    """Fill a template of the house.
+def write_page(template: str, path: Path, context: Mapping[str, object], generated: datetime | None = None) -> None:
+    """Fill a template of the house and write the page.
 
     Parameters
     ----------
     template
         Name of a template in `report/templates` or `lab/templates`, such as `scan.html.j2`. Pages extend
         `base.html.j2` and fill its blocks `title`, `kind`, `main` and `footer`.
+    path
+        The HTML file to write; an existing one is replaced.
     context
-        The template's variables; a missing one is an error. `generated` (a `datetime` with a time zone) is the time
-        that the page states; by default it is now.
+        The template's variables; a missing one is an error. Strings are HTML-escaped, and their control characters are
+        made visible.
+    generated
+        The time that the page states, with a time zone; by default now.
 
-    Returns
-    -------
-    str
-        The page. Strings are HTML-escaped, and their control characters are made visible.
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
-    context.setdefault("generated", datetime.now(UTC))
-    return _environment().get_template(template).render(**context)
+    page = _environment().get_template(template).render(context, generated=generated or datetime.now(UTC))
+    path.write_text(page, encoding="utf-8", newline="\n")
 
 
 def visible(text: str) -> str:

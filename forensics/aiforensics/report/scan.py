@@ -11,13 +11,15 @@ from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from aiforensics import analyzers, provenance
 from aiforensics.evidence import Card, Finding, Measurement, Reason, Refusal
 from aiforensics.explain import NETWORK_CARD
 from aiforensics.image import Picture
-from aiforensics.report.page import render
-from aiforensics.report.pictures import Box, data_uris, upright, upright_box
+from aiforensics.image.orientation import Box, upright, upright_box
+from aiforensics.report.page import write_page
+from aiforensics.report.pictures import data_uris
 
 NETWORK: Final = "embedding"
 """The name under which the embedding network's share of the score and its activation maps stand."""
@@ -129,9 +131,7 @@ def write_report(
         _refused(item, redact) if isinstance(item, Refusal) else _view(item, cards, redact) for item in examinations
     ]
     context: dict[str, object] = {"views": views, "meanings": meanings, "redacted": redact, "top_reasons": TOP_REASONS}
-    if generated is not None:
-        context["generated"] = generated
-    path.write_text(render("scan.html.j2", **context), encoding="utf-8", newline="\n")
+    write_page("scan.html.j2", path, context, generated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ def _photo(picture: Picture, side: int, budget: int) -> Tile:
 def _tiles(
     arrays: Sequence[NDArray[np.uint8]], words: Sequence[tuple[str, str]], picture: Picture, budget: int
 ) -> tuple[Tile, ...]:
-    images = [upright(pixels, picture.orientation) for pixels in arrays]
+    images = [upright(Image.fromarray(pixels), picture.orientation) for pixels in arrays]
     uris = data_uris(images, budget)
     return tuple(
         Tile(uri, caption, alt, image.width, image.height)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aiforensics.evidence import Finding, Refusal
-from aiforensics.report.page import render
+from aiforensics.report.page import write_page
 
 
 def batch_page(
@@ -50,9 +50,7 @@ def batch_page(
         "models": models,
         "total": len(objects),
     }
-    if generated is not None:
-        context["generated"] = generated
-    path.write_text(render("batch.html.j2", **context), encoding="utf-8", newline="\n")
+    write_page("batch.html.j2", path, context, generated)
 
 
 @dataclass(frozen=True, slots=True)
