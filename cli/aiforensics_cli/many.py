@@ -159,8 +159,8 @@ def _counts(counts: Counter[str]) -> str:
 def _summary(counts: Counter[str], seconds: float, skipped: int) -> str:
     total = counts.total()
     rate = f" ({total / seconds:.1f}/s)" if total and seconds > 0 else ""
-    left = f"; {skipped:,} other files left out" if skipped else ""
-    return f"{total:,} pictures in {seconds:.1f} s{rate}: {_counts(counts) or 'nothing to do'}{left}"
+    left = f"; {skipped:,} other file{'s' * (skipped > 1)} left out" if skipped else ""
+    return f"{total:,} picture{'s' * (total != 1)} in {seconds:.1f} s{rate}: {_counts(counts) or 'nothing to do'}{left}"
 
 
 def _plain(result: Result) -> str:

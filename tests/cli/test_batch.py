@@ -41,7 +41,7 @@ def test_csv_without_a_file_goes_to_standard_output(run, album):
     assert [r["verdict"] for r in found] == ["ai", "", "real"]
     assert found[1]["error"].startswith("unsupported: ")
     assert "3 pictures in" in done.err
-    assert "1 other files left out" in done.err
+    assert "1 other file left out" in done.err
     assert "1 ai · 1 real · 1 refused" in done.err
 
 
@@ -87,7 +87,7 @@ def test_resume_scans_only_what_is_missing(run, album, tmp_path, kind):
     page = tmp_path / "o.html"
     done = run(*flags, "--resume", "--html", page)
     assert out.read_bytes().splitlines()[:-1] == whole.splitlines()[:-1]
-    assert "1 pictures in" in done.err
+    assert "1 picture in" in done.err
     assert "ai.png" in page.read_text()
     assert "nothing to do" in run(*flags, "--resume").err
 

@@ -78,6 +78,9 @@ def test_cut_anywhere_is_refused_or_whole(coded):
 def test_missing_directory_empty_text(tmp_path):
     assert refusal(read, tmp_path / "no.jpg").kind == "not-found"
     assert refusal(read, "bad\0name").kind == "not-found"
+    address = refusal(read, "https://example.org/a.jpg")
+    assert address.kind == "not-found"
+    assert "save the picture" in str(address)
     assert refusal(read, tmp_path).kind == "unsupported"
     empty = tmp_path / "empty.jpg"
     empty.touch()

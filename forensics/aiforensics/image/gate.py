@@ -48,7 +48,7 @@ def read(source: str | Path, limits: Limits = Limits()) -> Picture:  # noqa: B00
         with path.open("rb") as file:
             data = file.read(limits.max_bytes + 1)
     except FileNotFoundError:
-        raise InputError("not-found", "there is no such file: check the path") from None
+        raise InputError("not-found", _missing(os.fspath(source))) from None
     except PermissionError:
         raise InputError("unreadable", "the file may not be read: check its permissions") from None
     except (OSError, ValueError) as error:
@@ -119,3 +119,10 @@ def from_array(pixels: NDArray[np.uint8], path: str = "array") -> Picture:
         raise InputError("unsupported", "an array must be (height, width, 3) of uint8 and not empty")
     rows = np.ascontiguousarray(pixels)
     return Picture(path, b"", hashlib.sha256(rows.data).hexdigest(), "ARRAY", Image.fromarray(rows))
+
+
+def _missing(path: str) -> str:
+    """Say why a path leads nowhere; an address is what people paste first."""
+    if path.startswith(("http:/", "https:/")):
+        return "this is a web address, and nothing is downloaded: save the picture and name the file"
+    return "there is no such file: check the path"
