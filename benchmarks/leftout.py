@@ -1,12 +1,13 @@
 """Recipes against the fusion on sources that none of them saw.
 
-    python benchmarks/leftout.py DATA... --work BUNDLE.work --fold 0 --manifest leftout.csv
+    python benchmarks/leftout.py DATA... --work BUNDLE.work --fold 0 --test-pictures 600 --manifest leftout.csv
     aiforensics compare leftout.csv --recipes cnn,resnet,cbam-resnet --augment delivery --minutes 5
 
 The work folder is that of `train DATA... --recipe fusion-xgboost`: its out-of-fold table holds every picture as a
-network measured it that had not seen the picture's generator family or real source. The manifest makes the pictures of
-one fold the split `test` and keeps all others as they are, so that `compare` leaves out the same sources; the fusion's
-figures on those pictures are printed, head and mix fitted on the other folds.
+network measured it that had not seen the picture's generator family or real source. The manifest makes pictures of one
+fold, evenly over its sources, the split `test` and keeps those of the other folds as they are, so that `compare` leaves
+out the same sources; the fusion's figures on the same test pictures are printed, head and mix fitted on the other
+folds.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.analyzers import SCORED
-from aiforensics.lab.dataset import Sample, load_dataset
+from aiforensics.lab.dataset import Sample, load_dataset, thin
 from aiforensics.lab.folds import balance, family_folds
 from aiforensics.lab.fusion import FusionConfig, chosen
 from aiforensics.lab.measure import Table
-from aiforensics.lab.metrics import roc_auc
+from aiforensics.lab.metrics import Scores, figure
 from aiforensics.lab.stacking import fit_stack
 from aiforensics.lab.views import CONDITIONS
 from aiforensics_models.heads import EMBEDDING
@@ -85,36 +86,44 @@ def main() -> None:
     parser.add_argument("data", nargs="+", type=Path, help="what the fusion was trained on")
     parser.add_argument("--work", type=Path, required=True, help="work folder of that training")
     parser.add_argument("--fold", type=int, default=0, help="fold that is left out")
+    parser.add_argument("--test-pictures", type=int, help="pictures of the fold at most, evenly over sources")
     parser.add_argument("--manifest", type=Path, required=True, help="CSV to write")
     options = parser.parse_args()
     strangers = Strangers.of(options.data, options.work)
-    write_manifest(options.manifest, strangers, options.fold)
-    sys.stdout.write(figures(strangers, options.fold))
+    fold_of = dict(zip(strangers.table.sample.tolist(), strangers.left_out.tolist(), strict=True))
+    test = [sample for i, sample in enumerate(strangers.samples) if fold_of[i] == options.fold]
+    test = list(thin(test, options.test_pictures or len(test)))
+    write_manifest(options.manifest, strangers, options.fold, test)
+    sys.stdout.write(figures(strangers, test))
 
 
-def write_manifest(path: Path, strangers: Strangers, fold: int) -> None:
-    """Write a manifest: pictures of the other folds with their split, the measured ones of this fold as `test`."""
-    measured = {sample.path for sample in strangers.samples}
+def write_manifest(path: Path, strangers: Strangers, fold: int, test: Sequence[Sample]) -> None:
+    """Write a manifest: pictures of the other folds with their split, those to judge as `test`."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
         rows.writerow(["file", "label", "source", "generator", "group", "split"])
-        for sample, of in zip(strangers.seen, strangers.folds.tolist(), strict=True):
-            if of != fold or sample.path in measured:
-                split = "test" if of == fold else sample.split
-                file = sample.path.resolve()
-                rows.writerow([file, sample.label, sample.source, sample.generator, sample.group, split])
+        kept = [s for s, of in zip(strangers.seen, strangers.folds.tolist(), strict=True) if of != fold]
+        for samples, split in ((kept, None), (test, "test")):
+            for s in samples:
+                rows.writerow([s.path.resolve(), s.label, s.source, s.generator, s.group, split or s.split])
 
 
-def figures(strangers: Strangers, fold: int) -> str:
-    """AUC of each part on one fold's pictures, all matched conditions pooled and each alone."""
-    table = strangers.table
-    labels = np.array([sample.label == "ai" for sample in strangers.samples], np.float64)[table.sample]
+def figures(strangers: Strangers, test: Sequence[Sample]) -> str:
+    """AUC of each part on some pictures, all matched conditions pooled (with a 95 % interval) and each alone."""
+    table, wanted = strangers.table, {sample.path for sample in test}
+    picked = np.array([sample.path in wanted for sample in strangers.samples])[table.sample]
+    labels = np.array([sample.label == "ai" for sample in strangers.samples])[table.sample]
+    groups = np.array([sample.group for sample in strangers.samples])[table.sample]
     views = [view.name for view in CONDITIONS]
-    matched = (strangers.left_out == fold) & np.isin(table.view, views)
-    lines = [f"{len(set(table.sample[matched].tolist()))} pictures", "part        pooled  " + "  ".join(views)]
+    lines = [f"{len(test)} pictures", f"{'part':<12}{'pooled':<21}" + "  ".join(views)]
     for part, odds in strangers.parts.items():
-        cells = [roc_auc(labels[rows], odds[rows]) for rows in (matched, *(matched & (table.view == v) for v in views))]
-        lines.append(f"{part:<12}" + "  ".join(f"{cell:.3f}" for cell in cells))
+        scores = Scores.of(labels, 1 / (1 + np.exp(-odds)), groups=groups.tolist())
+        pooled, *alone = (
+            figure(scores.pick(picked & rows), "roc_auc")
+            for rows in (np.isin(table.view, views), *(table.view == v for v in views))
+        )
+        cells = "  ".join(f"{one.value:.3f}" for one in alone)
+        lines.append(f"{part:<12}{pooled.value:.3f} ({pooled.low:.3f}–{pooled.high:.3f})  {cells}")
     return "\n".join(lines) + "\n"
 
 

@@ -121,7 +121,7 @@ def with_interval(panel: Mapping[str, Any], key: str) -> tuple[str, str]:
     value, (low, high) = panel[key], panel["intervals"][key]
     if value is None:
         return "–", ""
-    return f"{value:.3f}", f"{low:.3f} to {high:.3f}" if low is not None else ""
+    return f"{value:.3f}", f"{low:.3f}–{high:.3f}" if low is not None else ""
 
 
 def _source_rows(sources: Mapping[str, Mapping[str, Any]], label: str) -> list[dict[str, Any]]:
