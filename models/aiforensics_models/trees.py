@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_Bounds = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -55,23 +57,7 @@ class TreeEnsemble:
         if learner["objective"]["name"] != "binary:logistic":
             raise ValueError(f"a head is binary:logistic, not {learner['objective']['name']}")
         p = float(str(learner["learner_model_param"]["base_score"]).strip("[]"))
-        leaves = [leaf for tree in learner["gradient_booster"]["model"]["trees"] for leaf in _leaves(tree)]
-        depth = max([len(conditions) for _, conditions in leaves], default=1) or 1
-        shape = (len(leaves), depth)
-        ensemble = cls(
-            base=math.log(p / (1.0 - p)),
-            value=np.array([value for value, _ in leaves], np.float64),
-            feature=np.zeros(shape, np.int64),
-            low=np.full(shape, -np.inf, np.float32),
-            high=np.full(shape, np.inf, np.float32),
-            share=np.ones(shape),
-        )
-        for row, (_, conditions) in enumerate(leaves):
-            for column, (feature, (low, high, share)) in enumerate(conditions.items()):
-                ensemble.feature[row, column] = feature
-                ensemble.low[row, column], ensemble.high[row, column] = low, high
-                ensemble.share[row, column] = share
-        return ensemble
+        return cls(math.log(p / (1.0 - p)), *_leaves(learner["gradient_booster"]["model"]["trees"]))
 
     def contributions(self, row: Floats) -> tuple[Floats, float]:
         """Shapley values of every feature, and the margin of an average row.
@@ -119,23 +105,53 @@ def _chance(others: list[tuple[Floats, Floats]]) -> Floats:
     return sum((weight * total for weight, total in zip(weights, sums, strict=True)), np.zeros(1))
 
 
-_Conditions = dict[int, tuple[float, float, float]]
+def _leaves(trees: Sequence[Mapping[str, Any]]) -> tuple[Floats, NDArray[np.int64], _Bounds, _Bounds, Floats]:
+    """Value, feature, low, high and share of every leaf; all trees are followed downwards together, a split at a time.
+
+    A path gets one more column at each split, and fills it where the split asks a feature that the path has not asked.
+    """
+    sizes = [len(tree["left_children"]) for tree in trees]
+    first = np.cumsum([0, *sizes])[:-1]
+
+    def joined(name: str, kind: type[np.generic]) -> NDArray[Any]:
+        return np.concatenate([np.zeros(0, kind), *(np.asarray(tree[name], kind) for tree in trees)])
+
+    ends = joined("left_children", np.int64) == -1
+    left, right = (np.repeat(first, sizes) + joined(f"{side}_children", np.int64) for side in ("left", "right"))
+    asked, split = joined("split_indices", np.int64), joined("split_conditions", np.float32)
+    rows, value = joined("sum_hessian", np.float64), joined("base_weights", np.float64)
+    node, empty = first, np.zeros((len(first), 0))
+    feature, low, high, share = empty.astype(np.int64), empty.astype(np.float32), empty.astype(np.float32), empty
+    found = []
+    while len(node):
+        leaf = ends[node]
+        found.append((value[node[leaf]], feature[leaf], low[leaf], high[leaf], share[leaf]))
+        node, feature, low, high, share = node[~leaf], feature[~leaf], low[~leaf], high[~leaf], share[~leaf]
+        feature, low, high, share = _wider(feature, low, high, share, feature.shape[1] + 1)
+        same = feature == asked[node, None]
+        column = np.where(same.any(axis=1), same.argmax(axis=1), (feature >= 0).sum(axis=1))
+        at = (np.arange(len(node)), column)
+        feature[at] = asked[node]
+        above, below, leftward, rightward = low.copy(), high.copy(), share.copy(), share.copy()
+        above[at], below[at] = np.maximum(low[at], split[node]), np.minimum(high[at], split[node])
+        leftward[at] *= rows[left[node]] / rows[node]
+        rightward[at] *= rows[right[node]] / rows[node]
+        node, feature = np.concatenate([left[node], right[node]]), np.concatenate([feature, feature])
+        low, high = np.concatenate([low, above]), np.concatenate([below, high])
+        share = np.concatenate([leftward, rightward])
+    width = max((int((paths[1] >= 0).sum(axis=1).max(initial=0)) for paths in found), default=0) or 1
+    padded = [(paths[0], *_wider(*paths[1:], width)) for paths in found]
+    values, features, lows, highs, shares = (np.concatenate(parts) for parts in zip(*padded, strict=True))
+    return values, np.maximum(features, 0), lows, highs, shares
 
 
-def _leaves(tree: dict[str, Any]) -> list[tuple[float, _Conditions]]:
-    """(value, feature → (low, high, share of rows)) of every leaf of a tree."""
-    left, right = tree["left_children"], tree["right_children"]
-    rows = tree["sum_hessian"]
-    found: list[tuple[float, _Conditions]] = []
-    waiting: list[tuple[int, _Conditions]] = [(0, {})]
-    while waiting:
-        node, conditions = waiting.pop()
-        if left[node] == -1:
-            found.append((float(tree["base_weights"][node]), conditions))
-            continue
-        feature, at = int(tree["split_indices"][node]), float(np.float32(tree["split_conditions"][node]))
-        low, high, share = conditions.get(feature, (-math.inf, math.inf, 1.0))
-        went_left, went_right = (rows[child] / rows[node] for child in (left[node], right[node]))
-        waiting.append((left[node], {**conditions, feature: (low, min(high, at), share * went_left)}))
-        waiting.append((right[node], {**conditions, feature: (max(low, at), high, share * went_right)}))
-    return found
+def _wider(
+    feature: NDArray[np.int64], low: _Bounds, high: _Bounds, share: Floats, width: int
+) -> tuple[NDArray[np.int64], _Bounds, _Bounds, Floats]:
+    """The same paths in so many columns: filled up with conditions that are not there (feature -1), or cut."""
+
+    def fitted(array: NDArray[Any], fill: float) -> NDArray[Any]:
+        more = np.full((len(array), max(0, width - array.shape[1])), fill, array.dtype)
+        return np.concatenate([array, more], axis=1)[:, :width]
+
+    return fitted(feature, -1), fitted(low, -np.inf), fitted(high, np.inf), fitted(share, 1.0)
