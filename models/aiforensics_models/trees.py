@@ -139,8 +139,8 @@ def _leaves(trees: Sequence[Mapping[str, Any]]) -> tuple[Floats, NDArray[np.int6
         node, feature = np.concatenate([left[node], right[node]]), np.concatenate([feature, feature])
         low, high = np.concatenate([low, above]), np.concatenate([below, high])
         share = np.concatenate([leftward, rightward])
-    width = max((int((paths[1] >= 0).sum(axis=1).max(initial=0)) for paths in found), default=0) or 1
-    padded = [(paths[0], *_wider(*paths[1:], width)) for paths in found]
+    width = max((int((feature >= 0).sum(axis=1).max(initial=0)) for _, feature, *_ in found), default=0) or 1
+    padded = [(value, *_wider(feature, low, high, share, width)) for value, feature, low, high, share in found]
     values, features, lows, highs, shares = (np.concatenate(parts) for parts in zip(*padded, strict=True))
     return values, np.maximum(features, 0), lows, highs, shares
 
