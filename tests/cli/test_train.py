@@ -75,7 +75,7 @@ def test_wrong_data_is_one_line_before_training(run, data, tmp_path):
     data.write_text(text)
     found = run("train", data, "--out", tmp_path / "bundle", "--recipe", "cnn")
     assert found.status == 2
-    assert "1 pictures cannot be read" in " ".join(found.err.splitlines()[-1].split())
+    assert "1 picture cannot be read" in " ".join(found.err.splitlines()[-1].split())
 
 
 def test_train_scan_and_explain_with_gradcam(run, data, tmp_path):

@@ -299,4 +299,4 @@ def _raise_broken(broken: Sequence[tuple[Path, str]]) -> None:
     if broken:
         named = "; ".join(f"{path} ({why})" for path, why in broken[:5])
         more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
-        raise DatasetError(f"{len(broken)} pictures cannot be read: {named}{more}")
+        raise DatasetError(f"{len(broken)} picture{'s' * (len(broken) > 1)} cannot be read: {named}{more}")
