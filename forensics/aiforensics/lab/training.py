@@ -143,7 +143,8 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
         found = audit(samples, seed=job.seed)
         if found.broken:
             named = "; ".join(f"{path} ({why})" for path, why in found.broken[:5])
-            raise TrainingError(f"{len(found.broken)} picture{'s' * (len(found.broken) > 1)} cannot be read: {named}: remove or replace them")
+            many = f"{len(found.broken)} picture{'s' * (len(found.broken) > 1)}"
+            raise TrainingError(f"{many} cannot be read: {named}: remove or replace them")
         for remark in found.remarks:
             report(f"audit, {remark.level}: {remark.text}; {remark.advice}")
         prepared = audit_prepared(thin(samples, AUDITED, seed=job.seed), view, seed=job.seed)
