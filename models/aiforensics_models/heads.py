@@ -78,7 +78,7 @@ class XGBoostHead:
     """Gradient-boosted trees over the handcrafted features, plus the network's log-odds times a weight."""
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], features: tuple[str, ...]) -> None:
-        self._trees = TreeEnsemble.from_json(path.read_bytes())
+        self._trees = TreeEnsemble.load(path)
         self._mix = Mix.from_dict(manifest["mix"])
         self._embedding = features.index(EMBEDDING)
 

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees read from XGBoost's JSON and answered in NumPy, with exact Shapley values.
+"""Gradient-boosted trees read from XGBoost's UBJSON or JSON and answered in NumPy, with exact Shapley values.
 
 XGBoost trains the trees. To answer one row of a few hundred shallow trees, its import alone takes a hundred times as
 long as the answer, which a scan of one picture cannot hide. Tests hold both answers against XGBoost's own.
@@ -10,10 +10,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from aiforensics_models import ubjson
 
 Floats = NDArray[np.float64]
 _Bounds = NDArray[np.float32]
@@ -45,15 +48,16 @@ class TreeEnsemble:
     share: Floats
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> TreeEnsemble:
-        """Read a model that XGBoost saved as JSON (`binary:logistic`, numerical splits).
+    def load(cls, path: Path) -> TreeEnsemble:
+        """Read a model that XGBoost saved as `.ubj` or `.json` (`binary:logistic`, numerical splits).
 
         Raises
         ------
         ValueError
-            If the model is of another kind.
+            If the model is of another kind, or the file is damaged.
         """
-        learner = json.loads(text)["learner"]
+        data = path.read_bytes()
+        learner = (ubjson.loads(data) if path.suffix == ".ubj" else json.loads(data))["learner"]
         if learner["objective"]["name"] != "binary:logistic":
             raise ValueError(f"a head is binary:logistic, not {learner['objective']['name']}")
         p = float(str(learner["learner_model_param"]["base_score"]).strip("[]"))

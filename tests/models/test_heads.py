@@ -30,8 +30,8 @@ def boosted(data, tmp_path_factory):
         {"objective": "binary:logistic", "max_depth": 3, "nthread": 1}, xgboost.DMatrix(rows, label=labels), 20
     )
     folder = tmp_path_factory.mktemp("boosted")
-    booster.save_model(folder / "head.json")
-    return booster, load_head(folder, {"kind": "xgboost", "file": "head.json", "mix": MIX}, NAMES)
+    booster.save_model(folder / "head.ubj")
+    return booster, load_head(folder, {"kind": "xgboost", "file": "head.ubj", "mix": MIX}, NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +77,15 @@ def test_xgboost_log_odds_are_the_boosters_margin_mixed(boosted, data):
         assert head(np.insert(row, 3, 0.9)).log_odds == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("depth", [1, 3, 5])
-def test_shares_of_trees_are_xgboosts_own_contributions(data, depth):
+@pytest.mark.parametrize(("depth", "suffix"), [(1, "ubj"), (3, "json"), (5, "ubj")])
+def test_shares_of_trees_are_xgboosts_own_contributions(data, depth, suffix, tmp_path):
     import xgboost
 
     rows, labels = data
     matrix = xgboost.DMatrix(rows, label=labels)
     booster = xgboost.train({"objective": "binary:logistic", "max_depth": depth, "base_score": 0.3}, matrix, 25)
-    trees = TreeEnsemble.from_json(bytes(booster.save_raw("json")))
+    booster.save_model(tmp_path / f"head.{suffix}")
+    trees = TreeEnsemble.load(tmp_path / f"head.{suffix}")
     expected = booster.predict(matrix, pred_contribs=True)
     for row, contributions in zip(rows[:50], expected, strict=False):
         shares, base = trees.contributions(row)
@@ -92,12 +93,13 @@ def test_shares_of_trees_are_xgboosts_own_contributions(data, depth):
         assert base == pytest.approx(contributions[-1], abs=2e-5)
 
 
-def test_trees_of_another_objective_are_refused(data):
+def test_trees_of_another_objective_are_refused(data, tmp_path):
     import xgboost
 
     booster = xgboost.train({"objective": "reg:squarederror"}, xgboost.DMatrix(data[0], label=data[1]), 2)
+    booster.save_model(tmp_path / "head.ubj")
     with pytest.raises(ValueError, match="binary:logistic"):
-        TreeEnsemble.from_json(bytes(booster.save_raw("json")))
+        TreeEnsemble.load(tmp_path / "head.ubj")
 
 
 def test_deep_log_odds_are_the_perceptrons_mixed(deep, data):

@@ -224,9 +224,9 @@ class XGBoostFit:
         return np.asarray(self._booster.predict(matrix, output_margin=True), np.float64)
 
     def save(self, folder: Path) -> str:
-        """Write `head.json`, in XGBoost's own format."""
-        self._booster.save_model(folder / "head.json")
-        return "head.json"
+        """Write `head.ubj`, in XGBoost's own format."""
+        self._booster.save_model(folder / "head.ubj")
+        return "head.ubj"
 
 
 class DeepFit:
