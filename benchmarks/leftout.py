@@ -61,15 +61,17 @@ class Strangers:
 
     @classmethod
     def of(cls, data: Sequence[Path], work: Path) -> Strangers:
-        """Read the work folder of `train DATA... --recipe fusion-xgboost` with default knobs."""
-        config = FusionConfig()
+        """Read the work folder of `train DATA... --recipe fusion-xgboost`, with the knobs that its bundle states."""
+        manifest = json.loads((work / "bundle" / "bundle.json").read_text(encoding="utf-8"))
+        config = FusionConfig.stated(manifest["training"]["config"])
         seen = [sample for sample in load_dataset(data) if sample.split != "test"]
         known = json.loads((work / "folds.json").read_text(encoding="utf-8"))
         folds = family_folds(seen, config.folds, config.seed, known)
         picked = chosen(seen, config)
         samples, table = [seen[i] for i in picked], Table.load(work / "out-of-fold.npz")
         labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
-        weights, left_out = balance(samples)[table.sample], folds[picked][table.sample]
+        weights = balance(samples, config.network.emphasis)[table.sample]
+        left_out = folds[picked][table.sample]
         rows, embedding = table.columns(SCORED), table.column(EMBEDDING)
         stack = fit_stack(rows, embedding, labels, left_out, weights, config.head, config.seed)
         return cls(seen, folds, samples, table, left_out, stack.parts)

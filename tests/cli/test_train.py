@@ -36,6 +36,7 @@ def test_recipes_are_listed(run):
         (["--recipe", "nope"], "there is no recipe 'nope'"),
         (["--recipe", "cnn", "--head", "deep"], "does not go with"),
         (["--recipe", "cnn", "--steps", "3"], "not for cnn"),
+        (["--recipe", "cnn", "--emphasis", "3"], "not for cnn"),
         (["--epochs", "3"], "not for fusion-"),
         (["--network", "nope"], "torchvision has no network 'nope'"),
         (["--weights", "imagenet"], "no ImageNet weights for tracenet"),

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import pytest
 from PIL import Image
 
-from aiforensics.lab.dataset import DatasetError, check_pictures, load_dataset, parse_shares
+from aiforensics.lab.dataset import DatasetError, check_pictures, load_dataset, parse_shares, sources_of
 
 
 def test_a_folder_gives_sources_generators_and_a_stratified_split(make_folder) -> None:
@@ -102,6 +102,8 @@ def test_sets_are_joined(make_folder, tmp_path) -> None:
     assert len(both) == len(first) + 30
     assert "third" in {s.source for s in both}
     assert len({s.group for s in both}) == len({s.group for s in first})
+    assert set(sources_of(root)) == {f"{s.label}/{s.source}" for s in first}
+    assert sources_of(other) == ("real/third",)
 
 
 def test_rows_stay_in_the_order_of_the_manifest_even_when_a_file_is_listed_in_two_splits(make_folder) -> None:

@@ -66,3 +66,13 @@ def test_classes_weigh_the_same_and_sources_the_root_of_their_groups(samples):
     assert weights[ai].sum() == pytest.approx(weights[~ai].sum())
     total = {s: sum(w for w, x in zip(weights, samples, strict=True) if x.source == s) for s in ("phone", "film")}
     assert total["phone"] / total["film"] == pytest.approx((20 / 2) ** 0.5)
+
+
+def test_an_emphasised_source_counts_so_many_times_within_its_class(samples):
+    plain, twice = balance(samples), balance(samples, {"real/phone": 2.0})
+    ai = np.array([sample.label == "ai" for sample in samples])
+    assert twice[ai] == pytest.approx(plain[ai])
+    assert twice[~ai].sum() == pytest.approx(plain[~ai].sum())
+    phone = np.array([sample.source == "phone" for sample in samples])
+    ratios = twice[~ai] / plain[~ai]
+    assert ratios[phone[~ai]][0] / ratios[~phone[~ai]][0] == pytest.approx(2.0)

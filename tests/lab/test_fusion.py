@@ -267,7 +267,8 @@ def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_i
 
 @pytest.mark.parametrize(("head", "architecture"), [("xgboost", "mobilenet_v3_small"), ("deep", "tracenet")])
 def test_a_fusion_bundle_scans(samples, tmp_path, head, architecture):
-    network = replace(TINY, architecture=architecture)
+    source = samples[0].source
+    network = replace(TINY, architecture=architecture, emphasis={f"{samples[0].label}/{source}": 3.0})
     config = FusionConfig(head, folds=2, per_source=4, network=network, workers=1).shortened(2)
     told = train_fusion(samples, tmp_path / "bundle", tmp_path / "work", config)
     assert set(told["history"]) == {"fold-0", "fold-1", "final"}
@@ -277,7 +278,8 @@ def test_a_fusion_bundle_scans(samples, tmp_path, head, architecture):
     bundle = Bundle.load(tmp_path / "bundle")
     assert bundle.manifest["head"]["kind"] == head
     assert bundle.reference is not None
-    json.dumps(bundle.manifest)
+    stated = json.loads(json.dumps(bundle.manifest))["training"]["config"]["network"]
+    assert FinetuneConfig(**stated).emphasis == network.emphasis, "a bundle states what it was fitted with"
     assert set(json.loads((tmp_path / "work" / "folds.json").read_text()).values()) == {0, 1}
     finding = Scanner(tmp_path / "bundle").scan(samples[0].path)
     assert finding.model.name == "bundle"

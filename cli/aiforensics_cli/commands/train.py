@@ -90,6 +90,10 @@ def train(
     ] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Fusion: optimiser steps of each network.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Fusion: processes that measure.")] = None,
+    emphasis: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="N", help="Fusion: fit as if the sources of the first DATA stood there N times."),
+    ] = None,
     compiled: Annotated[
         bool,
         typer.Option("--compile", help="Fusion: compile the networks, for faster steps; needs a C++ compiler."),
@@ -132,11 +136,11 @@ def train(
         raise RecipeError(
             f"--{given[0] if given else 'search'} is not for {chosen.name}: it has --network, --weights and --steps"
         )
-    if chosen.head is None and (steps or workers or network or compiled):
-        raise RecipeError(f"--network, --steps, --workers and --compile are not for {chosen.name}")
+    if chosen.head is None and (steps or workers or network or emphasis or compiled):
+        raise RecipeError(f"--network, --steps, --workers, --emphasis and --compile are not for {chosen.name}")
     classifier = settings(chosen, **knobs, seed=seed) if chosen.head is None else None
 
-    from aiforensics.lab.dataset import load_dataset, parse_shares  # noqa: PLC0415
+    from aiforensics.lab.dataset import load_dataset, parse_shares, sources_of  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.training import Job, make_bundle  # noqa: PLC0415
 
@@ -145,7 +149,10 @@ def train(
     def report(line: str) -> None:
         console.print(clean(line), soft_wrap=True)
 
-    config = classifier or fusion_config(chosen, network=network, steps=steps, workers=workers, seed=seed)
+    weighed = dict.fromkeys(sources_of(data[0]), emphasis) if emphasis else {}
+    config = classifier or fusion_config(
+        chosen, network=network, steps=steps, workers=workers, emphasis=weighed, seed=seed
+    )
     system = System(chosen, config, weights or "none", search, device, compiled)
     system.check()
     job = Job(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import textwrap
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -124,11 +125,16 @@ def _compare(job: Job, old: dict[str, Any], new: dict[str, Any], report: Callabl
     for name in sorted((old.keys() | new.keys()) - {_PICTURES}):
         if old.get(name) != new.get(name):
             raise RecipeError(
-                f"{job.folder} holds a network of other settings ({name} {old.get(name)}, now {new.get(name)}): "
+                f"{job.folder} holds a network of other settings ({name} {_short(old.get(name))}, now "
+                f"{_short(new.get(name))}): "
                 "give another --work, or remove that folder to train it again"
             )
     if old.get(_PICTURES) != new[_PICTURES]:
         report(f"{job.name}: kept as it was trained on other pictures; remove {job.folder} to train it again")
+
+
+def _short(value: object) -> str:
+    return textwrap.shorten(str(value), 60)
 
 
 _LINES: Any = None

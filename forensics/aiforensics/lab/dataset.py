@@ -21,6 +21,7 @@ __all__ = [
     "check_pictures",
     "load_dataset",
     "parse_shares",
+    "sources_of",
     "thin",
 ]
 
@@ -155,6 +156,17 @@ def parse_shares(text: str) -> Shares:
     if len(parts) != 3:
         raise DatasetError(f"shares {text!r}: give two or three numbers, such as 80/20 or 70/15/15")
     return dict(zip(SPLITS, parts, strict=True))
+
+
+def sources_of(path: Path) -> tuple[str, ...]:
+    """Name the sources of a folder or manifest as `label/source`, sorted.
+
+    Raises
+    ------
+    DatasetError
+        It is neither, or a manifest that cannot be read.
+    """
+    return tuple(sorted({f"{row.label}/{row.source}" for row in _rows(path)}))
 
 
 def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sample, ...]:

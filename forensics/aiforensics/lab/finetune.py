@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,6 +55,8 @@ class FinetuneConfig:
         Steps between two looks at `val`, and looks without a better AUC before the first cycle stops.
     check_pictures
         Pictures of `val` at most that a look uses.
+    emphasis
+        How many times the crops of a source count, by `label/source`; once where it is not named.
     seed
         Of everything random.
     """
@@ -77,6 +79,7 @@ class FinetuneConfig:
     check_every: int = 400
     patience: int = 4
     check_pictures: int = 300
+    emphasis: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -200,7 +203,7 @@ def _train_cycle(
     network.hold(cycle.held_blocks)
     device = next(network.parameters()).device
     labels = np.array([sample.label == "ai" for sample in train], np.float32)
-    chances = balance(train)
+    chances = balance(train, config.emphasis)
     chances /= chances.sum()
     loader = CropLoader(
         [sample.path for sample in train],

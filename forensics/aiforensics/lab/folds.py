@@ -64,16 +64,26 @@ def family_folds(
     return np.array([fold_of[family(sample)] for sample in samples], np.int64)
 
 
-def balance(samples: Sequence[Sample]) -> NDArray[np.float64]:
+def balance(samples: Sequence[Sample], emphasis: Mapping[str, float] | None = None) -> NDArray[np.float64]:
     """(n,) weights that give both classes the same total, and a source the square root of its number of groups.
 
     Within a source every group weighs the same, so that a burst of one scene counts once.
+
+    Parameters
+    ----------
+    samples
+        The data set.
+    emphasis
+        How many times a source counts, by `label/source`; once where it is not named. For fitting alone: what is
+        judged, calibrated or given a threshold is weighed without.
     """
     groups = Counter((sample.label, sample.source, sample.group) for sample in samples)
     per_source = Counter((label, source) for label, source, _ in groups)
     weights = np.array(
         [
-            per_source[sample.label, sample.source] ** -0.5 / groups[sample.label, sample.source, sample.group]
+            per_source[sample.label, sample.source] ** -0.5
+            / groups[sample.label, sample.source, sample.group]
+            * (emphasis or {}).get(f"{sample.label}/{sample.source}", 1.0)
             for sample in samples
         ]
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class FusionConfig:
     per_source
         Pictures of each source at most that the stack is fitted on.
     network
-        Knobs of the fold networks.
+        Knobs of the fold networks; its `emphasis` holds for the handcrafted head and the mix, too.
     final_steps, final_held_steps, final_free_steps
         Steps of the three cycles of the final network, which nobody waits for four times.
     workers
@@ -61,13 +61,18 @@ class FusionConfig:
 
     head: HeadKind = "xgboost"
     folds: int = 4
-    per_source: int = 120
+    per_source: int = 400
     network: FinetuneConfig = field(default_factory=FinetuneConfig)
     final_steps: int = 2400
     final_held_steps: int = 4000
     final_free_steps: int = 5000
     workers: int = 2
     seed: int = 0
+
+    @classmethod
+    def stated(cls, config: Mapping[str, Any]) -> FusionConfig:
+        """The knobs that a bundle's manifest states under `training.config`."""
+        return cls(**{**config, "network": FinetuneConfig(**config["network"])})
 
     def shortened(self, steps: int) -> FusionConfig:
         """The same with so many steps in every cycle of every network."""
@@ -186,9 +191,16 @@ def fit(
     """
     labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
     weights = balance(samples)[table.sample]
+    emphasised = balance(samples, config.network.emphasis)[table.sample]
     sources = np.array([sample.source for sample in samples])[table.sample]
     stack = fit_stack(
-        table.columns(SCORED), table.column(EMBEDDING), labels, folds[table.sample], weights, config.head, config.seed
+        table.columns(SCORED),
+        table.column(EMBEDDING),
+        labels,
+        folds[table.sample],
+        emphasised,
+        config.head,
+        config.seed,
     )
     calibration = calibrate(stack.fused, labels, table.condition, weights, sources.tolist(), seed=config.seed)
     return stack, calibration, out_of_fold(stack, table, samples, folds, seed=config.seed)

@@ -84,10 +84,9 @@ def _fusion(
     weights: str,
     report: Callable[[str], None],
 ) -> None:
-    from aiforensics.lab.finetune import FinetuneConfig  # noqa: PLC0415 - PyTorch, which only training needs
-    from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: PLC0415
+    from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: PLC0415 - PyTorch, which only training needs
 
-    config = FusionConfig(**{**stated, "network": FinetuneConfig(**stated["network"])})
+    config = FusionConfig.stated(stated)
     train_fusion(train, folder / "bundle", folder / "work", config, weights=weights, report=report)
 
 

@@ -125,11 +125,13 @@ def fusion_config(
     network: str | None = None,
     steps: int | None = None,
     workers: int | None = None,
+    emphasis: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> FusionConfig:
     """Knobs of a fusion recipe with some changed; None keeps the default."""
     config = FusionConfig(head=recipe.head or "xgboost", seed=seed)
-    knobs = replace(config.network, seed=seed, architecture=network or config.network.architecture)
+    architecture = network or config.network.architecture
+    knobs = replace(config.network, seed=seed, architecture=architecture, emphasis=emphasis or {})
     config = replace(config, network=knobs, workers=workers or config.workers)
     return config.shortened(steps) if steps else config
 
