@@ -79,6 +79,20 @@ def test_reasons_are_shares_of_the_score(scanner):
     assert strengths == sorted(strengths, reverse=True)
 
 
+def test_the_share_of_a_cue_is_that_of_all_its_features(scanner):
+    finding = scanner.scan_bytes(encoded(pictures.astronaut()))
+    told = finding.to_dict()
+    answer = scanner.bundle.head(
+        np.array([f.value for m in finding.analyzers for f in m.features if f.name in scanner.bundle.features])
+    )
+    scored = dict(zip(scanner.bundle.features, answer.shares, strict=True))
+    assert set(told["contributions"]) == {name.partition(".")[0] for name in scored}
+    for name, share in told["contributions"].items():
+        assert share == pytest.approx(sum(v for k, v in scored.items() if k.startswith(f"{name}.")), abs=1e-5)
+    assert sum(told["contributions"].values()) == pytest.approx(answer.log_odds - answer.base, abs=1e-4)
+    assert sum(r["contribution"] for r in told["reasons"]) != pytest.approx(sum(told["contributions"].values()))
+
+
 def test_container_name_and_metadata_never_move_the_score(scanner):
     pixels = pictures.astronaut()[:300, :280]
     exif = Image.Exif()

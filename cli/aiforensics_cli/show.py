@@ -34,15 +34,14 @@ if TYPE_CHECKING:
 VERDICT_STYLES = {"ai": "bold red", "real": "bold green", "inconclusive": "bold yellow"}
 QUALITY_STYLES = {"good": "green", "limited": "yellow", "poor": "red"}
 TOP_REASONS = 5
-"""Reasons shown on a terminal; the report and the JSON have all."""
-ALL_REASONS = 10_000
+"""Reasons shown on a terminal; the report and the JSON have the twelve strongest."""
 _LABEL = 12
 _MANIFEST_DEPTH = 2
 _MANIFEST_LINE = 100
 _BAR = 40
 
 
-def show_finding(console: Console, finding: Finding, reasons: int = TOP_REASONS) -> None:
+def show_finding(console: Console, finding: Finding, reasons: int | None = TOP_REASONS) -> None:
     """Print one finding.
 
     Parameters
@@ -52,7 +51,7 @@ def show_finding(console: Console, finding: Finding, reasons: int = TOP_REASONS)
     finding
         What to print. Its texts may come from strangers: they are cleaned and never read as markup.
     reasons
-        How many reasons to show.
+        How many reasons to show; None shows all that the finding has.
     """
     _line(console, _title(finding))
     _line(console, Text(HEADLINES[finding.verdict], VERDICT_STYLES[finding.verdict]), indent=2)
@@ -81,10 +80,7 @@ def show_cues(console: Console, finding: Finding) -> None:
     """Print the card of every cue with what it measured and its share of the score, the largest share first."""
     from aiforensics.analyzers import ANALYZERS  # noqa: PLC0415 - not needed for `scan`
 
-    shares: dict[str, float] = {}
-    for reason in finding.reasons:
-        part = reason.feature.partition(".")[0]
-        shares[part] = shares.get(part, 0.0) + reason.contribution
+    shares = {m.analyzer: m.contribution for m in finding.analyzers if m.contribution is not None}
     meanings = {spec.name: spec.meaning for analyzer in ANALYZERS for spec in analyzer.specs}
     cards = {analyzer.name: analyzer.card for analyzer in ANALYZERS} | {"embedding": NETWORK_CARD}
     measured: dict[str, tuple[Feature, ...]] = {"embedding": ()}
@@ -92,7 +88,8 @@ def show_cues(console: Console, finding: Finding) -> None:
     for name in sorted(measured.keys() & cards.keys(), key=lambda n: (-abs(shares.get(n, 0.0)), n)):
         card = cards[name]
         console.print()
-        _line(console, Text.assemble((card.title, "bold"), f"  {shares.get(name, 0.0):+.2f} in the log-odds of AI"))
+        worth = f"{shares[name]:+.2f} in the log-odds of AI" if name in shares else "not in the score"
+        _line(console, Text.assemble((card.title, "bold"), f"  {worth}"))
         _field(console, "Looks for", Text(card.looks_for))
         for i, feature in enumerate(measured[name]):
             unit = "" if feature.unit == "1" else f" {feature.unit}"

@@ -85,10 +85,21 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """All features of one analyzer on one picture, in the order of the analyzer's specs."""
+    """All features of one analyzer on one picture, in the order of the analyzer's specs.
+
+    Attributes
+    ----------
+    analyzer
+        Its name.
+    features
+        What it measured.
+    contribution
+        Share of all its features together in the log-odds of `ai`; None where none of them is in the score.
+    """
 
     analyzer: str
     features: tuple[Feature, ...]
+    contribution: float | None = None
 
     def values(self) -> dict[str, float]:
         """Short feature names (without the analyzer's prefix) against their values."""
@@ -252,6 +263,7 @@ class Finding:
                 ],
             },
             "analyzers": {m.analyzer: {k: _short(v) for k, v in m.values().items()} for m in self.analyzers},
+            "contributions": {m.analyzer: _short(m.contribution) for m in self.analyzers if m.contribution is not None},
             "reasons": [
                 {
                     "feature": r.feature,

@@ -173,7 +173,7 @@ class Scanner:
             interval=calibration.interval(answer.log_odds, opinion.spread, assessment.condition),
             quality=assessment.quality,
             provenance=self._provenance(picture),
-            analyzers=_measurements(values),
+            analyzers=_measurements(values, dict(zip(self.bundle.features, answer.shares.tolist(), strict=True))),
             reasons=_reasons(self.bundle.features, values, answer),
             model=self._ref,
             tool=TOOL,
@@ -271,13 +271,16 @@ def decide(calibration: Calibration, p_ai: float, quality: Quality) -> tuple[Ver
     )
 
 
-def _measurements(values: Mapping[str, float]) -> tuple[Measurement, ...]:
-    found = [
-        Measurement(analyzer.name, tuple(Feature(spec.name, values[spec.name], spec.unit) for spec in analyzer.specs))
-        for analyzer in ANALYZERS
-    ]
-    spec = SPECS[EMBEDDING]
-    return (*found, Measurement("embedding", (Feature(EMBEDDING, values[EMBEDDING], spec.unit),)))
+def _measurements(values: Mapping[str, float], shares: Mapping[str, float]) -> tuple[Measurement, ...]:
+    specs = {analyzer.name: analyzer.specs for analyzer in ANALYZERS} | {"embedding": (SPECS[EMBEDDING],)}
+    return tuple(
+        Measurement(
+            name,
+            tuple(Feature(spec.name, values[spec.name], spec.unit) for spec in mine),
+            sum(scored) if (scored := [shares[spec.name] for spec in mine if spec.name in shares]) else None,
+        )
+        for name, mine in specs.items()
+    )
 
 
 def _reasons(names: tuple[str, ...], values: Mapping[str, float], answer: Answer) -> tuple[Reason, ...]:

@@ -10,7 +10,10 @@ def test_every_cue_is_explained(run, picture, tmp_path, monkeypatch, fakes):
     from dataclasses import replace
 
     measured = tuple(
-        Measurement(a.name, tuple(Feature(spec.name, 1.5, spec.unit) for spec in a.specs)) for a in ANALYZERS
+        Measurement(
+            a.name, tuple(Feature(spec.name, 1.5, spec.unit) for spec in a.specs), -0.42 if a.name == "ela" else None
+        )
+        for a in ANALYZERS
     )
     judge = fakes.GateScanner._judge
     monkeypatch.setattr(
@@ -22,6 +25,8 @@ def test_every_cue_is_explained(run, picture, tmp_path, monkeypatch, fakes):
         assert analyzer.card.title in done.out
         assert analyzer.card.fooled_by in done.out
         assert all(spec.name in done.out and spec.meaning in done.out for spec in analyzer.specs)
+        worth = "-0.42 in the log-odds of AI" if analyzer.name == "ela" else "not in the score"
+        assert f"{analyzer.card.title}  {worth}" in done.out
     assert "SynthID" in done.out
     (written,) = (tmp_path / "maps").iterdir()
     assert f"map: {written}" in done.out

@@ -134,6 +134,16 @@ def test_reasons_are_grouped_and_add_up(write, examine):
         assert row.replace(" ", "") in table.replace(" ", "")
 
 
+def test_a_cue_is_worth_what_all_its_features_are(write, examine):
+    measured = examine("ai").finding.analyzers
+    told = tuple(replace(m, contribution=-0.27 if m.analyzer == "noise" else None) for m in measured)
+    page = Page(write(examine("ai", analyzers=told)))
+    why = page.text[page.text.index("Why:") : page.text.index("Where it was measured")]
+    assert "Noiseresidual−0.27" in why.replace(" ", "")
+    cues = page.text[page.text.index("The cues, and what each is worth") :]
+    assert "Noiseresidual−0.27forreal" in cues.replace(" ", "")
+
+
 def test_bars_point_left_for_real_and_right_for_ai(write, examine):
     page = Page(write(examine("ai")))
     bars = [r for r in page.all("rect") if r.get("class") in ("fill-ai", "fill-real")]

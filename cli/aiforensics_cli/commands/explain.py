@@ -9,7 +9,7 @@ import typer
 from aiforensics_cli import options
 from aiforensics_cli.console import results
 from aiforensics_cli.examine import Tally, examine_all, write_maps
-from aiforensics_cli.show import ALL_REASONS, show_caution, show_cues, show_finding, show_limits
+from aiforensics_cli.show import show_caution, show_cues, show_finding, show_limits
 
 app = typer.Typer()
 
@@ -39,7 +39,7 @@ def explain(
     for item in items:
         if isinstance(item, Refusal):
             continue
-        show_finding(console, item.finding, reasons=ALL_REASONS)
+        show_finding(console, item.finding, reasons=None)
         show_cues(console, item.finding)
         for written in write_maps(item, 1, maps) if maps else ():
             console.print(f"map: {written}", soft_wrap=True)

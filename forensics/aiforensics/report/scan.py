@@ -217,7 +217,7 @@ def _view(examination: ExaminationLike, cards: Mapping[str, Card], redact: bool)
         for w in windows
     )
     numbers = {(w.x, w.y): i for i, w in enumerate(windows, 1)}
-    groups = _groups(finding.reasons, cards)
+    groups = _groups(finding, cards)
     turned = picture.orientation in (5, 6, 7, 8)
     return View(
         name=_name(finding.path),
@@ -253,7 +253,7 @@ def _cues(
     by_name: dict[str, list[Tile]] = {}
     for one, tile in zip(maps, tiles, strict=True):
         by_name.setdefault(one.analyzer, []).append(tile)
-    totals = _totals(finding.reasons)
+    totals = _totals(finding)
     measured = [m.analyzer for m in finding.analyzers]
     names = [name for name in dict.fromkeys([*totals, *by_name, *measured]) if name in cards]
     names.sort(key=lambda name: (name not in by_name, -abs(totals.get(name, 0.0))))
@@ -271,18 +271,18 @@ def _map_words(one: MapLike, cards: Mapping[str, Card], numbers: Mapping[tuple[i
     return where.capitalize() if same else full, f"Map: {full}"
 
 
-def _groups(reasons: Sequence[Reason], cards: Mapping[str, Card]) -> tuple[Group, ...]:
-    totals = _totals(reasons)
-    members = {name: tuple(r for r in reasons if _part(r) == name) for name in totals}
-    names = sorted(totals, key=lambda name: -abs(totals[name]))
-    return tuple(Group(_title(name, cards), totals[name], members[name]) for name in names)
+def _groups(finding: Finding, cards: Mapping[str, Card]) -> tuple[Group, ...]:
+    members: dict[str, list[Reason]] = {}
+    for reason in finding.reasons:
+        members.setdefault(_part(reason), []).append(reason)
+    totals = {name: sum(r.contribution for r in reasons) for name, reasons in members.items()} | _totals(finding)
+    names = sorted(members, key=lambda name: -abs(totals[name]))
+    return tuple(Group(_title(name, cards), totals[name], tuple(members[name])) for name in names)
 
 
-def _totals(reasons: Sequence[Reason]) -> dict[str, float]:
-    totals: dict[str, float] = {}
-    for reason in reasons:
-        totals[_part(reason)] = totals.get(_part(reason), 0.0) + reason.contribution
-    return totals
+def _totals(finding: Finding) -> dict[str, float]:
+    """Whole share of every scored cue, its features that are no reason of their own included."""
+    return {m.analyzer: m.contribution for m in finding.analyzers if m.contribution is not None}
 
 
 def _part(reason: Reason) -> str:
