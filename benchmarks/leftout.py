@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +21,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from workfolder import WorkFolder
 
 from aiforensics.analyzers import SCORED
-from aiforensics.lab.dataset import Sample, load_dataset, thin
-from aiforensics.lab.folds import balance, family_folds
-from aiforensics.lab.fusion import FusionConfig, chosen
+from aiforensics.lab.dataset import Sample, thin
 from aiforensics.lab.measure import Table
 from aiforensics.lab.metrics import Scores, figure
 from aiforensics.lab.stacking import fit_stack
@@ -61,20 +59,11 @@ class Strangers:
 
     @classmethod
     def of(cls, data: Sequence[Path], work: Path) -> Strangers:
-        """Read the work folder of `train DATA... --recipe fusion-xgboost`, with the knobs that its bundle states."""
-        manifest = json.loads((work / "bundle" / "bundle.json").read_text(encoding="utf-8"))
-        config = FusionConfig.stated(manifest["training"]["config"])
-        seen = [sample for sample in load_dataset(data) if sample.split != "test"]
-        known = json.loads((work / "folds.json").read_text(encoding="utf-8"))
-        folds = family_folds(seen, config.folds, config.seed, known)
-        picked = chosen(seen, config)
-        samples, table = [seen[i] for i in picked], Table.load(work / "out-of-fold.npz")
-        labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
-        weights = balance(samples, config.network.emphasis)[table.sample]
-        left_out = folds[picked][table.sample]
-        rows, embedding = table.columns(SCORED), table.column(EMBEDDING)
-        stack = fit_stack(rows, embedding, labels, left_out, weights, config.head, config.seed)
-        return cls(seen, folds, samples, table, left_out, stack.parts)
+        """Fit head and mix of each fold of a work folder on the others."""
+        was = WorkFolder.read(data, work)
+        rows, embedding = was.table.columns(SCORED), was.table.column(EMBEDDING)
+        stack = fit_stack(rows, embedding, was.labels, was.left_out, was.weights, was.config.head, was.config.seed)
+        return cls(was.seen, was.folds, was.samples, was.table, was.left_out, stack.parts)
 
     def scores(self) -> dict[tuple[str, str], float]:
         """Fused log-odds by (key of the picture, view)."""

@@ -97,7 +97,7 @@ def fit_stack(
     fused = np.zeros(len(labels))
     for fold in np.unique(folds):
         out = folds == fold
-        head = _fit_head(rows[~out], labels[~out], weights[~out], kind, seed)
+        head = fit_head(rows[~out], labels[~out], weights[~out], kind, seed)
         handcrafted[out] = head.margin(rows[out])
     for fold in np.unique(folds):
         out = folds == fold
@@ -107,7 +107,12 @@ def fit_stack(
     both = np.stack([embedding, handcrafted], axis=1)
     slope, offset = logistic(both, labels, weights, bounds=(0.0, np.inf))
     mix = {"embedding": float(slope[0]), "handcrafted": float(slope[1]), "offset": offset}
-    return Stack(_fit_head(rows, labels, weights, kind, seed), mix, embedding, handcrafted, fused)
+    return Stack(fit_head(rows, labels, weights, kind, seed), mix, embedding, handcrafted, fused)
+
+
+def fit_head(rows: Floats, labels: Floats, weights: Floats, kind: HeadKind, seed: int) -> FittedHead:
+    """Fit a head of that kind on (n, features) rows with (n,) labels, 1 for `ai`, and (n,) weights."""
+    return XGBoostFit(rows, labels, weights, seed) if kind == "xgboost" else DeepFit(rows, labels, weights, seed)
 
 
 def logistic(
@@ -192,10 +197,6 @@ def _line(log_odds: Floats, labels: Floats, weights: Floats, sources: Sequence[s
     return Line(float(slope[0]), offset, float(np.std(drawn)))
 
 
-def _fit_head(rows: Floats, labels: Floats, weights: Floats, kind: HeadKind, seed: int) -> FittedHead:
-    return XGBoostFit(rows, labels, weights, seed) if kind == "xgboost" else DeepFit(rows, labels, weights, seed)
-
-
 class XGBoostFit:
     """Slow boosted trees that see a third of the features and 60 % of the rows at a time."""
 
@@ -209,7 +210,7 @@ class XGBoostFit:
         "lambda": 3.0,
         "nthread": 2,
     }
-    rounds = 700
+    rounds = 1200
 
     def __init__(self, rows: Floats, labels: Floats, weights: Floats, seed: int) -> None:
         import xgboost  # noqa: PLC0415 - one to two seconds

@@ -1,0 +1,59 @@
+"""What a training of the fusion left in its work folder, for benchmarks on sources that it had not seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.lab.dataset import Sample, load_dataset
+from aiforensics.lab.folds import balance, family_folds
+from aiforensics.lab.fusion import FusionConfig, chosen
+from aiforensics.lab.measure import Table
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """The work folder of `train DATA... --recipe fusion-xgboost`, read with the knobs that its bundle states.
+
+    Attributes
+    ----------
+    config, mix
+        Those knobs, and the weights of the network and the head in the score.
+    seen, folds
+        The pictures of `train` and `val`, and (n,) the fold that each was left out of.
+    samples, table
+        Those that were measured, and their table: each by a network that had not seen its family or real source.
+    labels, left_out, weights
+        (rows,) of every row of the table: 1 for `ai`, fold, and weight in fitting.
+    """
+
+    config: FusionConfig
+    mix: dict[str, float]
+    seen: Sequence[Sample]
+    folds: NDArray[np.int64]
+    samples: Sequence[Sample]
+    table: Table
+    labels: NDArray[np.float64]
+    left_out: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, data: Sequence[Path], work: Path) -> WorkFolder:
+        """Read it; `data` is what was trained on."""
+        manifest: dict[str, Any] = json.loads((work / "bundle" / "bundle.json").read_text(encoding="utf-8"))
+        config = FusionConfig.stated(manifest["training"]["config"])
+        seen = [sample for sample in load_dataset(data) if sample.split != "test"]
+        known = json.loads((work / "folds.json").read_text(encoding="utf-8"))
+        folds = family_folds(seen, config.folds, config.seed, known)
+        picked = chosen(seen, config)
+        samples, table = [seen[i] for i in picked], Table.load(work / "out-of-fold.npz")
+        labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
+        weights = balance(samples, config.network.emphasis)[table.sample]
+        left_out = folds[picked][table.sample]
+        return cls(config, manifest["head"]["mix"], seen, folds, samples, table, labels, left_out, weights)
