@@ -13,9 +13,11 @@ import typer
 
 KEYS = (
     *("sha256", "bytes", "format", "width", "height", "model", "verdict", "p_ai", "interval", "quality", "condition"),
-    *("provenance.level", "provenance.origin", "analyzers", "reasons"),
+    *("decision", "provenance.level", "provenance.origin", "provenance.claims"),
+    *("analyzers", "contributions", "reasons", "notes", "tool"),
 )
-"""What has to agree; path, time, notes and private claims may differ."""
+"""What has to agree; path and time may differ, and so may what a claim says that `--redact` removed."""
+_REMOVED = "(removed)"
 
 
 def find_finding(text: str, image: Path) -> dict[str, Any]:
@@ -56,6 +58,8 @@ def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: flo
         pair = [dict(_leaves(_at(finding, key), key)) for finding in (told, seen)]
         for leaf in dict.fromkeys((*pair[0], *pair[1])):
             was, now = (leaves.get(leaf) for leaves in pair)
+            if was == _REMOVED and leaf.startswith("provenance.claims"):
+                continue
             if not _agree(was, now, tolerance):
                 found.append((leaf, _words(was), _words(now)))
     return found

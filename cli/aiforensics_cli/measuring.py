@@ -28,6 +28,8 @@ _FIGURES = (
 )
 _WORST = 5
 _WIDE = 160
+_NARROW = 100
+"""Columns of a terminal below which two decimals have to do."""
 _WEIGHTS = {"leak": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -134,16 +136,18 @@ def show_evaluation(content: Mapping[str, Any]) -> None:
         f"{content['judgements']} judgements, both classes delivered alike", ["", *(p["condition"] for p in panels)]
     )
     for words, key in _FIGURES:
-        table.add_row(words, *(_figure(panel, key) for panel in panels))
+        table.add_row(words, *(_figure(panel, key, 2 if console.width < _NARROW else 3) for panel in panels))
     console.print(table)
     for label, key, heading in (("ai", "roc_auc", "AUC"), ("real", "called_ai", "false alarms")):
         rows = [(name, row) for name, row in content["per_source"].items() if row["label"] == label and key in row]
         rows.sort(key=lambda row: row[1][key] * (1 if label == "ai" else -1))
-        sources = _table(f"Hardest {label} sources", ["", heading, "95 % interval", "called ai", "inconclusive"])
+        columns = ["", "judged", heading, "95 % interval", "called ai", "inconclusive"]
+        sources = _table(f"Hardest {label} sources", columns)
         for name, row in rows[:_WORST]:
             low, high = row[f"{key}_interval"]
+            reach = "too few" if low is None else f"{low:.3f} to {high:.3f}"
             shares = [f"{row[share]:.3f}" for share in ("called_ai", "inconclusive")]
-            sources.add_row(clean(name), f"{row[key]:.3f}", f"{low:.3f} to {high:.3f}", *shares)
+            sources.add_row(clean(name), str(row["judgements"]), f"{row[key]:.3f}", reach, *shares)
         console.print(sources)
     if "leave_one_source_out" in content:
         left = _table(
@@ -170,14 +174,14 @@ def _wide() -> Console:
 
 def _table(title: str, columns: list[str]) -> Table:
     table = Table(title=clean(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column(columns[0])
+    table.add_column(columns[0], overflow="fold")
     for name in columns[1:]:
         table.add_column(clean(name), justify="right")
     return table
 
 
-def _figure(panel: Mapping[str, Any], key: str) -> str:
+def _figure(panel: Mapping[str, Any], key: str, digits: int) -> str:
     value, (low, high) = panel[key], panel["intervals"][key]
     if value is None:
         return "–"
-    return f"{value:.3f}" if low is None else f"{value:.3f}\n{low:.3f}–{high:.3f}"
+    return f"{value:.{digits}f}" + ("" if low is None else f"\n{low:.{digits}f}–{high:.{digits}f}")

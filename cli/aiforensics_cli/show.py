@@ -38,6 +38,7 @@ TOP_REASONS = 5
 _LABEL = 12
 _MANIFEST_DEPTH = 2
 _MANIFEST_LINE = 100
+_MANIFEST_ROWS = 20
 _BAR = 40
 
 
@@ -111,16 +112,17 @@ def show_limits(console: Console) -> None:
 
 
 def show_manifest(console: Console, manifest: Mapping[str, Any], depth: int = 0) -> None:
-    """Print what stands in a bundle's manifest; a long list as its length."""
+    """Print what stands in a bundle's manifest; a long list or table as its length, numbers with four digits."""
     for key, value in manifest.items():
         label = Text("  " * depth + clean(key), "bold" if depth == 0 else "")
-        if isinstance(value, dict) and value and depth < _MANIFEST_DEPTH:
+        if isinstance(value, dict) and 0 < len(value) <= _MANIFEST_ROWS and depth < _MANIFEST_DEPTH:
             console.print(label, soft_wrap=True)
             show_manifest(console, value, depth + 1)
             continue
-        text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+        short = float(f"{value:.4g}") if isinstance(value, float) else value
+        text = json.dumps(short, ensure_ascii=False) if not isinstance(short, str) else short
         if isinstance(value, list | dict) and len(text) > _MANIFEST_LINE:
-            text = f"{len(value)} entries"
+            text = f"{len(value)} entries; --json lists them"
         console.print(label + Text(": ") + Text(clean(text), ""), soft_wrap=True)
 
 

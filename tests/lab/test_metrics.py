@@ -165,3 +165,23 @@ def test_curves_agree_with_their_areas(rows) -> None:
     if pr["recall"]:
         assert pr["recall"][-1] == 1
         assert pr["precision"][-1] == pytest.approx(labels.mean())
+
+
+def test_the_interval_of_a_calibration_error_holds_the_error():
+    rng = np.random.default_rng(3)
+    for count in (24, 60, 200):
+        p = rng.random(count)
+        labels = (rng.random(count) < p).astype(int)
+        error = metrics.headline(Scores.of(labels, p), draws=200)["ece"]
+        assert 0.0 <= error.low <= error.value <= error.high, "resampling adds noise to every bin: the draws lie above"
+
+
+def test_a_figure_that_no_draw_moves_has_no_interval_of_no_width():
+    labels, p = [0] * 20 + [1], [*np.linspace(0.1, 0.9, 20), 0.95]
+    lone = metrics.figure(Scores.of(labels, p), "roc_auc", draws=200)
+    assert (lone.value, np.isnan(lone.low), np.isnan(lone.high)) == (1.0, True, True)
+    sure = metrics.headline(Scores.of([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.1, 0.9, 0.8, 0.9]), draws=200)["selective_accuracy"]
+    assert (sure.value, sure.high) == (1.0, 1.0)
+    assert sure.low < 0.7, "six right answers do not show that none is wrong"
+    many = metrics.figure(Scores.of([0] * 30 + [1] * 30, np.linspace(0, 1, 60)), "roc_auc", draws=200)
+    assert (many.low, many.high) == (1.0, 1.0)

@@ -167,9 +167,10 @@ def train(
     samples = load_dataset(data, seed=seed, shares=parse_shares(split))
     metrics = make_bundle(samples, job, system.trainer(samples, name or out.name, report), system.view, report)
     low, high = metrics["intervals"]["roc_auc"]
+    reach = "too few pictures for an interval" if low is None else f"{low:.3f} to {high:.3f}"
     found = metrics["as_found"]
     results().print(
-        f"{out}: matched ROC AUC {metrics['roc_auc']:.3f} ({low:.3f} to {high:.3f}), "
+        f"{out}: matched ROC AUC {metrics['roc_auc']:.3f} ({reach}), "
         f"accuracy {metrics['accuracy']:.3f}; as found {found['roc_auc']:.3f}, {found['accuracy']:.3f}",
         soft_wrap=True,
     )

@@ -23,6 +23,8 @@ ECE_BINS = 15
 """Equal-mass bins of the expected calibration error."""
 DRAWS = 1000
 """Bootstrap draws."""
+_FEW = 10
+"""Groups of a class below which a figure that no draw moves has no interval."""
 _CHUNK = 2_000_000
 """Weights held at once, so that memory does not grow with the data set."""
 
@@ -133,11 +135,13 @@ def figures(scores: Scores, weights: Floats | None = None) -> dict[str, Floats]:
 def headline(scores: Scores, *, draws: int = DRAWS, seed: int = 0) -> dict[str, Figure]:
     """Every figure of `figures` with the 95 % interval of a grouped bootstrap."""
     values = figures(scores)
-    drawn = bootstrap(scores, lambda weights: figures(scores, weights), draws=draws, seed=seed)
-    found = {name: Figure(float(values[name][0]), *drawn[name]) for name in values}
-    for name, label in (("false_alarms", 0), ("detections", 1), ("missed", 1)):
-        found[name] = _uncertain(found[name], scores.groups[scores.labels == label])
-    return found
+    drawn = _drawn(scores, lambda weights: figures(scores, weights), draws, seed)
+    found = {name: Figure(float(values[name][0]), *_interval(drawn[name])) for name in values}
+    found["ece"] = _shifted(found["ece"], drawn["ece"])
+    ai, answered = scores.labels == 1, scores.verdicts != "inconclusive"
+    for name, mine in {"false_alarms": ~ai, "detections": ai, "missed": ai, "selective_accuracy": answered}.items():
+        found[name] = _uncertain(found[name], scores.groups[mine])
+    return {name: _defined(one, scores) if name in RANKED else one for name, one in found.items()}
 
 
 def figure(scores: Scores, name: str, *, draws: int = DRAWS, seed: int = 0) -> Figure:
@@ -148,7 +152,8 @@ def figure(scores: Scores, name: str, *, draws: int = DRAWS, seed: int = 0) -> F
         return {name: measure(scores, weights) if measure else figures(scores, weights)[name]}
 
     value = float(one(np.ones((1, len(scores))))[name][0])
-    return Figure(value, *bootstrap(scores, one, draws=draws, seed=seed)[name])
+    found = Figure(value, *bootstrap(scores, one, draws=draws, seed=seed)[name])
+    return _defined(found, scores) if name in RANKED else found
 
 
 def bootstrap(
@@ -169,14 +174,7 @@ def bootstrap(
     -------
     Low and high by name; NaN where no draw defines the figure.
     """
-    chunks = [measure(weights) for weights in _draws(scores.groups, draws, seed)]
-    result = {}
-    for name in chunks[0]:
-        values = np.concatenate([chunk[name] for chunk in chunks])
-        values = values[np.isfinite(values)]
-        low, high = np.percentile(values, (2.5, 97.5)) if len(values) else (np.nan, np.nan)
-        result[name] = (float(low), float(high))
-    return result
+    return {name: _interval(values) for name, values in _drawn(scores, measure, draws, seed).items()}
 
 
 def weighted_auc(scores: Scores, weights: Floats) -> Floats:
@@ -273,6 +271,32 @@ def _uncertain(share: Figure, groups: NDArray[np.str_]) -> Figure:
         return share
     reach = 1.96**2 / (count + 1.96**2)
     return Figure(share.value, 0.0, reach) if share.value == 0 else Figure(share.value, 1 - reach, 1.0)
+
+
+def _defined(ranked: Figure, scores: Scores) -> Figure:
+    """Without an interval where no draw moved the figure because a class has only a few groups to draw from."""
+    fewest = min(len(set(scores.groups[scores.labels == label].tolist())) for label in (0, 1))
+    return Figure(ranked.value, np.nan, np.nan) if ranked.low == ranked.high and fewest < _FEW else ranked
+
+
+def _shifted(error: Figure, values: Floats) -> Figure:
+    """Move the interval of a calibration error by what drawing adds to it, which is the noise of the bins once more."""
+    bias = float(np.median(values)) - error.value if len(values) else 0.0
+    return Figure(error.value, max(0.0, min(error.low - bias, error.value)), max(error.high - bias, error.value))
+
+
+def _interval(values: Floats) -> tuple[float, float]:
+    low, high = np.percentile(values, (2.5, 97.5)) if len(values) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def _drawn(
+    scores: Scores, measure: Callable[[Floats], Mapping[str, Floats]], draws: int, seed: int
+) -> dict[str, Floats]:
+    """Every figure in every draw that defines it."""
+    chunks = [measure(weights) for weights in _draws(scores.groups, draws, seed)]
+    found = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    return {name: values[np.isfinite(values)] for name, values in found.items()}
 
 
 def _draws(groups: NDArray[np.str_], draws: int, seed: int) -> Iterator[Floats]:

@@ -37,7 +37,8 @@ def cue_remarks(cues: Mapping[str, Figure], *, prepared: bool) -> Iterable[Remar
             again = "make the view draw it independently of the class" if prepared else advice
             yield Remark("leak", words, again)
         elif auc.value > MAX_AUC:
-            yield Remark("note", f"{words}, which chance can explain", "audit more pictures to be sure")
+            words = words.replace("tells the", "may tell the").replace("together tell", "together may tell")
+            yield Remark("note", f"{words}; chance can explain it", "audit more pictures to be sure")
 
 
 def duplicate_remarks(found: Duplicates) -> Iterable[Remark]:
