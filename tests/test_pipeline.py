@@ -124,6 +124,18 @@ def test_a_flat_picture_is_inconclusive(scanner):
     assert (finding.verdict, finding.quality.level) == ("inconclusive", "poor")
 
 
+def test_black_and_white_is_told_and_calibrated_for(scanner):
+    colour = pictures.astronaut()
+    grey = np.repeat(colour.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    sides = {"colour": colour, "grey": grey, "one channel": grey[..., 0]}
+    found = {name: scanner.scan_bytes(encoded(pixels, quality=96)) for name, pixels in sides.items()}
+    assert found["colour"].condition == "good"
+    for name in ("grey", "one channel"):
+        assert (found[name].condition, found[name].quality.level) == ("grey", "limited")
+        assert "black and white" in found[name].quality.reasons[0]
+    assert found["grey"].p_ai == pytest.approx(found["one channel"].p_ai, abs=0.15)
+
+
 def test_crushed_pictures_have_poor_evidence(scanner):
     finding = scanner.scan_bytes(encoded(pictures.astronaut(), quality=20))
     assert finding.quality.level == "poor"
@@ -144,6 +156,18 @@ def test_the_embedding_is_measured_for_every_row(scanner):
     assert EMBEDDING in scanner.bundle.features
     found = scanner.scan_bytes(encoded(pictures.astronaut())).to_dict()
     assert "log_odds" in found["analyzers"]["embedding"]
+
+
+def test_a_defect_that_one_picture_lays_bare_does_not_stop_the_others(tmp_path, monkeypatch):
+    def scan(self, source):
+        raise {"a": ZeroDivisionError("a defect"), "b": MemoryError()}.get(
+            source, InputError("truncated", "ends early")
+        )
+
+    monkeypatch.setattr(Scanner, "scan", scan)
+    found = [item for item in aiforensics.scan_many("abc") if isinstance(item, Refusal)]
+    assert [item.kind for item in found] == ["unreadable", "too-large", "truncated"]
+    assert found[0].message == "the scan failed: ZeroDivisionError: a defect"
 
 
 def test_the_public_api(tmp_path):

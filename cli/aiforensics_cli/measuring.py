@@ -78,7 +78,7 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     scanner = Scanner(plan.model, device=plan.device)
     bundle = scanner.bundle
     with bar("grouping pictures") as progress:
-        samples = load_dataset(plan.data, seed=plan.seed, need=(), progress=progress)
+        samples = load_dataset(plan.data, seed=plan.seed, need=(), keep_broken=True, progress=progress)
     fit = None
     if plan.leave_one_source_out:
         report = messages().print
@@ -159,9 +159,9 @@ def show_evaluation(content: Mapping[str, Any]) -> None:
             left.add_row(name, *auc, *numbers, f"{row['pooled']['coverage']:.3f}")
         console.print(left)
     if content["refused"]:
-        messages().print(
-            f"{len(content['refused'])} files were refused; the first: {clean(': '.join(content['refused'][0]))}"
-        )
+        count = len(content["refused"])
+        words = f"{count} file{'s were' if count > 1 else ' was'} refused" + ("; the first" if count > 1 else "")
+        messages().print(f"{words}: {clean(': '.join(content['refused'][0]))}", soft_wrap=True)
 
 
 def _wide() -> Console:

@@ -31,7 +31,7 @@ from aiforensics.evidence import (
 from aiforensics.features import row
 from aiforensics.image import Limits, Picture, Window, decode, read
 from aiforensics.opinion import Opinion
-from aiforensics.provenance import read_provenance, redact
+from aiforensics.provenance import read_anchors, read_provenance, redact
 from aiforensics.quality import assess, strangeness
 from aiforensics_models.bundle import Bundle, Device
 from aiforensics_models.calibration import Calibration
@@ -111,6 +111,8 @@ class Scanner:
     ------
     aiforensics_models.bundle.BundleError
         If the bundle cannot be used.
+    aiforensics.provenance.TrustError
+        If the trust list cannot be used.
     """
 
     def __init__(
@@ -123,12 +125,13 @@ class Scanner:
         trust: Path | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
+        anchors = read_anchors(trust) if trust is not None else None
         self.bundle = Bundle.load(model)
         self._ref = ModelRef(self.bundle.name, self.bundle.version, self.bundle.sha256)
         self._network: Network = self.bundle.network(device)
         self._redact = redact
         self._online = online
-        self._trust = trust
+        self._trust = anchors
         self._limits = limits
 
     def scan(self, source: str | Path) -> Finding:
@@ -160,7 +163,8 @@ class Scanner:
         assessment = assess(picture, values, self._strangeness(opinion.outputs))
         calibration = self.bundle.calibration
         p_ai = calibration.probability(answer.log_odds, assessment.condition)
-        verdict, decision = decide(calibration, p_ai, assessment.quality)
+        interval = calibration.interval(answer.log_odds, opinion.spread, assessment.condition)
+        verdict, decision = decide(calibration, p_ai, assessment.quality, interval)
         finding = Finding(
             path=picture.path,
             sha256=picture.sha256,
@@ -170,7 +174,7 @@ class Scanner:
             height=picture.height,
             verdict=verdict,
             p_ai=p_ai,
-            interval=calibration.interval(answer.log_odds, opinion.spread, assessment.condition),
+            interval=interval,
             quality=assessment.quality,
             provenance=self._provenance(picture),
             analyzers=_measurements(values, dict(zip(self.bundle.features, answer.shares.tolist(), strict=True))),
@@ -227,9 +231,19 @@ def scan_many(
     scanner = Scanner(model, device=device, **options)
     for source in sources:
         try:
-            yield scanner.scan(source)
-        except InputError as error:
-            yield Refusal(str(source), error.kind, error.message)
+            result: Finding | Refusal = scanner.scan(source)
+        except Exception as error:  # a defect that one file lays bare must not cost the others
+            result = refusal_of(str(source), error)
+        yield result
+
+
+def refusal_of(path: str, error: BaseException) -> Refusal:
+    """Say in an input's own refusal what went wrong with it, whatever it was: one bad file never stops the others."""
+    if isinstance(error, InputError):
+        return Refusal(path, error.kind, error.message)
+    if isinstance(error, MemoryError):
+        return Refusal(path, "too-large", "there is not enough memory for this picture")
+    return Refusal(path, "unreadable", f"the scan failed: {type(error).__name__}: {error}")
 
 
 def measure(picture: Picture, network: Network) -> tuple[dict[str, float], Opinion]:
@@ -250,8 +264,10 @@ def measure(picture: Picture, network: Network) -> tuple[dict[str, float], Opini
     return values, opinion
 
 
-def decide(calibration: Calibration, p_ai: float, quality: Quality) -> tuple[Verdict, str]:
-    """The verdict, and why it is that, in one sentence."""
+def decide(
+    calibration: Calibration, p_ai: float, quality: Quality, interval: tuple[float, float]
+) -> tuple[Verdict, str]:
+    """The verdict, and why it is that, in a sentence or two."""
     verdict = calibration.verdict(p_ai)
     if quality.level == "poor":
         return "inconclusive", f"The evidence is too poor to judge the pixels: {quality.reasons[0]}."
@@ -261,14 +277,13 @@ def decide(calibration: Calibration, p_ai: float, quality: Quality) -> tuple[Ver
             "where this model is wrong too often to say."
         )
     if verdict == "ai":
-        return (
-            verdict,
-            f"The probability {p_ai:.2f} is at or above {calibration.ai_from:.2f}, which few real pictures reach.",
-        )
-    return (
-        verdict,
-        f"The probability {p_ai:.2f} is below {calibration.real_below:.2f}, which few AI pictures stay under.",
-    )
+        line, few = f"at or above {calibration.ai_from:.2f}", "which few real pictures reach"
+        weak = interval[0] < calibration.ai_from
+    else:
+        line, few = f"below {calibration.real_below:.2f}", "which few AI pictures stay under"
+        weak = interval[1] >= calibration.real_below
+    caveat = " Its plausible range crosses that line: a weak answer." if weak else ""
+    return verdict, f"The probability {p_ai:.2f} is {line}, {few}.{caveat}"
 
 
 def _measurements(values: Mapping[str, float], shares: Mapping[str, float]) -> tuple[Measurement, ...]:

@@ -21,6 +21,8 @@ COMPRESSED, CRUSHED = 68.0, 42.0
 """IJG qualities below which evidence is limited, and poor."""
 FLAT = 3.0
 """Standard deviation of the luma, in grey levels, below which a picture shows no texture to examine."""
+COLOURLESS = 2.0
+"""Standard deviation of R - G and of B - G, in levels, below which a picture is black and white."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,27 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         limited.append(f"strong compression (like JPEG quality {compression:.0f})")
     if max(float(window.luma.std()) for window in picture.windows) < FLAT:
         poor.append("almost no texture to examine")
+    grey = not any(coloured(window.pixels) for window in picture.windows)
+    if grey:
+        limited.append("black and white: the colour cues say nothing")
     if strangeness > 2.0:
         poor.append("unlike anything that the model was trained on")
     elif strangeness > 1.0:
         limited.append("unlike most pictures that the model was trained on")
     level = "poor" if poor else "limited" if limited else "good"
-    return Assessment(Quality(level, tuple(poor + limited)), _condition(short, compression))  # type: ignore[arg-type]
+    return Assessment(Quality(level, tuple(poor + limited)), _condition(short, grey, compression))  # type: ignore[arg-type]
 
 
 def effective_quality(picture: Picture, values: Mapping[str, float]) -> float:
     """The lower of the IJG quality of the file's own tables and the one that the pixels still show, 1 to 100."""
     seen = float(values.get("jpeg.quality_estimate", 100.0))
     return min(seen, float(picture.jpeg.quality)) if picture.jpeg else seen
+
+
+def coloured(pixels: NDArray[np.uint8]) -> bool:
+    """Whether (h, w, 3) pixels show more than shades of one tint."""
+    red, green, blue = (pixels[..., channel].astype(np.int16) for channel in range(3))
+    return max(float((red - green).std()), float((blue - green).std())) >= COLOURLESS
 
 
 def strangeness(
@@ -93,7 +104,9 @@ def strangeness(
     return float(np.sqrt(np.mean(np.square(scores))) / usual)
 
 
-def _condition(short: int, compression: float) -> str:
+def _condition(short: int, grey: bool, compression: float) -> str:
     if short < SMALL:
         return "small"
+    if grey:
+        return "grey"
     return "compressed" if compression < 83.0 else "good"

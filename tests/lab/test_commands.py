@@ -59,6 +59,15 @@ def test_evaluate_writes_metrics_and_a_page(run, make_folder, tmp_path) -> None:
     assert "Evaluation of default" in page.read_text()
 
 
+@pytest.mark.parametrize("command", ["audit", "evaluate"])
+def test_one_unreadable_file_of_a_folder_is_told_and_stops_nothing(run, make_folder, command) -> None:
+    root = make_folder(12, bright)
+    (root / "ai/ai-one/torn.png").write_bytes(b"nothing of a picture")
+    done = run(command, root, *(["--split", "all"] if command == "evaluate" else []))
+    assert done.exit_code == 0, done.output
+    assert "1 picture cannot be read" in done.output or "torn.png" in done.output
+
+
 def test_evaluate_prints_json_alone_where_it_is_asked_to(run, make_folder) -> None:
     done = run("evaluate", make_folder(8, bright), "--split", "all", "--limit", 4, "--robustness", "--json", "-")
     assert done.exit_code == 0, done.output

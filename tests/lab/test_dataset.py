@@ -162,6 +162,7 @@ def test_broken_pictures_are_listed_five_at_most(make_folder) -> None:
     with pytest.raises(DatasetError) as caught:
         load_dataset(root, need=())
     assert str(caught.value).startswith("7 pictures cannot be read")
+    assert len(load_dataset(root, need=(), keep_broken=True)) == 48
     samples = load_dataset(manifest(root, "\n".join(lines)), need=("test",))
     with pytest.raises(DatasetError, match=r"7 pictures cannot be read: .*one000.*one004.* and 2 more$") as caught:
         check_pictures(samples)

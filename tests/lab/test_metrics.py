@@ -178,10 +178,11 @@ def test_the_interval_of_a_calibration_error_holds_the_error():
 
 def test_a_figure_that_no_draw_moves_has_no_interval_of_no_width():
     labels, p = [0] * 20 + [1], [*np.linspace(0.1, 0.9, 20), 0.95]
-    lone = metrics.figure(Scores.of(labels, p), "roc_auc", draws=200)
+    lone = metrics.headline(Scores.of(labels, p), draws=200)["roc_auc"]
     assert (lone.value, np.isnan(lone.low), np.isnan(lone.high)) == (1.0, True, True)
-    sure = metrics.headline(Scores.of([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.1, 0.9, 0.8, 0.9]), draws=200)["selective_accuracy"]
+    six = Scores.of([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.1, 0.9, 0.8, 0.9])
+    sure = metrics.headline(six, draws=200)["selective_accuracy"]
     assert (sure.value, sure.high) == (1.0, 1.0)
     assert sure.low < 0.7, "six right answers do not show that none is wrong"
-    many = metrics.figure(Scores.of([0] * 30 + [1] * 30, np.linspace(0, 1, 60)), "roc_auc", draws=200)
+    many = metrics.headline(Scores.of([0] * 30 + [1] * 30, np.linspace(0, 1, 60)), draws=200)["roc_auc"]
     assert (many.low, many.high) == (1.0, 1.0)

@@ -12,7 +12,7 @@ from skimage import data
 from aiforensics.lab import views
 from aiforensics.lab.views import CONDITIONS, HALF, SIDE, SWEEP, View, random_view, seeded
 
-ALL = (*CONDITIONS, *SWEEP)
+ALL = (*CONDITIONS, views.GREY, *SWEEP)
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +99,6 @@ def test_degradations_do_what_they_say(photo) -> None:
     assert loss(views.webp(sharp, 50)) > loss(views.webp(sharp, 90)) > 0
     assert views.resize(sharp, 0.5, "lanczos-aa").shape == (SIDE // 2, SIDE // 2, 3)
     assert loss(views.colour_cast(sharp, np.ones(3), 1.0)) == 0
+    assert loss(views.faded(sharp, 1.0)) == 0
+    assert np.ptp(views.faded(sharp, 0.0), axis=2).max() == 0
+    assert 0 < loss(views.faded(sharp, 0.5)) < loss(views.faded(sharp, 0.0))

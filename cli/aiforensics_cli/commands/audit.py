@@ -30,7 +30,7 @@ def audit(
     from aiforensics_cli.measuring import bar, show_audit, write_json  # noqa: PLC0415
 
     with bar("grouping pictures") as progress:
-        samples = load_dataset(data, seed=seed, need=(), progress=progress)
+        samples = load_dataset(data, seed=seed, need=(), keep_broken=True, progress=progress)
     with bar("reading files") as progress:
         files = audit_files(samples, seed=seed, progress=progress).to_dict()
     with bar("delivering windows") as progress:

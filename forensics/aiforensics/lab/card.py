@@ -128,7 +128,8 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     yield (
         f"Each of {found['pictures']} training pictures was judged by a network whose generator family or real source "
         f"was left out of training ({found['views']} views, matched conditions); its fold was left out of the head, "
-        "the mix, the calibration and the thresholds as well. Made by the same command:"
+        "the mix, the calibration and the thresholds as well. Classes and sources are weighed alike. Made by the same "
+        "command:"
     )
     yield _command(command)
     val = found.get("roc_auc_val", {})
@@ -140,8 +141,8 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     ]
     yield "\n".join(lines)
     yield (
-        f"Classes and sources weighed alike: {_percent(found['false_alarms'])} of real pictures called AI, "
-        f"{_percent(found['detections'])} of AI pictures called AI and {_percent(found['missed'])} real; "
+        f"At the thresholds {_percent(found['false_alarms'])} of real pictures are called AI, "
+        f"{_percent(found['detections'])} of AI pictures AI and {_percent(found['missed'])} real; "
         f"{_percent(found['coverage'])} answered, {_percent(found['selective_accuracy'])} of the answers right; "
         f"expected calibration error {_number(found['ece'])}."
     )

@@ -81,6 +81,7 @@ def load_dataset(
     seed: int = 0,
     shares: Shares = SHARES,
     need: Sequence[Split] = SPLITS,
+    keep_broken: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Sample, ...]:
     """Read a labelled data set, or several joined into one.
@@ -100,6 +101,8 @@ def load_dataset(
         Of the splits that are drawn.
     need
         Splits that the caller will use; each class needs at least 10 pictures in each of them.
+    keep_broken
+        Whether files that cannot be read stay in the set, for a caller that tells of each one on its own.
     progress
         Told how far the reading of pictures is, where reading is needed to group them.
 
@@ -123,7 +126,7 @@ def load_dataset(
             raise DatasetError(f"no pictures labelled {label} in {named}: both classes are needed")
     rows = list(dict.fromkeys(rows))  # the same set given twice; a file listed in two splits stays, for the audit
     _check_files(rows)
-    rows = _grouped(rows, progress)
+    rows = _grouped(rows, progress, keep_broken)
     samples = tuple(
         Sample(row.path, row.label, row.source, row.generator, row.group, split)
         for row, split in zip(rows, _splits(rows, seed, shares), strict=True)
@@ -249,13 +252,14 @@ def _check_files(rows: Sequence[Row]) -> None:
             )
 
 
-def _grouped(rows: Sequence[Row], progress: Progress | None) -> list[Row]:
+def _grouped(rows: Sequence[Row], progress: Progress | None, keep_broken: bool) -> list[Row]:
     """Give every row without a group one: its stem family, joined with whatever looks the same."""
     bare = [i for i, row in enumerate(rows) if not row.group]
     if not bare:
         return list(rows)
     prints, broken = fingerprints([rows[i].path for i in bare], progress)
-    _raise_broken(broken)
+    if not keep_broken:
+        _raise_broken(broken)
     stems: dict[tuple[str, str, Path, str], list[int]] = defaultdict(list)
     for place, i in enumerate(bare):
         row = rows[i]

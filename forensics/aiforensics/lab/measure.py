@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.dataset import Sample
-from aiforensics.lab.views import CONDITIONS, Pixels, random_view, seeded, with_history
+from aiforensics.lab.views import CONDITIONS, GREY, Pixels, random_view, seeded, with_history
 from aiforensics.pipeline import SPECS, measure
 from aiforensics.quality import assess
 from aiforensics_models.runtime import OnnxNetwork, Preparation
@@ -24,7 +24,7 @@ NAMES: tuple[str, ...] = tuple(SPECS)
 """Columns of a table, in order."""
 RANDOM = "random"
 """Name of the training distribution, beside the names of the matched conditions."""
-VIEWS: tuple[str, ...] = (RANDOM, *(view.name for view in CONDITIONS))
+VIEWS: tuple[str, ...] = (RANDOM, *(view.name for view in (*CONDITIONS, GREY)))
 _CHUNK = 16
 _SAVE_EVERY = 100
 """Chunks between two savings of what was measured."""
@@ -130,9 +130,10 @@ def measure_all(
     sums = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in networks]
     origins = [f"{one.key} {one.path.stat().st_size} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
     rows = _rows_of(Table.load(keep)) if keep is not None and keep.exists() else {}
-    missing = [i for i, origin in enumerate(origins) if any((origin, view) not in rows for view in views)]
+    wanted = {i: tuple(v for v in views if (origin, v) not in rows) for i, origin in enumerate(origins)}
+    missing = [i for i, few in wanted.items() if few]
     jobs = [
-        [(i, samples[i], str(networks[network_of[i]]), tuple(views)) for i in missing[at : at + _CHUNK]]
+        [(i, samples[i], str(networks[network_of[i]]), wanted[i]) for i in missing[at : at + _CHUNK]]
         for at in range(0, len(missing), _CHUNK)
     ]
     progress(0, len(missing))
@@ -219,5 +220,5 @@ def _delivered(sample: Sample, view: str) -> Picture:
     if view == RANDOM:
         return _random(picture, rng)
     pixels = np.asarray(picture.image, np.uint8)
-    condition = next(one for one in CONDITIONS if one.name == view)
-    return decode(condition.file(pixels, rng), sample.path.name)
+    one = next(one for one in (*CONDITIONS, GREY) if one.name == view)
+    return decode(one.file(pixels, rng), sample.path.name)

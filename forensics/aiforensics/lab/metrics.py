@@ -152,8 +152,7 @@ def figure(scores: Scores, name: str, *, draws: int = DRAWS, seed: int = 0) -> F
         return {name: measure(scores, weights) if measure else figures(scores, weights)[name]}
 
     value = float(one(np.ones((1, len(scores))))[name][0])
-    found = Figure(value, *bootstrap(scores, one, draws=draws, seed=seed)[name])
-    return _defined(found, scores) if name in RANKED else found
+    return Figure(value, *bootstrap(scores, one, draws=draws, seed=seed)[name])
 
 
 def bootstrap(
@@ -258,7 +257,7 @@ def by_key(
         row["called_ai_interval"] = [share.low, share.high]
         against = scores.pick((names == name) | (scores.labels != mine.labels[0])) if label != "mixed" else mine
         if np.ptp(against.labels) > 0:
-            auc = figure(against, "roc_auc", draws=draws, seed=seed)
+            auc = _defined(figure(against, "roc_auc", draws=draws, seed=seed), against)
             row["roc_auc"], row["roc_auc_interval"] = auc.value, [auc.low, auc.high]
         result[name] = row
     return result

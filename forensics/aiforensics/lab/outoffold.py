@@ -13,7 +13,7 @@ from aiforensics.lab.dataset import Sample
 from aiforensics.lab.folds import balance
 from aiforensics.lab.leaveout import MIN_PICTURES
 from aiforensics.lab.measure import Table
-from aiforensics.lab.metrics import Scores, figures, roc_auc
+from aiforensics.lab.metrics import Scores, figures
 from aiforensics.lab.stacking import Stack, calibrate
 from aiforensics.lab.views import CONDITIONS
 
@@ -42,7 +42,8 @@ def out_of_fold(
     Returns
     -------
     `roc_auc` of each part, by view and by AI source; at the thresholds `false_alarms`, `detections`, `missed`,
-    `coverage`, `selective_accuracy` and `ece`, classes and sources weighed alike; false alarms by real source.
+    `coverage`, `selective_accuracy` and `ece`; false alarms by real source. Classes and sources are weighed as
+    `balance` does, so that a source of which much was collected is not what is judged.
     """
     matched = np.isin(table.view, [view.name for view in CONDITIONS])
     owner = table.sample[matched]
@@ -55,18 +56,19 @@ def out_of_fold(
     real = labels < 0.5
     pictures = Counter(sample.source for sample in samples if sample.label == "ai")
     big = sorted(source for source, count in pictures.items() if count >= MIN_PICTURES)
-    by_source = {
-        part: {s: roc_auc(labels[real | (sources == s)], z[real | (sources == s)]) for s in big}
-        for part, z in parts.items()
-    }
+
+    def auc(odds: Floats, rows: NDArray[np.bool_]) -> float:
+        return float(figures(Scores.of(labels[rows], odds[rows]), weights[rows][None])["roc_auc"][0])
+
+    by_source = {part: {s: auc(z, real | (sources == s)) for s in big} for part, z in parts.items()}
     said = figures(Scores.of(labels, p, verdicts.tolist()), weights[None])
     shares = ("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece")
     found: dict[str, Any] = {
         "pictures": len(set(owner.tolist())),
         "views": len(labels),
-        "roc_auc": {part: roc_auc(labels, z) for part, z in parts.items()},
+        "roc_auc": {part: auc(z, labels >= 0.0) for part, z in parts.items()},
         "roc_auc_by_view": {
-            one.name: {part: roc_auc(labels[view == one.name], z[view == one.name]) for part, z in parts.items()}
+            one.name: {part: auc(z, view == one.name) for part, z in parts.items()}
             for one in CONDITIONS
             if (view == one.name).any()
         },
@@ -81,7 +83,7 @@ def out_of_fold(
     }
     val = np.array([sample.split == "val" for sample in samples])[owner]
     if len(set(labels[val].tolist())) > 1:
-        found["roc_auc_val"] = {part: roc_auc(labels[val], z[val]) for part, z in parts.items()}
+        found["roc_auc_val"] = {part: auc(z, val) for part, z in parts.items()}
     return found
 
 

@@ -53,6 +53,6 @@ class NetworkDetector:
         opinion = Opinion.of(picture.windows, self._network)
         assessment = assess(picture, _JPEG.measure(Exhibit(picture.windows)), 0.0)
         p_ai = self._calibration.probability(opinion.log_odds, assessment.condition)
-        verdict, _ = decide(self._calibration, p_ai, assessment.quality)
         interval = self._calibration.interval(opinion.log_odds, opinion.spread, assessment.condition)
+        verdict, _ = decide(self._calibration, p_ai, assessment.quality, interval)
         return Prediction(p_ai, verdict, interval, assessment.quality.level)

@@ -248,6 +248,12 @@ def colour_cast(pixels: Pixels, gains: NDArray[np.float64], gamma: float) -> Pix
     return np.stack([table[pixels[..., c], c] for c in range(3)], axis=-1)
 
 
+def faded(pixels: Pixels, saturation: float) -> Pixels:
+    """Blend with the picture's luma (ITU-R BT.601): 1 leaves the colours as they are, 0 leaves none."""
+    luma = np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    return cv2.addWeighted(pixels, saturation, luma, 1.0 - saturation, 0.0).astype(np.uint8)
+
+
 def _disturb(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     if rng.random() < 0.08:
         pixels = blur(pixels, rng.uniform(0.3, 1.2))
@@ -274,6 +280,10 @@ def _screenshot(pixels: Pixels, _rng: np.random.Generator, *, factor: float) -> 
     return resize(pixels, factor, "linear")
 
 
+def _faded(pixels: Pixels, _rng: np.random.Generator, *, saturation: float) -> Pixels:
+    return faded(pixels, saturation)
+
+
 def _reposted(pixels: Pixels, _rng: np.random.Generator, *, times: int) -> Pixels:
     for factor, quality in ((0.8, 85), (0.85, 75), (0.9, 75))[: times - 1]:
         pixels = jpeg(resize(pixels, factor, "lanczos-aa"), quality)
@@ -290,6 +300,9 @@ HALF = View("half", "half size, then JPEG 90", _J90, partial(_resized, factor=0.
 CONDITIONS: tuple[View, ...] = (CLEAN, JPEG90, JPEG75, HALF)
 """The matched conditions of every evaluation and of calibration."""
 
+GREY = View("grey", "black and white, JPEG 90", _J90, partial(_faded, saturation=0.0))
+"""What head and calibration see beside the matched conditions, or the lack of colour would speak for a camera."""
+
 SWEEP: tuple[View, ...] = (
     *(View(f"jpeg-{q}", f"JPEG {q}", Codec("JPEG", q), None, "JPEG quality", q) for q in (95, 85, 75, 65, 50, 40)),
     *(View(f"webp-{q}", f"WebP {q}", Codec("WEBP", q), None, "WebP quality", q) for q in (90, 70, 50)),
@@ -304,6 +317,10 @@ SWEEP: tuple[View, ...] = (
     *(
         View(f"blur-{s:g}", f"blur of {s:g} px, JPEG 90", _J90, partial(_blurred, sigma=s), "blur (px)", s)
         for s in (0.5, 1.0, 2.0)
+    ),
+    *(
+        View(f"saturation-{s:g}", f"{s:g} × saturation, JPEG 90", _J90, partial(_faded, saturation=s), "saturation", s)
+        for s in (0.0, 0.5, 1.0)
     ),
     *(
         View(f"noise-{s:g}", f"noise of {s:g} levels, JPEG 90", _J90, partial(_noisy, sigma=s), "noise (levels)", s)
