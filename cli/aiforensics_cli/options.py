@@ -36,3 +36,9 @@ TrustOption = Annotated[
         "--trust", metavar="FILE", exists=True, dir_okay=False, help="Certificates (PEM) of signers that you trust."
     ),
 ]
+
+
+def check_gradcam(wanted: bool, *outputs: object) -> None:
+    """Refuse `--gradcam` where nothing would show what it takes seconds to make."""
+    if wanted and not any(outputs):
+        raise typer.BadParameter("nothing here would show it: give --maps (scan: or --report)", param_hint="--gradcam")

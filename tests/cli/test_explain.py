@@ -35,3 +35,10 @@ def test_every_cue_is_explained(run, picture, tmp_path, monkeypatch, fakes):
 def test_a_refused_picture_is_one_line(run, tmp_path):
     done = run("explain", tmp_path / "none.png")
     assert (done.status, done.out, len(done.err.splitlines())) == (2, "", 1)
+
+
+@pytest.mark.parametrize("command", ["scan", "explain"])
+def test_gradcam_without_a_place_to_draw_is_refused(run, picture, command):
+    done = run(command, picture("a.png"), "--gradcam")
+    assert (done.status, done.out) == (2, "")
+    assert "--maps" in done.err

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aiforensics.evidence import InputError
-from aiforensics.image import Limits, decode, from_array, read
+from aiforensics.image import SUFFIXES, Limits, decode, from_array, read, sniff
 
 
 def refusal(call, *args):
@@ -244,3 +244,8 @@ def test_import_is_light():
     heavy = ("PIL.ImageCms", "scipy", "cv2", "skimage", "torch", "pillow_heif", "rawpy")
     code = f"import sys, aiforensics.image; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_one_list_of_suffixes_for_every_format():
+    assert {".jpg", ".png", ".hif", ".avif", ".dng"} < SUFFIXES
+    assert {sniff.named_otherwise(f"a{suffix}", "none") is not None for suffix in SUFFIXES} == {True}

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aiforensics.evidence import InputError
-from aiforensics.image import Limits, decode
+from aiforensics.image import Limits, decode, ifd
 from aiforensics.image.picture import Picture
 
 DEFAULT = Limits()
@@ -117,6 +117,72 @@ def test_exif_values_that_overlap_to_fill_memory(astronaut, encode):
     assert refused(encode(astronaut, "JPEG", exif=exif), Limits(max_metadata=10_000)) == "too-large"
 
 
+@pytest.mark.parametrize("tags", [range(1000, 6200), [40_000] * 4000], ids=["too many to read", "one tag repeated"])
+def test_tiff_directories_that_hide_their_load(tags):
+    """5,200 entries whose overlapping ones come last, and a single tag that is loaded 4,000 times."""
+    heavy = [(tag, 7, 50_000, 8) for tag in list(tags)[-1100:]]
+    light = [(tag, 3, 1, 1) for tag in list(tags)[:-1100]]
+    good = [(256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 70_000), (279, 4, 1, 16)]
+    assert refused(tiff(sorted(good) + light + heavy, bytes(70_000)), Limits(max_metadata=1_000_000)) == "too-large"
+
+
+def test_directories_are_counted_without_reading_their_entries():
+    """9,000 directories of 65,000 entries each in one megabyte: they overlap, and each link stands behind its last."""
+    count, step, entries = 9000, 16, 65_000 * 12
+    data = bytearray(b"II*\0" + struct.pack("<I", 8) + bytes(step * count + entries + 8))
+    for page in range(count):
+        struct.pack_into("<H", data, 8 + step * page, 65_000)
+        struct.pack_into("<I", data, 8 + step * page + 2 + entries, 8 + step * (page + 1) if page + 1 < count else 0)
+    start = time.process_time()
+    assert ifd.pages(bytes(data), 10_000) == count
+    assert refused(bytes(data)) == "too-large"
+    assert time.process_time() - start < 1.0
+
+
+def outcome(data):
+    """How a file is refused, None where it is not, and the processor's seconds for it."""
+    start, kind = time.process_time(), None
+    try:
+        decode(data)
+    except InputError as error:
+        kind = error.kind
+    return kind, time.process_time() - start
+
+
+EXIF_SEGMENT = b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\xff" * 20_000_000, "unreadable"),
+        (b"\xff\0" * 10_000_000, "unreadable"),
+        (b"\xff\xd0" * 10_000_000, "unreadable"),
+        (b"\xff\xfe\0\2" * 5_000_000, "too-large"),
+        (EXIF_SEGMENT * 1500, "too-large"),
+        ((b"\xff\xe2\xff\xffMPF\0" + tiff([(n, 3, 1, 1) for n in range(4000)])).ljust(65_537, b"\0") * 970, None),
+    ],
+    ids=["fill bytes", "stuffed bytes", "restart markers", "empty comments", "EXIF", "MPF"],
+)
+def test_endless_jpeg_headers_end_soon(head, kind, astronaut, encode):
+    found, seconds = outcome(b"\xff\xd8" + head + encode(astronaut, "JPEG")[2:])
+    assert found == kind
+    assert seconds < 2.0
+
+
+def test_some_fill_bytes_are_nothing_unusual(astronaut, encode):
+    data = encode(astronaut, "JPEG")
+    assert decode(data[:2] + b"\xff" * 1000 + data[2:]).jpeg == decode(data).jpeg
+
+
+def test_exif_of_many_megabytes_is_not_read(astronaut, encode):
+    data = encode(astronaut, "JPEG")
+    start = time.process_time()
+    picture = decode(data[:2] + EXIF_SEGMENT * 900 + data[2:])
+    assert time.process_time() - start < 2.0
+    assert any("EXIF" in note for note in picture.notes)
+
+
 def test_cyclic_tiff_is_read_once():
     good = [
         (256, 3, 1, 4),
@@ -137,6 +203,18 @@ def test_endless_frames():
     head = b"GIF89a" + struct.pack("<HH", 1, 1) + b"\x80\0\0" + bytes(6)
     assert refused(head + frame * 200_000 + b"\x3b") == "too-large"
     assert decode(head + frame * 50 + b"\x3b").frames == 50
+
+
+def test_stray_bytes_and_tiny_blocks_in_a_gif(astronaut, encode):
+    data = encode(astronaut, "GIF")
+    start = time.process_time()
+    assert decode(data[:-1] + bytes(50_000_000) + b"\x3b").frames == 1
+    assert time.process_time() - start < 2.0
+    head = 13 + 3 * 256
+    for stuffing, kind in ((bytes(20_000_000), "unreadable"), (b"\x21\xfe" + b"\1x" * 10_000_000 + b"\0", "too-large")):
+        found, seconds = outcome(data[:head] + stuffing + data[head:])
+        assert found == kind
+        assert seconds < 2.0
 
 
 def test_too_many_scans(astronaut, encode):

@@ -18,6 +18,25 @@ def test_quality_is_recovered(quality, astronaut, encode):
     assert decode(encode(astronaut, "JPEG", quality=quality)).jpeg.quality == quality
 
 
+def test_an_unused_table_says_nothing_of_the_quality(astronaut, encode):
+    """The tables are renumbered 2 and 3, and table 0, which no component uses, is made of 255s."""
+    data = bytearray(encode(astronaut, "JPEG", quality=95))
+    at = 2
+    while data[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        if data[at + 1] == 0xDB:
+            for number in range(at + 4, end, 65):
+                data[number] += 2
+        elif data[at + 1] == 0xC0:
+            for component in range(data[at + 9]):
+                data[at + 12 + 3 * component] += 2
+        at = end
+    unused = b"\xff\xdb\x00\x43\x00" + b"\xff" * 64
+    plain, odd = decode(encode(astronaut, "JPEG", quality=95)), decode(bytes(data[:2] + unused + data[2:]))
+    assert odd.jpeg.tables == (*plain.jpeg.tables, (255,) * 64)
+    assert odd.jpeg.quality == plain.jpeg.quality == 95
+
+
 def test_quality_of_a_foreign_table_is_the_nearest():
     foreign = tuple(min(255, value + 1) for value in STANDARD_LUMINANCE)
     assert 47 <= ijg_quality(foreign) <= 50
@@ -52,7 +71,10 @@ def test_header_walk_agrees_with_the_decoder(astronaut, encode):
     exif = Image.Exif()
     exif[0x0112] = 3
     header = read_header(encode(astronaut, "JPEG", exif=exif, comment="x" * 1000))
-    assert header.complete
+    assert header.quantizers == (0, 1, 1)
     assert header.size == (160, 120)
     assert 1000 < header.metadata < 1200
-    assert not read_header(encode(astronaut, "JPEG")[:200]).complete
+    data = encode(astronaut, "JPEG", exif=exif)
+    assert header.end > header.metadata
+    assert data[read_header(data).end :][:2] == b"\xff\xda"
+    assert read_header(data[:200]).size is None

@@ -73,11 +73,11 @@ def test_google_credits(credit, origin, make, read):
 def test_iptc_records(make, read, values):
     records = b"".join(
         struct.pack(">BBBH", 0x1C, 2, number, len(text)) + text
-        for number, text in ((80, b"Jane Doe"), (65, b"Some Program"))
+        for number, text in ((80, b"Jane Doe"), (65, b"Some Program"), (110, b"an agency"))
     )
     block = b"8BIM" + struct.pack(">H", 0x0404) + b"\0\0" + struct.pack(">I", len(records)) + records
     provenance = read(make.jpeg((0xED, b"Photoshop 3.0\0" + block)))
-    assert values(provenance, "person") == ["by-line: Jane Doe"]
+    assert values(provenance, "person") == ["by-line: Jane Doe", "credit: an agency"]
     assert values(provenance, "iptc") == ["originating program: Some Program"]
 
 
@@ -106,6 +106,20 @@ def test_known_tables(make, read, values):
     assert "Photoshop" in values(read(make.jpeg(quality="high")), "jpeg-coding")[0]
     odd = [list(range(1, 65)), list(range(2, 66))]
     assert "no known program" in values(read(make.jpeg(qtables=odd)), "jpeg-coding")[0]
+
+
+def test_an_unused_table_hides_no_program(make, read, values):
+    """The picture's tables are 2 and 3; table 0 is made of 255s and used by no component."""
+    data = bytearray(make.jpeg(quality=83))
+    at = 2
+    while data[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        first, step = {0xDB: (at + 4, 65), 0xC0: (at + 12, 3)}.get(data[at + 1], (end, 1))
+        for place in range(first, end, step):
+            data[place] += 2
+        at = end
+    unused = b"\xff\xdb\x00\x43\x00" + b"\xff" * 64
+    assert "standard tables at quality 83" in values(read(bytes(data[:2] + unused + data[2:])), "jpeg-coding")[0]
 
 
 def test_bytes_after_the_end(make, read, values):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from aiforensics.image import from_array
-from aiforensics.provenance import read_provenance, stealth
+from aiforensics.provenance import generator_fields, png_container, read_provenance, stealth
 from aiforensics.provenance.contents import MAX_TEXT
 
 
@@ -129,6 +129,94 @@ def test_stealth_lengths_that_lie(make, read):
 
 def test_a_gzip_bomb_in_the_alpha_channel(make, read):
     read(make.png(pixels=make.hide("x" * 4_500_000, make.pixels(400, 400)), mode="RGBA"))
+
+
+SPACES, LINES = " " * 500_000, "\n" * 500_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x Steps: 20, Seed: 7\n" + SPACES + "x",
+        "x Steps: 20, Seed: 7" + LINES + "x",
+        "x\nSteps: 20, Seed: 7" + ",\n " * 300_000,
+        "x\nSteps: 20, Seed: 7, Model:" + LINES + ",",
+        "Steps: 20, Seed: 7" + ("\n" + " " * 99) * 10_000,
+        "Seed: 7" + ",Aa" * 300_000 + "Steps: 20" + ",A" + "a" * 99_000,
+        "Steps: 20, Seed: 7, Version:" + SPACES + "," + LINES,
+    ],
+    ids=["spaces", "lines", "commas", "value", "indented lines", "names", "version"],
+)
+def test_texts_that_make_a_pattern_start_again_and_again(text, make, read):
+    start = time.process_time()
+    read(make.png(make.compressed("parameters", text)))
+    generator_fields.from_parameters(text)
+    assert time.process_time() - start < 1.0
+
+
+@pytest.mark.parametrize("credit", ["made with ", "edited with ", "made with a"])
+def test_credits_that_make_a_pattern_start_again_and_again(credit, make, read):
+    xmp = make.xmp({"photoshop:Credit": credit * (1_000_000 // len(credit))}).decode()
+    start = time.process_time()
+    read(make.png(make.international("XML:com.adobe.xmp", xmp, packed=True)))
+    assert time.process_time() - start < 1.0
+
+
+def test_a_thumbnail_that_claims_billions_of_pixels(make, quick):
+    thumbnail = bytearray(make.jpeg())
+    frame = thumbnail.index(b"\xff\xc0")
+    thumbnail[frame + 5 : frame + 9] = struct.pack(">HH", 65_000, 65_000)
+    provenance = quick(make.jpeg(make.exif_segment(thumbnail=bytes(thumbnail))))
+    assert any(c.kind == "thumbnail" for c in provenance.claims)
+
+
+def box(kind, body):
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
+@pytest.fixture
+def described():
+    """An AVIF picture whose description of items is the given boxes."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(buffer, "AVIF")
+    whole = buffer.getvalue()
+    first = int.from_bytes(whole[:4])
+    return lambda *boxes: whole[:first] + box(b"meta", bytes(4) + b"".join(boxes)) + whole[first:]
+
+
+@pytest.mark.parametrize("length", range(8))
+def test_a_table_of_items_that_is_cut_off(length, described, quick, values):
+    assert any("items is cut off" in v for v in values(quick(described(box(b"iloc", bytes(length)))), "unreadable"))
+
+
+def test_tables_of_endless_items_and_extents(described, quick):
+    entry = struct.pack(">HHH", 1, 0, 0xFFFF)
+    table = box(b"iloc", bytes(6) + struct.pack(">H", 0xFFFF) + entry * 4096)
+    wide = box(b"iloc", b"\0\0\0\0\x44\0" + struct.pack(">HHHH", 1, 1, 0, 0xFFFF) + bytes(8 * 0xFFFF))
+    start = time.process_time()
+    quick(described(table, table, *(table for _ in range(200))) + box(b"meta", bytes(4) + table) * 200)
+    quick(described(wide))
+    assert time.process_time() - start < 1.0
+
+
+def test_items_that_all_are_the_whole_file(described, quick):
+    """4,096 items of EXIF or XMP, each eight megabytes long: none is copied that is not kept."""
+    kinds = [b"Exif", b"mime"]
+    infos = b"".join(box(b"infe", b"\2\0\0\0" + struct.pack(">HH4s", n, 0, kinds[n % 2]) + b"\0") for n in range(4096))
+    places = b"".join(struct.pack(">HHHII", n, 0, 1, 0, 0x7FFFFFFF) for n in range(4096))
+    start = time.process_time()
+    table = box(b"iloc", b"\0\0\0\0\x44\0" + struct.pack(">H", 4096) + places)
+    quick(described(box(b"iinf", bytes(4) + struct.pack(">H", 4096) + infos), table) + b"xmpmeta" + bytes(16_000_000))
+    assert time.process_time() - start < 1.0
+
+
+def test_a_container_that_breaks_its_reader_is_noted(make, read, values, monkeypatch):
+    def broken(data, contents):
+        contents.part("IHDR")
+        raise IndexError
+
+    monkeypatch.setattr(png_container, "walk", broken)
+    assert values(read(make.png()), "unreadable") == ["the structure of the file is broken (IndexError)"]
 
 
 def test_control_signs_and_markup_stay_on_one_line(make, quick):

@@ -28,6 +28,7 @@ def explain(
     from aiforensics.evidence import Refusal  # noqa: PLC0415 - the scan's libraries are not for --help
     from aiforensics.pipeline import Scanner  # noqa: PLC0415
 
+    options.check_gradcam(gradcam, maps)
     tally = Tally()
     console = results()
     scanner = Scanner(model, device=device, redact=redact)

@@ -2,5 +2,6 @@
 
 from aiforensics.image.gate import Limits, decode, from_array, read
 from aiforensics.image.picture import JpegFacts, Picture, Window
+from aiforensics.image.sniff import SUFFIXES
 
-__all__ = ["JpegFacts", "Limits", "Picture", "Window", "decode", "from_array", "read"]
+__all__ = ["SUFFIXES", "JpegFacts", "Limits", "Picture", "Window", "decode", "from_array", "read"]

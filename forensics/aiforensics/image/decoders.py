@@ -55,6 +55,8 @@ _FAILURES = (
 )
 """What decoders are known to raise on damaged files."""
 _TAG_BITS, _TAG_ORIENTATION = 258, 274
+_MAX_EXIF = 8 << 20
+"""Bytes of EXIF in one JPEG; Pillow joins its segments in a time that grows with their square."""
 # Filters of warnings belong to the whole process, so only one decoder runs at a time; workers are processes.
 _LOCK = threading.Lock()
 
@@ -116,29 +118,29 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
         return _decode_jpeg(data, limits)
     if kind == "TIFF":
         return _decode_tiff(data, limits)
-    if kind == "GIF":
-        check_frames(gif_frames(data, limits.max_frames + 1), limits)
+    frames = gif_frames(data, limits) if kind == "GIF" else 1
+    check_frames(frames, limits)
     image = _open(kind, data)
     check(*image.size)
-    frames = gif_frames(data, limits.max_frames) if kind == "GIF" else int(getattr(image, "n_frames", 1))
-    check_frames(frames, limits)
+    if kind != "GIF":  # of a GIF, Pillow would have to decode every frame to know
+        frames = int(getattr(image, "n_frames", 1))
+        check_frames(frames, limits)
     image.load()
     bits = data[24] if kind == "PNG" else 8
     return _finish(image, limits, bits=bits, orientation=ifd.orientation(_exif(image)), frames=frames)
 
 
 def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
-    header = jpegfacts.read_header(data)
+    header = jpegfacts.read_header(data, limits)
     if header.size is not None:
         check_size(*header.size, limits)
     check_frames(header.pictures, limits)
     notes = ("an HDR gain map is ignored",) if header.gain_map else ()
-    if (
-        header.exif_load > limits.max_metadata
-    ):  # damaged, or overlapping values that fill memory: Pillow must not read it
-        data, notes = _without_exif(data), (*notes, "the EXIF claims more than a file can hold and is not read")
-        header = jpegfacts.read_header(data)
-    check_metadata(max(header.metadata, header.exif_load), limits)
+    if header.exif_load > limits.max_metadata or len(header.exif) > _MAX_EXIF:
+        # Damaged, or made to fill memory by overlapping values or endless segments: Pillow must not read it.
+        data = _without_exif(data, header.end)
+        notes = (*notes, "the EXIF claims more than a file can hold and is not read")
+        header = jpegfacts.read_header(data, limits)
     if header.progressive:
         check_scans(data.count(b"\xff\xda"), limits)
     image = _open("JPEG", data)
@@ -147,21 +149,19 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
     facts = jpegfacts.facts(header, tables)
     image.load()
     turn = ifd.orientation(header.exif)
-    return _finish(image, limits, orientation=turn, frames=header.pictures, jpeg=facts, notes=notes)
+    return _finish(image, limits, orientation=turn, frames=max(1, header.pictures), jpeg=facts, notes=notes)
 
 
-def _without_exif(data: bytes) -> bytes:
-    """The same JPEG with its EXIF segment under a name that no reader knows; no byte moves."""
-    start = data.find(b"Exif\0\0")
-    return data[:start] + b"exif\0\0" + data[start + 6 :]
+def _without_exif(data: bytes, end: int) -> bytes:
+    """The same JPEG with the EXIF segments of its header under a name that no reader knows; no byte moves."""
+    return data[:end].replace(b"Exif\0\0", b"exif\0\0") + data[end:]
 
 
 def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
-    pages = ifd.chain(data, limits.max_frames + 1)
-    check_frames(len(pages), limits)
-    if pages:
-        load = sum(entry.size for entry in pages[0].entries.values())
-        check_metadata(max(0, load - len(data)), limits)  # more than the file has: values overlap to fill memory
+    pages = ifd.pages(data, limits.max_frames + 1)
+    check_frames(pages, limits)
+    # More than the file has: values overlap to fill memory.
+    check_metadata(max(0, ifd.first(data).load - len(data)), limits)
     image = _open("TIFF", data)
     check_size(*image.size, limits)
     tags = getattr(image, "tag_v2", {})
@@ -170,7 +170,7 @@ def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
     image.load()
     notes = ("the TIFF's orientation is applied to the pixels",) if turned else ()
     bits = max(stored) if isinstance(stored, tuple) and stored else 8
-    return _finish(image, limits, bits=int(bits), frames=max(1, len(pages)), notes=notes)
+    return _finish(image, limits, bits=int(bits), frames=max(1, pages), notes=notes)
 
 
 def _open(kind: str, data: bytes) -> ImageFile:

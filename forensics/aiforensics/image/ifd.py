@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 MAX_ENTRIES = 4096
-"""Entries read of one directory; real ones have fewer than 300."""
+"""Entries read of one directory; real ones have fewer than 300, and a directory with more is never to be loaded."""
+_ENDLESS = 1 << 63
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _ORIENTATION = 0x0112
@@ -39,10 +40,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One directory: its entries by tag, and the offset of the next directory (0 for none)."""
+    """One directory.
+
+    Attributes
+    ----------
+    entries
+        Its entries by tag.
+    load
+        Bytes that a reader of all its values would load, whether tags repeat and values overlap or not; more than any
+        limit where it has more than `MAX_ENTRIES` entries.
+    """
 
     entries: dict[int, Entry] = field(default_factory=dict)
-    next: int = 0
+    load: int = 0
 
 
 def first(data: bytes) -> Directory:
@@ -51,19 +61,24 @@ def first(data: bytes) -> Directory:
     return Directory() if form is None else _read(data, form[2], form[0], big=form[1])
 
 
-def chain(data: bytes, most: int) -> list[Directory]:
-    """Read the directories of a TIFF in order, at most `most` of them; a cycle ends the chain."""
+def pages(data: bytes, most: int) -> int:
+    """Count the directories of a TIFF up to `most`, without reading their entries; a cycle ends the count."""
     form = _form(data)
     if form is None:
-        return []
+        return 0
     order, big, offset = form
+    head, step, _ = _layout(big=big)
+    link: Literal["Q", "I"] = "Q" if big else "I"
     seen: set[int] = set()
-    found: list[Directory] = []
-    while offset and offset not in seen and len(found) < most:
+    while offset and offset not in seen and len(seen) < most:
         seen.add(offset)
-        found.append(_read(data, offset, order, big=big))
-        offset = found[-1].next
-    return found
+        start = offset + struct.calcsize(order + head)
+        if start > len(data):
+            break
+        end = start + struct.unpack_from(order + head, data, offset)[0] * step
+        has_next = end + struct.calcsize(order + link) <= len(data)
+        offset = struct.unpack_from(order + link, data, end)[0] if has_next else 0
+    return len(seen)
 
 
 def last_offset(data: bytes) -> int:
@@ -92,21 +107,25 @@ def _form(data: bytes) -> tuple[Literal["<", ">"], bool, int] | None:
 
 
 def _read(data: bytes, offset: int, order: Literal["<", ">"], *, big: bool) -> Directory:
-    head, step, inline = ("Q", 20, 8) if big else ("H", 12, 4)
+    head, step, inline = _layout(big=big)
     start = offset + struct.calcsize(order + head)
     if start > len(data):
         return Directory()
     count = struct.unpack_from(order + head, data, offset)[0]
     entries: dict[int, Entry] = {}
-    end = start + count * step
-    for at in range(start, min(end, start + MAX_ENTRIES * step, len(data) - step + 1), step):
+    load = 0 if count <= MAX_ENTRIES else _ENDLESS
+    for at in range(start, min(start + min(count, MAX_ENTRIES) * step, len(data) - step + 1), step):
         tag, kind, values = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, at)
         size = _SIZES.get(kind, 1) * values
+        load += size
         value_at = at + step - inline
         width: Literal["H", "I"] = "I" if _SIZES.get(kind) == 4 else "H"
         short = struct.unpack_from(order + width, data, value_at)[0] if 0 < size <= inline else 0
         offset_of_value = struct.unpack_from(order + ("Q" if big else "I"), data, value_at)[0]
         entries[tag] = Entry(kind, values, size, short, offset_of_value + size if size > inline else 0)
-    width_next = "Q" if big else "I"
-    has_next = end + struct.calcsize(order + width_next) <= len(data)
-    return Directory(entries, struct.unpack_from(order + width_next, data, end)[0] if has_next else 0)
+    return Directory(entries, load)
+
+
+def _layout(*, big: bool) -> tuple[Literal["Q", "H"], int, int]:
+    """Code of the number of entries, bytes of an entry, bytes of a value in the entry itself."""
+    return ("Q", 20, 8) if big else ("H", 12, 4)

@@ -5,6 +5,7 @@ Markers follow ITU-T T.81, annex B. The quality is that of the Independent JPEG 
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.image import ifd
+from aiforensics.image.limits import Limits, check_metadata, check_parts, check_stray
 from aiforensics.image.picture import JpegFacts
 
 # Table K.1 of ITU-T T.81 in natural (row-major) order.
@@ -30,7 +32,8 @@ STANDARD_LUMINANCE = (
 
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
-_BARE = {0x01, *range(0xD0, 0xD9)}
+# The next marker with a length; fill bytes, stuffed bytes and markers without one are passed over, as decoders do.
+_MARKER = re.compile(rb"\xff[^\xff\x00\x01\xd0-\xd8]")
 _MPF_COUNT = 0xB001
 
 
@@ -40,10 +43,12 @@ class Header:
 
     Attributes
     ----------
-    complete
-        Whether a scan begins at all; if not, the file is cut short.
+    end
+        Where the walk ended: the first scan, or the end of what could be read.
     sampling
         (horizontal, vertical) sampling factors of each component.
+    quantizers
+        Number of the quantisation table of each component.
     size
         (width, height) in pixels that the frame claims.
     metadata
@@ -51,52 +56,56 @@ class Header:
     exif_load
         Bytes that a reader of the Exif would load; more than the Exif has when entries overlap.
     pictures
-        Pictures that an MPF index announces; 1 without one.
+        Pictures that the MPF index announces; 0 without one.
     """
 
-    complete: bool = False
+    end: int = 0
     progressive: bool = False
     sampling: tuple[tuple[int, int], ...] = ()
+    quantizers: tuple[int, ...] = ()
     size: tuple[int, int] | None = None
     metadata: int = 0
     exif_load: int = 0
-    pictures: int = 1
+    pictures: int = 0
     gain_map: bool = False
     exif: bytes = field(default=b"", repr=False)
 
 
-def read_header(data: bytes) -> Header:
-    """Walk the markers of a JPEG up to its first scan."""
+def read_header(data: bytes, limits: Limits = Limits()) -> Header:  # noqa: B008 - frozen
+    """Walk the markers of a JPEG up to its first scan.
+
+    Raises
+    ------
+    InputError
+        `too-large` or `unreadable`, as soon as the walk has met more than the limits allow.
+    """
     header = Header()
-    at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            at = data.find(b"\xff", at)  # decoders skip stray bytes between segments
-            if at < 0:
-                break
-            continue
-        marker = data[at + 1]
-        if marker in {0xFF, 0x00}:
-            at += 1
-            continue
-        if marker in _BARE:
-            at += 2
-            continue
-        length = struct.unpack_from(">H", data, at + 2)[0]
-        if marker == 0xDA:
-            header.complete = at + 2 + length <= len(data)
+    exif: list[bytes] = []
+    at, segments, stray = 2, 0, 0
+    while (found := _MARKER.search(data, at, at + limits.max_stray + 2)) is not None:
+        stray += found.start() - at
+        at, marker = found.start(), data[found.start() + 1]
+        check_stray(stray, limits)
+        if at + 4 > len(data) or marker in {0xDA, 0xD9}:
             break
-        if marker == 0xD9:
-            break
-        _take(header, marker, data[at + 4 : at + 2 + length])
-        at += 2 + max(length, 2)
-    header.exif_load = sum(entry.size for entry in ifd.first(header.exif).entries.values())
+        length = max(struct.unpack_from(">H", data, at + 2)[0], 2)
+        segments += 1
+        check_parts(segments, limits.max_segments)
+        _take(header, exif, marker, data[at + 4 : at + 2 + length])
+        check_metadata(header.metadata, limits)
+        at += 2 + length
+    else:
+        check_stray(stray + max(0, len(data) - at), limits)
+    header.end = at
+    header.exif = b"".join(exif)
+    header.exif_load = ifd.first(header.exif).load
     return header
 
 
 def facts(header: Header, tables: dict[int, list[int]]) -> JpegFacts:
     """Facts of the coding from the header and from Pillow's `quantization`, which is in natural order."""
-    ordered = tuple(tuple(int(v) for v in tables[key]) for key in sorted(tables))
+    numbers = dict.fromkeys((*(number for number in header.quantizers if number in tables), *sorted(tables)))
+    ordered = tuple(tuple(int(v) for v in tables[number]) for number in numbers)
     quality = ijg_quality(ordered[0]) if ordered else 1
     return JpegFacts(ordered, quality, subsampling(header.sampling), header.progressive)
 
@@ -143,17 +152,18 @@ def _scaled_tables() -> NDArray[np.int64]:
     return np.clip((np.array(STANDARD_LUMINANCE, np.int64) * scale + 50) // 100, 1, 255)
 
 
-def _take(header: Header, marker: int, body: bytes) -> None:
+def _take(header: Header, exif: list[bytes], marker: int, body: bytes) -> None:
     if marker in _FRAMES and len(body) >= 6:
         height, width = struct.unpack_from(">HH", body, 1)
         header.size = (width, height)
         header.progressive = marker in _PROGRESSIVE
         header.sampling = tuple((f >> 4, f & 15) for f in body[7::3][: body[5]])
+        header.quantizers = tuple(body[8::3][: body[5]])
     elif 0xE0 <= marker <= 0xEF or marker == 0xFE:
         header.metadata += len(body)
         if marker == 0xE1 and body.startswith(b"Exif\0\0"):
-            header.exif += body[6:]
-        elif marker == 0xE2 and body.startswith(b"MPF\0"):
+            exif.append(body[6:])
+        elif marker == 0xE2 and body.startswith(b"MPF\0") and not header.pictures:
             count = ifd.first(body[4:]).entries.get(_MPF_COUNT)
             header.pictures = max(1, count.short) if count is not None else 1
         header.gain_map = header.gain_map or b"hdrgm:Version" in body or b"urn:iso:std:iso:ts:21496" in body

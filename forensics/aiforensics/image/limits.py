@@ -27,6 +27,12 @@ class Limits:
         Bytes of metadata that a reader would load.
     max_scans
         Scans of a progressive JPEG; each makes the decoder pass over the whole picture again.
+    max_stray
+        Bytes that belong to nothing, before the pixels of a JPEG or GIF; decoders pass over them one by one.
+    max_segments
+        Segments before the first scan of a JPEG; real ones have fewer than 1,000.
+    max_blocks
+        Data blocks of a GIF, of 255 bytes where a program wrote them.
     """
 
     max_bytes: int = 200 * MB
@@ -35,6 +41,9 @@ class Limits:
     max_frames: int = 10_000
     max_metadata: int = 64 * MB
     max_scans: int = 200
+    max_stray: int = 1 * MB
+    max_segments: int = 10_000
+    max_blocks: int = 2 * MB
 
 
 def check_bytes(size: int, limits: Limits) -> None:
@@ -97,6 +106,30 @@ def check_metadata(size: int, limits: Limits) -> None:
         raise InputError(
             "too-large", f"the metadata claim more than {limits.max_metadata / MB:g} MB: save a copy without them"
         )
+
+
+def check_stray(size: int, limits: Limits) -> None:
+    """Refuse a file with more than `max_stray` bytes that belong to nothing.
+
+    Raises
+    ------
+    InputError
+        `unreadable`.
+    """
+    if size > limits.max_stray:
+        raise InputError("unreadable", "the file holds long runs of stray bytes: it is damaged, get the original again")
+
+
+def check_parts(parts: int, most: int) -> None:
+    """Refuse a file that is cut into more parts than `most`, one of the limits.
+
+    Raises
+    ------
+    InputError
+        `too-large`.
+    """
+    if parts > most:
+        raise InputError("too-large", f"the file is cut into more than {most} parts: save it again as a PNG")
 
 
 def check_scans(scans: int, limits: Limits) -> None:

@@ -58,9 +58,10 @@ class JpegFacts:
     Attributes
     ----------
     tables
-        Quantisation tables, each 64 values in natural (row-major) order.
+        Quantisation tables, each 64 values in natural (row-major) order: first those that the components use, in the
+        order of the components, then the others.
     quality
-        Quality of the IJG scale (1 to 100) whose luminance table is nearest.
+        Quality of the IJG scale (1 to 100) whose luminance table is nearest to the first component's.
     subsampling
         Chroma subsampling such as `4:2:0`, or `grey`.
     progressive

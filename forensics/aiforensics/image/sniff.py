@@ -14,9 +14,11 @@ SUPPORTED = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC or camera RAW"
 _SUFFIXES = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".mpo": "JPEG", ".png": "PNG", ".apng": "PNG",
     ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".dib": "BMP", ".gif": "GIF", ".avif": "AVIF",
-    ".heic": "HEIF", ".heif": "HEIF", ".dng": "RAW", ".cr2": "RAW", ".cr3": "RAW", ".nef": "RAW", ".arw": "RAW",
-    ".orf": "RAW", ".rw2": "RAW", ".raf": "RAW",
+    ".heic": "HEIF", ".heif": "HEIF", ".hif": "HEIF", ".dng": "RAW", ".cr2": "RAW", ".cr3": "RAW", ".nef": "RAW",
+    ".arw": "RAW", ".orf": "RAW", ".rw2": "RAW", ".raf": "RAW",
 }  # fmt: skip
+SUFFIXES = frozenset(_SUFFIXES)
+"""Endings, in small letters, of the names of files that the gate reads: the one list for whoever looks into folders."""
 _OTHERS = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 
 from aiforensics.image import ifd
+from aiforensics.image.limits import Limits, check_parts, check_stray
 
+_GIF_BLOCK = re.compile(rb"[\x21\x2c\x3b]")
 _PNG_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 
 
-def gif_frames(data: bytes, most: int) -> int:
-    """Pictures in a GIF (GIF89a specification, section 20), counted up to `most`; at least 1."""
-    frames = 0
+def gif_frames(data: bytes, limits: Limits) -> int:
+    """Pictures in a GIF (GIF89a specification, section 20), counted to one more than the limit; at least 1.
+
+    Raises
+    ------
+    InputError
+        `too-large` for too many blocks, `unreadable` for many stray bytes before the first picture.
+    """
+    frames = blocks = 0
     at = 13 + _table(data[10]) if len(data) > 10 else len(data)
-    while at < len(data) and frames < most:
-        block = data[at]
-        if block == 0x2C and at + 9 < len(data):
-            frames += 1
-            at = _after_sub_blocks(data, at + 11 + _table(data[at + 9]))
-        elif block == 0x21:
-            at = _after_sub_blocks(data, at + 2)
-        elif block == 0x3B:
+    while frames <= limits.max_frames:
+        found = _GIF_BLOCK.search(data, at)
+        if not frames:
+            check_stray((found.start() if found else len(data)) - at, limits)
+        if found is None or found[0] == b"\x3b":
             break
+        at = found.start()
+        if found[0] == b"\x2c":
+            if at + 9 >= len(data):
+                break
+            frames += 1
+            at += 11 + _table(data[at + 9])
         else:
-            at += 1
+            at += 2
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+            blocks += 1
+            if not blocks & 0xFFFF:
+                check_parts(blocks, limits.max_blocks)
+        at += 1
     return max(1, frames)
 
 
@@ -88,9 +106,3 @@ def _last_end(data: bytes, at: int, *, header: int, extra: int) -> int:
 def _table(flags: int) -> int:
     """Bytes of the colour table that the flags announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
-
-
-def _after_sub_blocks(data: bytes, at: int) -> int:
-    while at < len(data) and data[at]:
-        at += 1 + data[at]
-    return at + 1

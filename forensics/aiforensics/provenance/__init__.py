@@ -2,5 +2,6 @@
 
 from aiforensics.provenance.dossier import Dossier, Reader
 from aiforensics.provenance.reading import READERS, read_provenance, redact
+from aiforensics.provenance.trust import Anchors, TrustError, read_anchors
 
-__all__ = ["READERS", "Dossier", "Reader", "read_provenance", "redact"]
+__all__ = ["READERS", "Anchors", "Dossier", "Reader", "TrustError", "read_anchors", "read_provenance", "redact"]

@@ -100,7 +100,7 @@ def _actions(manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterat
         action
         for assertion in _list(manifest, "assertions")
         if str(assertion.get("label", "")).startswith("c2pa.actions")
-        for action in _list(assertion.get("data") or {}, "actions")
+        for action in _list(_object(assertion, "data"), "actions")
     ]
     told: list[str] = []
     for step in steps[:_MAX_ACTIONS]:
@@ -135,12 +135,18 @@ def _components(store: Mapping[str, Any], manifest: Mapping[str, Any], place: st
 
 
 def _names(manifest: Mapping[str, Any], place: str) -> Iterator[Claim]:
-    people = [str((c.get("credentialSubject") or {}).get("name") or "") for c in _list(manifest, "credentials")]
+    people = [str(_object(c, "credentialSubject").get("name") or "") for c in _list(manifest, "credentials")]
     for assertion in _list(manifest, "assertions"):
         if assertion.get("label") == "stds.schema-org.CreativeWork":
-            people.extend(str(a.get("name") or "") for a in _list(assertion.get("data") or {}, "author"))
+            people.extend(str(a.get("name") or "") for a in _list(_object(assertion, "data"), "author"))
     for person in dict.fromkeys(p for p in people if p):
         yield Claim("person", clean(f"author: {person}", 120), place, private=True)
+
+
+def _object(content: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return a JSON object, or an empty one where something else stands."""
+    value = content.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _list(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from aiforensics.evidence import Claim
@@ -18,7 +17,6 @@ from aiforensics.provenance import c2pa_story
 from aiforensics.provenance.dossier import Dossier, clean
 
 SOURCE = "C2PA manifest"
-_MAX_TRUST = 8 << 20
 _UNTRUSTED = "signingCredential.untrusted"
 _CREDENTIAL = "signingCredential."
 _NOT_BROKEN = ("signingCredential.", "cawg.", "timeStamp.")
@@ -73,24 +71,15 @@ def _settings(dossier: Dossier, *, identities: bool) -> dict[str, Any]:
         "core": {"decode_identity_assertions": identities},
     }
     if dossier.trust is not None:
-        settings["trust"] = {"trust_anchors": _anchors(dossier.trust)}
+        settings["trust"] = {"trust_anchors": dossier.trust.pem}
     if not dossier.online:
         # Identity assertions would look up addresses that the file names: no host is allowed.
         settings["core"] |= {"allowed_network_hosts": [], "allow_redirects": False}
     return settings
 
 
-def _anchors(path: Path) -> str:
-    """Return the PEM certificates of the user's trust list."""
-    with path.open("rb") as file:
-        pem = file.read(_MAX_TRUST + 1)
-    if len(pem) > _MAX_TRUST or b"-----BEGIN CERTIFICATE-----" not in pem:
-        raise ValueError(f"the trust list {path.name} holds no PEM certificates")
-    return pem.decode("utf-8", "replace")
-
-
 def _refused(error: str, remote: str, *, online: bool) -> Iterator[Claim]:
-    """Return the library gave no manifest: there is none, it is remote, or it cannot be read."""
+    """Say why the library gave no manifest: there is none, it is remote, or it cannot be read."""
     kind = error.partition(":")[0]
     if kind == "ManifestNotFound":
         return
@@ -115,7 +104,7 @@ def _only_unasked(store: Mapping[str, Any]) -> bool:
 def _claims(state: str, store: Mapping[str, Any], *, trusting: bool) -> Iterator[Claim]:
     results = store.get("validation_results")
     codes = _codes(results, "failure")
-    by, when = _signer(store)
+    by, when, name = _signer(store)
     broken = [code for code in codes if not code.startswith(_NOT_BROKEN)]
     weak = [code for code in codes if code.startswith(_NOT_BROKEN) and code != _UNTRUSTED]
     earlier = _failures_of_ingredients(results)
@@ -141,6 +130,8 @@ def _claims(state: str, store: Mapping[str, Any], *, trusting: bool) -> Iterator
         reasons = ", ".join(broken[:4])
         words = f"the signature of {by} is broken: the file or its manifest was changed after signing ({reasons})"
         yield Claim("signature-invalid", clean(words, 500), SOURCE)
+    if name:
+        yield Claim("person", f"the certificate is made out to {name}", SOURCE, private=True)
     if earlier:
         yield Claim(
             "ingredient-invalid", "the credentials of an ingredient are broken; its claims count for less", SOURCE
@@ -148,14 +139,16 @@ def _claims(state: str, store: Mapping[str, Any], *, trusting: bool) -> Iterator
     yield from c2pa_story.tell(store, SOURCE, intact=intact)
 
 
-def _signer(store: Mapping[str, Any]) -> tuple[str, str]:
-    """Who signed the active manifest, and when as far as a time stamp says so."""
+def _signer(store: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Who signed the active manifest, when as far as a time stamp says so, and the certificate's own name.
+
+    The organisation is evidence and public. The name can be a product's or a person's, and nothing tells which.
+    """
     active = (store.get("manifests") or {}).get(store.get("active_manifest")) or {}
     info = active.get("signature_info") or {}
-    signer = clean(info.get("common_name") or "an unnamed signer", 120)
-    issuer = clean(info.get("issuer") or "", 120)
-    by = f"{signer} ({issuer})" if issuer and issuer != signer else signer
-    return by, f", {clean(info['time'], 40)}" if info.get("time") else ""
+    name = clean(info.get("common_name") or "", 120)
+    by = clean(info.get("issuer") or "", 120) or ("a signer without an organisation" if name else "an unnamed signer")
+    return by, f", {clean(info['time'], 40)}" if info.get("time") else "", name if name != by else ""
 
 
 def _weak_claim(weak: list[str], by: str, when: str) -> Claim:

@@ -16,6 +16,8 @@ MAX_TOTAL = 32 << 20
 MAX_PARTS = 65_536
 """Chunks, segments or boxes that are walked in one file."""
 
+MAX_PACKETS = 8
+"""XMP packets read of one file."""
 MAX_TEXTS = 1000
 """Texts kept of one file."""
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from aiforensics.evidence import Claim
 from aiforensics.image.picture import Picture
 from aiforensics.provenance import jpeg_container, other_containers, png_container, tiff_ifd, xmp_packet
 from aiforensics.provenance.contents import Contents
 from aiforensics.provenance.tiff_ifd import Directories
+from aiforensics.provenance.trust import Anchors
 from aiforensics.provenance.xmp_packet import Properties
 
+BROKEN = (ValueError, TypeError, LookupError, ArithmeticError, OSError, RecursionError, MemoryError, struct.error)
+"""What a hostile file can raise in code that parses bytes; anything else is a fault of this program, to be seen."""
 MAX_VALUE = 300
 """Characters of a claim's value; longer ones are cut."""
 
@@ -29,21 +32,24 @@ class Dossier:
     online
         Whether remote manifests and certificate status may be fetched.
     trust
-        PEM file with trust anchors for Content Credentials, or None.
+        Trust anchors for Content Credentials, read beforehand, or None.
     """
 
     picture: Picture
     online: bool = False
-    trust: Path | None = None
+    trust: Anchors | None = None
 
     @cached_property
     def contents(self) -> Contents:
-        """The metadata blocks of the container, sniffed from the bytes and never from the name."""
+        """The metadata blocks of the container, sniffed from the bytes and never from the name. Never raises."""
         data = self.picture.data
         contents = Contents()
         walk = _walker(data)
         if walk is not None:
-            walk(data, contents)
+            try:
+                walk(data, contents)
+            except BROKEN as error:
+                contents.problem(f"the structure of the file is broken ({type(error).__name__})")
         return contents
 
     @cached_property

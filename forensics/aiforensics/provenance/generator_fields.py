@@ -8,7 +8,9 @@ from typing import Any
 
 from aiforensics.provenance.generator_texts import load
 
-_SETTING = re.compile(r"(?:^|[,\n])\s*([A-Z][\w +]{1,30}):\s*([^,\n]{1,200})")
+# Texts come from strangers: every run in a pattern is bounded or cannot start anew inside itself.
+_SETTING = re.compile(r"(?:^|[,\n])[ \t]{0,8}([A-Z][\w +]{1,30}):[ \t]{0,8}([^,\n]{1,200})")
+_END_OF_PROMPT = re.compile(r"Negative prompt:|^[^\S\n]*Steps: \d", re.MULTILINE)
 _KEYS = {
     "model": (
         "Model",
@@ -41,7 +43,7 @@ def is_parameters(text: str) -> bool:
 
 def from_parameters(text: str) -> dict[str, str]:
     """Fields of the AUTOMATIC1111 form."""
-    cut = re.search(r"\n?\s*Negative prompt:|\n\s*Steps: \d", text)
+    cut = _END_OF_PROMPT.search(text)
     settings = text[text.rfind("Steps:") :][:20_000]
     found = {m[1].strip(): m[2].strip() for m in _SETTING.finditer(f"\n{settings}")}
     fields = {kind: _first(found, _KEYS[kind]) for kind in ("model", "sampler", "seed")}

@@ -16,7 +16,7 @@ from aiforensics.provenance.dossier import Dossier, clean
 from aiforensics.provenance.generator_texts import Entries, collect
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_VERSION = re.compile(r"(?:^|[,\n])\s*Version:\s*([^\s,]+)")
+_VERSION = re.compile(r"(?:^|[,\n])[ \t]{0,8}Version:[ \t]{0,8}([^\s,]{1,100})")
 _NAMED = re.compile(
     r"\b(NovelAI|Midjourney|DALL[·\-.]?E|ChatGPT|gpt-image|OpenAI|Stable ?Diffusion|DreamStudio|Stability\.? ?AI"
     r"|Adobe Firefly|Firefly|Imagen|Google Gemini|Gemini|Grok|Bing Image Creator|Microsoft Designer|Ideogram"
@@ -199,7 +199,7 @@ def _by_description(entries: Entries) -> _Hit | None:
 
 
 def _by_name(entries: Entries) -> _Hit | None:
-    """Return A generator's name in a field that names the program or the source."""
+    """Look for a generator's name in a field that names the program or the source."""
     for keyword in (
         "Software",
         "CreatorTool",
@@ -219,6 +219,8 @@ def _by_name(entries: Entries) -> _Hit | None:
         if named:
             comment = entries.get("Comment")
             fields = generator_fields.from_any(comment.text) if comment else {}
-            model = {"model": entries.text("Source")} if entries.text("Source") else {}
+            source = entries.get("Source")
+            # NovelAI names its model there; in XMP the same name is a person's or an archive's, and private.
+            model = {"model": source.text.strip()} if source and source.source.startswith("PNG") else {}
             return _Hit(named[0], entry.source, {**model, **fields})
     return None

@@ -13,8 +13,18 @@ from aiforensics.provenance import source_types
 from aiforensics.provenance.dossier import Dossier, clean
 
 _MAX_RECORDS = 500
-_PUBLIC = {65: "originating program", 55: "date created", 110: "credit", 115: "source"}
-_PRIVATE = {80: "by-line", 90: "city", 92: "place", 116: "copyright", 118: "contact", 120: "caption", 122: "writer"}
+_PUBLIC = {65: "originating program", 55: "date created"}
+_PRIVATE = {
+    80: "by-line",
+    90: "city",
+    92: "place",
+    110: "credit",
+    115: "source",
+    116: "copyright",
+    118: "contact",
+    120: "caption",
+    122: "writer",
+}
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:

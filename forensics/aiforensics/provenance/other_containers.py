@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 
 from aiforensics.provenance import tiff_ifd
-from aiforensics.provenance.contents import MAX_BLOCK, Contents
+from aiforensics.provenance.contents import MAX_BLOCK, MAX_PACKETS, Contents
 
 _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _MAX_ITEMS = 4096
@@ -99,10 +99,12 @@ def _skip_blocks(data: bytes, position: int) -> int:
 
 def walk_isobmff(data: bytes, contents: Contents) -> None:
     """Fill `contents` from the top boxes and the metadata items of an AVIF or HEIF file."""
+    described = False
     for kind, start, end in _boxes(data, 0, len(data), contents):
         if kind == b"uuid" and data[start : start + 16] == _C2PA_UUID:
             contents.manifest = True
-        elif kind == b"meta":
+        elif kind == b"meta" and not described:  # the standard allows one
+            described = True
             _read_meta(data, start + 4, end, contents)
 
 
@@ -126,22 +128,24 @@ def _boxes(data: bytes, start: int, end: int, contents: Contents) -> Iterator[tu
 
 def _read_meta(data: bytes, start: int, end: int, contents: Contents) -> None:
     kinds: dict[int, bytes] = {}
-    places: dict[int, tuple[int, int]] = {}
+    places: dict[int, tuple[int, int]] | None = None
     for kind, low, high in _boxes(data, start, end, contents):
         if kind == b"iinf":
             kinds = _item_kinds(data, low, high, contents)
-        elif kind == b"iloc":
-            places = _item_places(data[low:high])
+        elif kind == b"iloc" and places is None:
+            places = _item_places(data[low:high], contents)
         elif kind == b"iprp":
             _read_profile(data, low, high, contents)
     for item, kind in kinds.items():
-        offset, length = places.get(item, (0, 0))
-        block = data[offset : offset + min(length, MAX_BLOCK + 1)]
-        if kind == b"Exif" and len(block) > 4:
-            skip = 4 + struct.unpack_from(">I", block)[0]
-            contents.exif = contents.keep(block[skip:].removeprefix(b"Exif\0\0"), what="EXIF")
-        elif kind == b"mime" and b"xmpmeta" in block[:4096]:
-            contents.xmp.append(contents.keep(block, what="XMP"))
+        offset, length = (places or {}).get(item, (0, 0))
+        stop = offset + min(length, MAX_BLOCK + 1)
+        if kind == b"Exif" and not contents.exif and length > 4 and offset + 4 <= len(data):
+            skip = 4 + struct.unpack_from(">I", data, offset)[0]
+            contents.exif = contents.keep(data[offset + skip : stop].removeprefix(b"Exif\0\0"), what="EXIF")
+        elif kind == b"mime" and b"xmpmeta" in data[offset : min(stop, offset + 4096)]:
+            if len(contents.xmp) == MAX_PACKETS:
+                break
+            contents.xmp.append(contents.keep(data[offset:stop], what="XMP"))
 
 
 def _item_kinds(data: bytes, start: int, end: int, contents: Contents) -> dict[int, bytes]:
@@ -155,8 +159,11 @@ def _item_kinds(data: bytes, start: int, end: int, contents: Contents) -> dict[i
     return kinds
 
 
-def _item_places(box: bytes) -> dict[int, tuple[int, int]]:
+def _item_places(box: bytes, contents: Contents) -> dict[int, tuple[int, int]]:
     """Offset and length of the first extent of each item (`iloc`), for items that lie in the file itself."""
+    if len(box) < 8:
+        contents.problem("the table of the file's items is cut off")
+        return {}
     version = box[0]
     offset_size, length_size = box[4] >> 4, box[4] & 15
     base_size, index_size = box[5] >> 4, (box[5] & 15 if version else 0)
@@ -175,13 +182,15 @@ def _item_places(box: bytes) -> dict[int, tuple[int, int]]:
         method = number(2) & 15 if version else 0
         number(2)
         base = number(base_size)
-        for extent in range(min(number(2), _MAX_ITEMS)):
-            number(index_size)
-            offset, length = number(offset_size), number(length_size)
-            if extent == 0 and method == 0:
-                places[item] = (base + offset, length)
-        if position >= len(box):
+        extents, first = number(2), position
+        number(index_size)
+        offset, length = number(offset_size), number(length_size)
+        if position > len(box) and extents:
+            contents.problem("the table of the file's items is cut off")
             break
+        if extents and method == 0:
+            places[item] = (base + offset, length)
+        position = first + extents * (position - first)  # only the first extent is of use
     return places
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +22,8 @@ from aiforensics.provenance import (
     watermark,
     xmp,
 )
-from aiforensics.provenance.dossier import Dossier, Reader, clean
+from aiforensics.provenance.dossier import BROKEN, Dossier, Reader, clean
+from aiforensics.provenance.trust import Anchors, read_anchors
 
 READERS: tuple[Reader, ...] = (
     Reader("content-credentials", "C2PA Content Credentials", content_credentials.read),
@@ -40,11 +40,9 @@ READERS: tuple[Reader, ...] = (
 """Every reader; each costs only its own claims when a hostile file breaks it."""
 
 _MAX_CLAIMS = 200
-# What a hostile file can raise in code that parses bytes; anything else is a fault of this program and must be seen.
-_BROKEN = (ValueError, TypeError, LookupError, ArithmeticError, OSError, RecursionError, MemoryError, struct.error)
 
 
-def read_provenance(picture: Picture, *, online: bool = False, trust: Path | None = None) -> Provenance:
+def read_provenance(picture: Picture, *, online: bool = False, trust: Anchors | Path | None = None) -> Provenance:
     """Everything that a file says of itself, as claims, with its rung on the ladder.
 
     The pixel score never sees any of it. A file that breaks a reader yields a claim of kind `unreadable`.
@@ -56,14 +54,20 @@ def read_provenance(picture: Picture, *, online: bool = False, trust: Path | Non
     online
         Whether remote manifests and certificate status may be fetched. Nothing else ever uses the network.
     trust
-        PEM file with the trust anchors for Content Credentials; without it no signer is trusted.
+        Trust anchors for Content Credentials, or the PEM file with them; without any no signer is trusted.
 
     Returns
     -------
     Provenance
         Claims in the order of `READERS`, at most 200, each value at most about 1,000 characters of printable text.
+
+    Raises
+    ------
+    TrustError
+        If `trust` names a file that is no list of certificates.
     """
-    dossier = Dossier(picture, online, trust)
+    # Outside of every guard: a wrong list must not pass for a picture without a signature.
+    dossier = Dossier(picture, online, read_anchors(trust) if isinstance(trust, Path) else trust)
     claims: list[Claim] = []
     for reader in READERS:
         claims.extend(_guarded(reader, dossier))
@@ -90,6 +94,6 @@ def _guarded(reader: Reader, dossier: Dossier) -> list[Claim]:
     try:
         for claim in itertools.islice(reader.read(dossier), _MAX_CLAIMS):
             claims.append(claim)  # noqa: PERF402 - one by one, so that a failure keeps the earlier ones
-    except _BROKEN as error:
+    except BROKEN as error:
         claims.append(Claim("unreadable", clean(f"{reader.reads}: {error or type(error).__name__}"), reader.name))
     return claims

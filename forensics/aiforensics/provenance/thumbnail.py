@@ -6,17 +6,16 @@ Source: Kee and Farid, "Digital image authentication from thumbnails", SPIE Medi
 
 from __future__ import annotations
 
-import io
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from aiforensics.evidence import InputError
+from aiforensics.image import Limits, decode
 from aiforensics.provenance.dossier import Dossier
 
-_MAX_BYTES = 1 << 20
-_MAX_SIDE = 1024
+_LIMITS = Limits(max_bytes=1 << 20, max_pixels=1 << 20, max_side=1024, max_metadata=1 << 20, max_scans=20)
+_MIN_SIDE = 16
 _GRID = 24
 _SAMPLES = 8
 _FLAT = 8.0
@@ -40,24 +39,20 @@ def similarity(dossier: Dossier) -> float | None:
 
 
 def _thumbnail(dossier: Dossier) -> Image.Image | None:
-    """Return the JPEG thumbnail of IFD1, decoded within bounds."""
+    """Return the JPEG thumbnail of IFD1, through the same gate as any picture, with smaller limits."""
     tags = dossier.exif.second
     place, length = tags.get(0x0201), tags.get(0x0202)
     if not (isinstance(place, tuple) and isinstance(length, tuple) and place and length):
         return None
     start, size = int(place[0]), int(length[0])
-    block = dossier.contents.exif[start : start + min(size, _MAX_BYTES)]
+    block = dossier.contents.exif[start : start + min(size, _LIMITS.max_bytes)]
     if block[:2] != b"\xff\xd8":
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(block), formats=("JPEG",)) as image:
-                if max(image.size) > _MAX_SIDE or min(image.size) < 16:
-                    return None
-                return image.convert("L")
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
+        image = decode(block, limits=_LIMITS).stored
+    except InputError:
         return None
+    return image.convert("L") if min(image.size) >= _MIN_SIDE else None
 
 
 def _without_bars(thumbnail: Image.Image, size: tuple[int, int]) -> Image.Image:

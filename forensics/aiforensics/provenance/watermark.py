@@ -84,7 +84,6 @@ def decode(pixels: NDArray[np.uint8], first_block: int = 0) -> tuple[Payload, in
     ----------
     pixels
         (h, w, 3) uint8 RGB, h and w multiples of 8; w is the width of the whole picture, less its last w mod 8 columns.
-        columns.
     first_block
         Running number of the band's first block: its block row times the blocks in a row.
 

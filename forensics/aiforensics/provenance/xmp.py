@@ -13,6 +13,7 @@ from aiforensics.provenance.dossier import Dossier, clean
 
 _MADE = re.compile(r"\b(made|created|generated|imagined) with\b.*\bai\b", re.IGNORECASE)
 _EDITED = re.compile(r"\bedited with\b.*\bai\b", re.IGNORECASE)
+_MAX_CREDIT = 500
 _PRIVATE = {
     "dc:creator": "creator",
     "photoshop:AuthorsPosition": "author's position",
@@ -28,7 +29,7 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     xmp = dossier.xmp
     for problem in xmp.problems:
         yield Claim("unreadable", problem, "XMP")
-    credit = xmp.first("photoshop:Credit")
+    credit = xmp.first("photoshop:Credit")[:_MAX_CREDIT]  # the patterns are quadratic in its length
     if _MADE.search(credit):
         yield Claim("credit", clean(f"the file claims: {credit}"), "XMP photoshop:Credit", "ai")
     elif _EDITED.search(credit):

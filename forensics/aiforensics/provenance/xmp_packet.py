@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
+from aiforensics.provenance.contents import MAX_PACKETS
+
 _MAX_NODES = 20_000
 _MAX_VALUE = 1 << 20
 _ROOT = re.compile(r"<(\w+:xmpmeta|rdf:RDF)\b")
@@ -71,7 +73,7 @@ class Properties:
 def read(packets: Sequence[bytes]) -> Properties:
     """Read XMP packets. Never raises."""
     found = Properties()
-    for packet in packets[:8]:
+    for packet in packets[:MAX_PACKETS]:
         text = _text(packet)
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
             found.problems.append("an XMP packet with a document type was refused")

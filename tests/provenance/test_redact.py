@@ -1,0 +1,42 @@
+"""What `--redact` must take out: every name that a file can carry, wherever it stands."""
+
+import struct
+
+from aiforensics.provenance import redact
+
+NAME = "Anna Whistleblower"
+
+
+def iptc(make, *records):
+    body = b"".join(
+        struct.pack(">BBBH", 0x1C, 2, number, len(text)) + text
+        for number, text in ((n, t.encode()) for n, t in records)
+    )
+    block = b"8BIM" + struct.pack(">H", 0x0404) + b"\0\0" + struct.pack(">I", len(body)) + body
+    return make.jpeg((0xED, b"Photoshop 3.0\0" + block + b"\0"))
+
+
+def test_names_in_iptc_records(make, read):
+    records = [(number, f"{NAME}, {number}") for number in (80, 90, 92, 110, 115, 116, 118, 120, 122)]
+    found = read(iptc(make, *records, (65, "Some Program")))
+    assert sum(NAME in claim.value for claim in found.claims) == len(records)
+    assert NAME not in repr(redact(found))
+    assert "Some Program" in repr(redact(found))
+
+
+def test_names_in_xmp_credits_and_sources(make, read):
+    properties = {"photoshop:Credit": NAME, "photoshop:Source": f"{NAME}'s archive", "dc:creator": NAME}
+    found = read(make.jpeg(make.xmp_segment({**properties, "xmp:CreatorTool": "Adobe Firefly"})))
+    assert NAME in repr(found)
+    assert NAME not in repr(redact(found))
+    assert "Adobe Firefly" in repr(redact(found))
+
+
+def test_of_a_signer_the_organisation_stays_and_the_name_goes(make, sign, read, values):
+    content, _ = sign(make.jpeg(), [{"action": "c2pa.created", "digitalSourceType": "digitalCapture"}])
+    found = read(content)
+    assert "signed by Test Organisation" in values(found, "signature-unknown")[0]
+    assert "the certificate is made out to Test Signer" in values(found, "person")
+    hidden = redact(found)
+    assert "Test Organisation" in values(hidden, "signature-unknown")[0]
+    assert "Test Signer" not in repr(hidden)
