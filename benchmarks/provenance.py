@@ -39,11 +39,10 @@ from PIL import ExifTags, Image
 from scipy import stats
 
 from aiforensics.evidence import Claim, InputError, Provenance
-from aiforensics.image import decode
+from aiforensics.image import SUFFIXES, decode
 from aiforensics.provenance import read_provenance
 from aiforensics.provenance import watermark as open_watermark
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".gif"}
 LEVELS = ("signed-trusted", "signed", "invalid", "claimed", "watermark", "none")
 KINDS = ("camera", "generator", "source-type", "aigc-label", "contradiction", "unreadable")
 UNASKED = "identity not asked"

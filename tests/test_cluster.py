@@ -1,20 +1,35 @@
 """The mapper over Ray, against a stand-in for Ray that runs every call in a thread."""
 
+import os
 import sys
 import threading
+import zipfile
+from functools import partial
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from aiforensics import cluster
-from aiforensics.batch import Listing
+from aiforensics.batch import Item, Listing, scan_items
 
 
-class ActorDiedError(Exception):
+class RayError(Exception):
     pass
 
 
-class TaskError(Exception):
+class ActorDiedError(RayError):
+    pass
+
+
+class OutOfMemoryError(RayError):
+    pass
+
+
+class ObjectLostError(RayError):
+    pass
+
+
+class TaskError(RayError):
     def __init__(self, cause):
         super().__init__(str(cause))
         self.cause = cause
@@ -32,10 +47,13 @@ class Ref:
         path = args[1]
         if "hang" in path:
             return
-        try:
-            self.value = call(*args)
-        except Exception as error:
-            self.error = ActorDiedError() if "actor" in path else TaskError(error)
+        losses = {"actor": ActorDiedError(), "crowded": OutOfMemoryError(), "lost": ObjectLostError()}
+        self.error = next((error for word, error in losses.items() if word in path), None)
+        if not self.error:
+            try:
+                self.value = call(*args)
+            except Exception as error:
+                self.error = TaskError(error)
         self.done.set()
 
 
@@ -43,7 +61,9 @@ class Ref:
 def ray(monkeypatch):
     module = ModuleType("ray")
     module.log = []
-    module.exceptions = SimpleNamespace(RayActorError=ActorDiedError, RayTaskError=TaskError)
+    module.exceptions = SimpleNamespace(
+        RayError=RayError, RayActorError=ActorDiedError, RayTaskError=TaskError, OutOfMemoryError=OutOfMemoryError
+    )
     module.is_initialized = lambda: False
     module.init = lambda **settings: module.log.append(settings["address"])
     module.shutdown = lambda: module.log.append("shutdown")
@@ -76,7 +96,7 @@ def ray(monkeypatch):
 
 
 def test_results_come_in_order_and_a_lost_actor_costs_one_file(ray, fakes, tmp_path):
-    names = ["a.png", "b-bad.png", "c-bug.png", "d-hang.png", "e-actor-bug.png", "f.png", "g.png"]
+    names = ["a.png", "b-bad.png", "c-bug.png", "d-hang.png", "e-actor.png", "f.png", "g.png"]
     for name in names:
         (tmp_path / name).write_bytes(b"x")
     results = list(cluster.scan_items(Listing([tmp_path, "missing"]), fakes.Scanner, address="auto", timeout=0.5))
@@ -93,3 +113,52 @@ def test_a_wrong_model_is_known_before_the_cluster_starts(ray, fakes):
     with pytest.raises(fakes.InputError, match="there is no such model"):
         list(cluster.scan_items([], fakes.refuse_to_start))
     assert ray.log == []
+
+
+def kinds(results):
+    return [result.get("error", {}).get("kind", "found") for result in results]
+
+
+def test_a_picture_that_the_cluster_loses_costs_itself(ray, fakes, tmp_path):
+    for name in ("a-crowded.png", "b-lost.png", "c.png", "d-memory.png"):
+        (tmp_path / name).write_bytes(b"x")
+    results = list(cluster.scan_items(Listing([tmp_path]), fakes.Scanner))
+    assert kinds(results) == ["too-large", "unreadable", "found", "too-large"]
+    assert "ObjectLostError" in results[1]["error"]["message"]
+
+
+def broken_member(path):
+    """An archive whose member says it is LZMA and is not."""
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr(zipfile.ZipInfo("a.jpg"), bytes(range(200)), compress_type=zipfile.ZIP_LZMA)
+    raw = bytearray(path.read_bytes())
+    raw[39] = 0xFF  # the first byte of the LZMA properties
+    path.write_bytes(raw)
+    return Item("lz.zip!a.jpg", str(path), 0)
+
+
+def test_what_cannot_be_read_is_refused_as_in_a_local_run(ray, fakes, tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe.png")
+    names = ["vanished.png", "pipe.png", "n" * 300, "a.png/b.png"]
+    items = [Item(name, str(tmp_path / name)) for name in names]
+    items += [Item("folder", str(tmp_path)), broken_member(tmp_path / "lz.zip"), Item("x.zip!a", "x.zip", 7)]
+    factory = partial(fakes.GateScanner, "default")
+    there = list(cluster.scan_items(items, factory))
+    here = list(scan_items(items, factory, workers=1))
+    assert [result["error"] for result in there] == [result["error"] for result in here]
+    assert kinds(there)[:2] == ["not-found", "unsupported"]
+
+
+def test_too_little_memory_to_read_a_picture_costs_that_picture(ray, fakes, tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"x")
+    read = cluster._read
+
+    def forgetful(item):
+        if "a.png" in item.path:
+            raise MemoryError
+        return read(item)
+
+    monkeypatch.setattr(cluster, "_read", forgetful)
+    assert kinds(cluster.scan_items(Listing([tmp_path]), fakes.Scanner)) == ["too-large", "found"]

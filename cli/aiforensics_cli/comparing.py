@@ -102,7 +102,10 @@ def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
 def _agree(was: object, now: object, tolerance: float) -> bool:
     if isinstance(was, float) or isinstance(now, float):
         numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (was, now))
-        return numbers and math.isclose(was, now, rel_tol=tolerance, abs_tol=tolerance * 1e-3)  # type: ignore[arg-type]
+        try:
+            return numbers and math.isclose(was, now, rel_tol=tolerance, abs_tol=tolerance * 1e-3)  # type: ignore[arg-type]
+        except OverflowError:  # a whole number that no float holds
+            return False
     return was == now
 
 

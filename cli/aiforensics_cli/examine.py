@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from aiforensics.evidence import Finding, InputError, Refusal
+import typer
+
+from aiforensics.evidence import Finding, Refusal
 from aiforensics_cli.app import DONE, MATCHED, PIPE_CLOSED, REFUSED
 from aiforensics_cli.console import clean, complain, emit, hush, messages, results
 from aiforensics_cli.show import show_caution, show_finding
@@ -32,14 +34,54 @@ def examine_all(scanner: Scanner, paths: Iterable[str]) -> Iterator[Examination 
     """Examine paths (`-` is standard input); a refused one is a line on standard error, and a `Refusal` here."""
     console = messages()
     for path in paths:
-        try:
-            with console.status(f"examining {clean(path)}"):
-                examination = scanner.examine(_standard_input() if path == "-" else path)
-        except InputError as error:
-            complain(f"{'standard input' if path == '-' else path}: {error.message}")
-            yield Refusal(path, error.kind, error.message)
-        else:
-            yield examination
+        with console.status(f"examining {clean(path)}"):
+            item = _examine(scanner, path)
+        if isinstance(item, Refusal):
+            complain(f"{'standard input' if path == '-' else path}: {item.message}")
+        yield item
+
+
+def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
+    """Refuse to write over an input, over a picture of whatever name, or twice to the same file.
+
+    Parameters
+    ----------
+    outputs
+        Files that will be written; None and `-` are none.
+    inputs
+        What is read.
+
+    Raises
+    ------
+    typer.Exit
+        After one line that names the file.
+    """
+    read = [Path(source) for source in inputs if source != "-"]
+    taken: list[Path] = []
+    for output in (Path(name) for name in outputs if name is not None and name != "-"):
+        if any(_same(output, other) for other in taken):
+            refuse(f"two results cannot go to one file: {output}")
+        if any(_same(output, source) for source in read):
+            refuse(f"the results would overwrite an input: {output}")
+        if output.is_file():
+            from aiforensics.report.page import is_picture  # noqa: PLC0415 - rarely needed
+
+            if is_picture(output):
+                refuse(f"the results would overwrite a picture: {output}")
+        taken.append(output)
+
+
+def refuse(line: str) -> NoReturn:
+    """End the command with one line and the status of a usage error."""
+    complain(line)
+    raise typer.Exit(REFUSED)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one == other or one.samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 class Tally:
@@ -163,6 +205,15 @@ def write_maps(examination: Examination, number: int, folder: Path) -> list[Path
         Image.fromarray(shown.pixels).save(path)
         written.append(path)
     return written
+
+
+def _examine(scanner: Scanner, path: str) -> Examination | Refusal:
+    from aiforensics.pipeline import refusal_of  # noqa: PLC0415 - the scan's libraries are not for --help
+
+    try:
+        return scanner.examine(_standard_input() if path == "-" else path)
+    except Exception as error:  # a defect that one file lays bare must not cost the others
+        return refusal_of(path, error)
 
 
 def _standard_input() -> bytes:

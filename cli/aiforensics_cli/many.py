@@ -14,8 +14,8 @@ from typing import Any, Self
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from aiforensics.batch import Item, Ledger, Listing, Result, Scans, scan_items
-from aiforensics.batch.ledger import read_back
+from aiforensics.batch import BatchError, Item, Ledger, Listing, Result, Scans, scan_items
+from aiforensics.batch.ledger import read_back, to_cell
 from aiforensics.evidence import Refusal
 from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED
 from aiforensics_cli.console import clean, hush, messages
@@ -44,6 +44,7 @@ class Outputs:
             raise typer.BadParameter("--resume needs a --csv FILE or --jsonl FILE to go on with")
         self.html = html
         self.unread = False
+        self.earlier: list[Result] = []
         self.rows: list[Result] = []
         self.plain = csv is None and jsonl is None and html is None
         self.ledgers: list[Ledger] = []
@@ -52,7 +53,7 @@ class Outputs:
         if jsonl is not None:
             self.ledgers.append(Ledger(_standard_output() if jsonl == "-" else Path(jsonl), "jsonl", resume=resume))
         if html and resume:
-            self.rows += map(_slim, _earlier(self.ledgers))
+            self.earlier += map(_slim, _earlier(self.ledgers))
         self.on_terminal = sys.stdout.isatty() and (self.plain or "-" in (csv, jsonl))
 
     def __enter__(self) -> Self:
@@ -89,11 +90,20 @@ class Outputs:
             sys.stdout.flush()
 
     def finish(self) -> None:
-        """Write the page."""
+        """Write the page; a file that nothing was written to becomes an empty table."""
+        for ledger in self.ledgers:
+            ledger.begin()
         if self.html:
             from aiforensics.report import batch_page  # noqa: PLC0415 - only with --html
 
-            batch_page(self.rows, self.html)
+            again = {to_cell(row["path"]) for row in self.rows}  # scanned anew, for a second file that lacked it
+            kept = [row for row in self.earlier if to_cell(row["path"]) not in again]
+            batch_page([*kept, *self.rows], self.html)
+
+    def keep(self) -> None:
+        """Write the page of a batch that ended early, if it got anywhere."""
+        if self.rows:
+            self.finish()
 
 
 def run(
@@ -122,6 +132,9 @@ def run(
                 outputs.write(result)
                 counts["refused" if "error" in result else result["verdict"]] += 1
                 advance()
+    except (KeyboardInterrupt, BatchError):
+        outputs.keep()
+        raise
     finally:
         found.close()
         messages().print(_summary(counts, time.monotonic() - start, listing.skipped), soft_wrap=True)

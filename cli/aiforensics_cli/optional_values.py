@@ -53,9 +53,7 @@ def is_table(word: str) -> bool:
     """
     if word.startswith("-"):
         return word == "-"
-    return (
-        Path(word).suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json") or not Path(word).exists()
-    )
+    return Path(word).suffix.lower() in _TABLES or not Path(word).exists()
 
 
 def is_address(word: str) -> bool:

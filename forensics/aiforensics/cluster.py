@@ -6,6 +6,7 @@ package, and the bundle where `model` is a folder.
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Callable, Generator, Iterable
 from importlib import import_module
@@ -15,8 +16,9 @@ from typing import Any
 from aiforensics.batch.crew import START_SECONDS, in_order
 from aiforensics.batch.listing import Item, read_member
 from aiforensics.batch.worker import Result, Scans
-from aiforensics.evidence import ErrorKind, InputError, Refusal
-from aiforensics.image import Limits
+from aiforensics.evidence import ErrorKind, Refusal
+from aiforensics.image import Limits, read
+from aiforensics.pipeline import refusal_of
 
 
 def scan_items(
@@ -70,8 +72,8 @@ class _Scanner:
     def scan(self, data: bytes, path: str) -> Result:
         try:
             return self.scanner.scan_bytes(data, path).to_dict()
-        except InputError as error:
-            return Refusal(path, error.kind, error.message).to_dict()
+        except Exception as error:  # a defect that one file lays bare must not cost the others
+            return refusal_of(path, error).to_dict()
 
 
 class _RayCrew:
@@ -92,8 +94,8 @@ class _RayCrew:
     def give(self, number: int, item: Item) -> None:
         try:
             data = _read(item)
-        except InputError as error:
-            self.refused[number] = Refusal(item.path, error.kind, error.message).to_dict()
+        except Exception as error:  # as on the nodes: one bad file must not cost the others
+            self.refused[number] = refusal_of(item.path, error).to_dict()
             return
         deadline = time.monotonic() + self.timeout + (0.0 if self.idle else START_SECONDS)
         actor = self.idle.pop() if self.idle else self._new_actor()
@@ -122,10 +124,16 @@ class _RayCrew:
     def _take(self, ref: Any) -> dict[int, Result]:  # noqa: ANN401
         try:
             result = self.ray.get(ref)
+        except self.ray.exceptions.RayTaskError as error:
+            lost = refusal_of("", error.cause)
+            return self._lose(ref, lost.kind, lost.message)
+        except self.ray.exceptions.OutOfMemoryError:
+            lost = refusal_of("", MemoryError())
+            return self._lose(ref, lost.kind, lost.message)
         except self.ray.exceptions.RayActorError:
             return self._lose(ref, "unreadable", "this file ended the process that read it")
-        except self.ray.exceptions.RayTaskError as error:
-            return self._lose(ref, "unreadable", f"the scan failed: {type(error.cause).__name__}: {error.cause}")
+        except self.ray.exceptions.RayError as error:
+            return self._lose(ref, "unreadable", f"the cluster lost this file: {type(error).__name__}")
         actor, number, _, _ = self.busy.pop(ref)
         self.idle.append(actor)
         return {number: result}
@@ -139,9 +147,11 @@ class _RayCrew:
 def _read(item: Item) -> bytes:
     if item.member >= 0:
         return read_member(item)
+    file = Path(item.file)
     try:
-        with Path(item.file).open("rb") as stream:
-            data = stream.read(Limits().max_bytes + 1)  # the gate on the node refuses what is longer
-    except OSError as error:
-        raise InputError("unreadable", f"the file cannot be read: {error.strerror}") from None
-    return data
+        if stat.S_ISREG(file.stat().st_mode):
+            with file.open("rb") as stream:
+                return stream.read(Limits().max_bytes + 1)  # the gate on the node refuses what is longer
+    except (OSError, ValueError):
+        pass
+    return read(file).data  # the gate says why not, in the words of a local run

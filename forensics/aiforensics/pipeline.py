@@ -129,6 +129,7 @@ class Scanner:
         self.bundle = Bundle.load(model)
         self._ref = ModelRef(self.bundle.name, self.bundle.version, self.bundle.sha256)
         self._network: Network = self.bundle.network(device)
+        _ = self.bundle.head, self.bundle.reference  # one that cannot be opened is told here, not of every picture
         self._redact = redact
         self._online = online
         self._trust = anchors

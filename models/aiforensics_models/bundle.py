@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +32,13 @@ Device = Literal["auto", "cpu", "cuda"]
 
 _SHIPPED = Path(__file__).parent / "bundles"
 _KEYS = ("schema", "name", "version", "classes", "window", "network", "head", "features", "calibration", "files")
+
+_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(("name", "version"), str),
+    **dict.fromkeys(("classes", "features"), list),
+    **dict.fromkeys(("network", "head", "calibration", "files"), dict),
+    "window": int,
+}
 
 
 class BundleError(Exception):
@@ -84,13 +93,15 @@ class Bundle:
         try:
             data = (folder / MANIFEST).read_bytes()
             manifest = json.loads(data)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise BundleError(f"{folder / MANIFEST} cannot be read as JSON: {error}") from error
         if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
             raise BundleError(f"{folder / MANIFEST} is not a bundle of schema {SCHEMA}")
         missing = [key for key in _KEYS if key not in manifest]
         if missing:
             raise BundleError(f"{folder / MANIFEST} lacks {', '.join(missing)}")
+        if problem := _problem(manifest):
+            raise BundleError(f"{folder / MANIFEST} is malformed: {problem}")
         bundle = cls(folder, manifest, hashlib.sha256(data).hexdigest())
         bundle.verify()
         return bundle
@@ -121,12 +132,10 @@ class Bundle:
         Raises
         ------
         BundleError
-            If a file is missing, lies outside the folder, or has another sum.
+            If a file is missing or has another sum.
         """
         for name, expected in self.manifest["files"].items():
             path = self.folder / name
-            if Path(name).name != name:
-                raise BundleError(f"the bundle {self.folder} names a file outside its folder: {name}")
             if not path.is_file():
                 raise BundleError(f"the bundle {self.folder} lacks its file {name}: install or train it again")
             found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -141,17 +150,41 @@ class Bundle:
         Raises
         ------
         BundleError
-            If `cuda` is asked for and there is no usable GPU.
+            If `cuda` is asked for and there is no usable GPU, or the network cannot be opened.
         """
-        try:
+        with self._opening("network"):
             return load_network(self.folder, self.manifest["network"], device)
-        except RuntimeError as error:
-            raise BundleError(str(error)) from error
+
+    def try_out(self) -> None:
+        """Open every part on the CPU and ask the head once, so that a bundle that passes can be used.
+
+        Raises
+        ------
+        BundleError
+            If a part cannot be used.
+        """
+        self.network("cpu")
+        _ = self.reference, self.calibration
+        head = self.head
+        with self._opening("head"):
+            head(np.zeros(len(self.features)))
+
+    @contextmanager
+    def _opening(self, part: str) -> Iterator[None]:
+        """One line for whatever the readers of a part raise; a missing package has a line of its own."""
+        try:
+            yield
+        except (ModuleNotFoundError, MemoryError):
+            raise
+        except Exception as error:
+            line = " ".join(str(error).split())[:300] or type(error).__name__
+            raise BundleError(f"the {part} of the bundle {self.folder} cannot be used: {line}") from error
 
     @cached_property
     def head(self) -> Head:
         """The head that turns a row of features into log-odds."""
-        return load_head(self.folder, self.manifest["head"], self.features)
+        with self._opening("head"):
+            return load_head(self.folder, self.manifest["head"], self.features)
 
     @cached_property
     def reference(self) -> Reference | None:
@@ -159,8 +192,9 @@ class Bundle:
         entry = self.manifest.get("reference")
         if entry is None:
             return None
-        tensors = load_file(self.folder / entry["file"])
-        return Reference(tensors["centre"], tensors["scale"], float(entry["usual"]))
+        with self._opening("reference"):
+            tensors = load_file(self.folder / entry["file"])
+            return Reference(tensors["centre"], tensors["scale"], float(entry["usual"]))
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -190,6 +224,54 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     }
     text = json.dumps({"schema": SCHEMA, **manifest, "files": files}, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _problem(manifest: Mapping[str, Any]) -> str | None:
+    """What is wrong with a manifest whose keys are all there, in a few words; None for a sound one."""
+    for key, kind in _TYPES.items():
+        if not isinstance(manifest[key], kind) or isinstance(manifest[key], bool):
+            return f"{key} is a {type(manifest[key]).__name__}"
+    if not all(isinstance(name, str) for key in ("classes", "features") for name in manifest[key]):
+        return "classes or features are not words"
+    if not all(isinstance(expected, str) for expected in manifest["files"].values()):
+        return "files holds a sum that is no text"
+    return _bad_entry(manifest) or _bad_file(manifest) or _bad_calibration(manifest)
+
+
+def _bad_entry(manifest: Mapping[str, Any]) -> str | None:
+    named = {"network.onnx": manifest["network"].get("onnx"), "head.kind": manifest["head"].get("kind")}
+    for key, value in named.items():
+        if not isinstance(value, str):
+            return f"{key} is missing"
+    reference = manifest.get("reference")
+    if reference is not None and not (isinstance(reference, dict) and isinstance(reference.get("usual"), int | float)):
+        return "reference lacks usual"
+    return None
+
+
+def _bad_file(manifest: Mapping[str, Any]) -> str | None:
+    network, head, reference = manifest["network"], manifest["head"], manifest.get("reference")
+    needed = [network["onnx"], *([network["weights"]] if "weights" in network else [])]
+    needed += [] if head["kind"] == "none" else [head.get("file")]
+    needed += [reference.get("file")] if reference else []
+    for name in (*manifest["files"], *needed):
+        if not isinstance(name, str) or Path(name).name != name or name == "..":
+            return f"it names a file outside its folder: {name}"
+        if name not in manifest["files"]:
+            return f"its file {name} has no sha256 in files"
+    return None
+
+
+def _bad_calibration(manifest: Mapping[str, Any]) -> str | None:
+    try:
+        calibration = Calibration.from_dict(manifest["calibration"])
+        numbers = [calibration.real_below, calibration.ai_from]
+        numbers += [n for line in calibration.conditions.values() for n in (line.slope, line.offset, line.spread)]
+        if "good" in calibration.conditions and all(map(math.isfinite, numbers)):
+            return None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        return f"calibration cannot be read ({type(error).__name__}: {error})"
+    return "calibration lacks its condition good, or holds what is no number"
 
 
 def _find(name: str | Path) -> Path:

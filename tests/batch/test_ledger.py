@@ -95,6 +95,25 @@ def test_another_file_is_not_continued(tmp_path, kind, text):
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_file_of_one_line_without_an_end_is_not_cut_unless_it_is_ours(tmp_path, kind):
+    (tmp_path / "o").write_text("somebody's only line")
+    with pytest.raises(BatchError, match="cannot be continued"):
+        Ledger(tmp_path / "o", kind, resume=True)
+    assert (tmp_path / "o").read_text() == "somebody's only line"
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_what_was_there_goes_with_the_first_result(tmp_path, results, kind):
+    (tmp_path / "o").write_text("earlier results\n")
+    ledger = Ledger(tmp_path / "o", kind)
+    assert (tmp_path / "o").read_text() == "earlier results\n"
+    ledger.write(results[0])
+    ledger.close()
+    assert "earlier results" not in (tmp_path / "o").read_text()
+    assert len(list(read_back(tmp_path / "o", kind))) == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_results_of_two_models_never_mix(tmp_path, fakes, kind):
     ledger = Ledger(tmp_path / "o", kind)
     ledger.write(fakes.finding("a.png", model="one").to_dict())

@@ -1,5 +1,7 @@
+import inspect
 import io
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -8,7 +10,6 @@ import pytest
 from aiforensics.batch import Item, Listing, listing
 from aiforensics.batch.listing import read_member
 from aiforensics.evidence import InputError, Refusal
-from aiforensics.image import sniff
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
@@ -46,8 +47,62 @@ def test_named_files_are_always_tried_and_missing_ones_are_refused(tmp_path):
     assert found[1].kind == "not-found"
 
 
-def test_the_suffixes_cover_every_format_of_the_gate():
-    assert set(sniff._SUFFIXES) <= listing.SUFFIXES
+def test_what_cannot_be_looked_at_is_one_refusal_and_the_rest_goes_on(tmp_path):
+    (tmp_path / "a.png").write_bytes(PNG)
+    (tmp_path / "b.png").symlink_to("b.png")
+    (tmp_path / "bare").symlink_to("bare")
+    (tmp_path / "z.png").write_bytes(PNG)
+    found = list(
+        Listing([tmp_path, "n" * 300, "a\0b", tmp_path / "b.png", tmp_path / "a.png" / "x", tmp_path / "z.png"])
+    )
+    paths = [Path(item.path).name for item in found]
+    assert paths == ["a.png", "b.png", "bare", "z.png", "n" * 300, "a\0b", "b.png", "x", "z.png"]
+    assert [isinstance(item, Refusal) for item in found] == [False, True, True, False, True, True, True, True, False]
+    assert all(item.kind == "not-found" and item.message for item in found if isinstance(item, Refusal))
+
+
+def test_folders_of_any_depth_are_walked_in_order(tmp_path):
+    folder = tmp_path
+    for _ in range(150):  # deeper ones would be too deep for pytest to clear away
+        (folder / "d").mkdir()
+        for name in ("c.png", "e.png"):
+            (folder / name).touch()
+        folder /= "d"
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)
+    try:
+        found = [item.path for item in Listing([tmp_path])]
+    finally:
+        sys.setrecursionlimit(before)
+    assert [path.removeprefix(f"{tmp_path}/").replace("d/", "") for path in found] == ["c.png"] * 150 + ["e.png"] * 150
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.zip"])
+def test_a_named_pipe_is_left_to_the_gate(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    assert list(Listing([tmp_path / name])) == [Item(str(tmp_path / name), str(tmp_path / name))]
+
+
+def test_a_defect_that_an_archive_lays_bare_is_one_refusal(tmp_path, monkeypatch):
+    def defect(file):
+        raise ZeroDivisionError(file)
+
+    monkeypatch.setattr(listing, "_members", defect)
+    (tmp_path / "z.png").write_bytes(PNG)
+    first, second = Listing([tmp_path / "a.zip", tmp_path / "z.png"])
+    assert isinstance(first, Refusal)
+    assert isinstance(second, Item)
+
+
+def test_a_broken_lzma_member_is_an_input_error(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
+        out.writestr(zipfile.ZipInfo("p.png"), PNG, compress_type=zipfile.ZIP_LZMA)
+    raw = bytearray((tmp_path / "a.zip").read_bytes())
+    raw[39] = 0xFF  # the first byte of the LZMA properties
+    (tmp_path / "a.zip").write_bytes(raw)
+    (item,) = Listing([tmp_path / "a.zip"])
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        read_member(item)
 
 
 def test_an_archive_gives_its_members_without_unpacking_to_disk(tmp_path):

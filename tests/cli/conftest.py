@@ -1,10 +1,11 @@
 import io
 import json
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
+from aiforensics import pipeline
 from aiforensics_cli.app import main
 
 
@@ -29,8 +30,5 @@ def run(monkeypatch, capfd):
 @pytest.fixture
 def fake_pipeline(monkeypatch, fakes):
     """Puts the fake scanner in the place of the real one, for what does not depend on a model."""
-    module = ModuleType("aiforensics.pipeline")
-    module.Scanner = fakes.GateScanner
-    module.Examination = fakes.Examination
-    monkeypatch.setitem(sys.modules, "aiforensics.pipeline", module)
+    monkeypatch.setattr(pipeline, "Scanner", fakes.GateScanner)
     return fakes

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from aiforensics_cli import many
+
 pytestmark = pytest.mark.usefixtures("fake_pipeline")
 PORCH = Path(__file__).parents[1] / "support" / "porch.py"
 HEADER = "path,sha256,format,width,height,verdict,p_ai,low,high,quality,provenance,top_reason,error"
@@ -98,6 +100,64 @@ def test_usage_errors(run, album):
     assert run("batch", album, "--csv", "--resume").status == 2
     assert run("batch").status == 2
     assert run("batch", album, "--workers", 0).status == 2
+
+
+@pytest.mark.parametrize("option", ["csv", "jsonl", "html"])
+def test_results_never_overwrite_an_input_or_a_picture(run, album, tmp_path, picture, option):
+    for target in (album / "ai.png", tmp_path / "more.zip", picture("other.png")):
+        before = target.read_bytes()
+        done = run("batch", album, tmp_path / "more.zip", f"--{option}={target}", "--workers", 1)
+        assert done.status == 2
+        assert "would overwrite" in done.err
+        assert len(done.err.splitlines()) == 1
+        assert target.read_bytes() == before
+
+
+def test_two_results_cannot_go_to_one_file(run, album, tmp_path):
+    assert "one file" in run("batch", album, f"--csv={tmp_path / 'o'}", f"--jsonl={tmp_path / 'o'}").err
+
+
+@pytest.mark.parametrize("option", ["csv", "jsonl", "html"])
+def test_a_batch_that_cannot_start_leaves_the_last_results_alone(run, album, tmp_path, option):
+    out = tmp_path / f"o.{option}"
+    assert run("batch", album, f"--{option}", out, "--workers", 1).status == 2
+    before = out.read_bytes()
+    assert len(before) > 100
+    assert run("batch", album, f"--{option}", out, "--workers", 1, "--model", "missing").status == 2
+    assert out.read_bytes() == before
+
+
+def test_a_batch_of_nothing_writes_an_empty_table(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "o.csv").write_text("an earlier table\n")
+    assert run("batch", tmp_path / "empty", "--csv", tmp_path / "o.csv").status == 0
+    assert (tmp_path / "o.csv").read_text().startswith(HEADER)
+    assert rows(run("batch", tmp_path / "empty", "--csv").out) == []
+
+
+def test_an_interrupted_batch_keeps_its_page(album, tmp_path, monkeypatch, fakes):
+    def interrupted(*_, **__):
+        yield fakes.finding("first.png").to_dict()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(many, "scan_items", interrupted)
+    page = tmp_path / "o.html"
+    with many.Outputs(None, None, page) as outputs, pytest.raises(KeyboardInterrupt):
+        many.run([album], fakes.Scanner, outputs, workers=1, timeout=1, ray=None)
+    assert "first.png" in page.read_text()
+
+
+def test_a_resumed_page_shows_a_picture_once(run, album, tmp_path):
+    lines, table, page = tmp_path / "o.jsonl", tmp_path / "o.csv", tmp_path / "o.html"
+    (album / "new\nline.png").write_bytes((album / "ai.png").read_bytes())
+    for first in (lines, table):
+        for path in (lines, table):
+            path.unlink(missing_ok=True)
+        run("batch", album, f"--{first.suffix[1:]}", first, "--workers", 1)
+        run("batch", album, "--jsonl", lines, "--csv", table, "--html", page, "--resume", "--workers", 1)
+        assert page.read_text().count("ai.png") == 1
+        assert page.read_text().count("line.png") == 1
+        assert len(rows(table.read_text())) == len(lines.read_text().splitlines()) == 4
 
 
 def test_a_missing_model_is_one_line(run, album):

@@ -4,19 +4,27 @@ import pytest
 
 from aiforensics_cli import checkup
 from aiforensics_models import bundle as bundles
+from aiforensics_models.calibration import Calibration, Line
 
 
 @pytest.fixture
 def bundle(tmp_path, monkeypatch):
-    """A bundle of one file, shipped under the name `tiny`."""
+    """A bundle whose files are no networks, shipped under the name `tiny`."""
     folder = tmp_path / "shipped" / "tiny"
     folder.mkdir(parents=True)
     (folder / "head.ubj").write_bytes(b"weights")
-    keys = {key: {} for key in bundles._KEYS[1:-1]}
-    features = [f"ela.feature_{i}" for i in range(20)]
-    bundles.write_manifest(
-        folder, {**keys, "name": "tiny", "version": "1.2", "classes": ["real", "ai"], "features": features}
-    )
+    (folder / "network.onnx").write_bytes(b"a network")
+    manifest = {
+        "name": "tiny",
+        "version": "1.2",
+        "classes": ["real", "ai"],
+        "window": 256,
+        "features": ["embedding.log_odds", *(f"ela.feature_{i}" for i in range(19))],
+        "network": {"onnx": "network.onnx"},
+        "head": {"kind": "none"},
+        "calibration": Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.3, 0.7).to_dict(),
+    }
+    bundles.write_manifest(folder, manifest)
     monkeypatch.setattr(bundles, "_SHIPPED", folder.parent)
     return folder
 
@@ -43,13 +51,28 @@ def test_show(run, bundle):
     assert json.loads(run("models", "show", bundle, "--json").out)["name"] == "tiny"
 
 
-def test_verify(run, bundle):
+def test_verify(run, bundle, monkeypatch):
+    monkeypatch.setattr(bundles, "load_network", lambda *_: None)
     assert run("models", "verify").out == "intact  tiny\n"
     (bundle / "head.ubj").write_bytes(b"other")
     done = run("models", "verify", "tiny", bundle)
     assert done.status == 2
     assert len(done.err.splitlines()) == 2
     assert "head.ubj has sha256" in done.err
+
+
+def test_intact_means_usable(run, bundle):
+    done = run("models", "verify")
+    assert done.status == 2
+    assert done.out == ""
+    assert len(done.err.splitlines()) == 1
+    assert "tiny: the network of the bundle" in done.err
+    assert run("models", "verify", "default").status == 2  # another folder of shipped bundles
+    assert run("models", "list").out.startswith("tiny")
+
+
+def test_the_shipped_bundle_is_usable(run):
+    assert run("models", "verify", "default").out == "intact  default\n"
 
 
 def test_an_unknown_bundle_is_one_line(run, bundle):

@@ -87,6 +87,17 @@ def test_one_bad_input_does_not_stop_the_others(run, picture, tmp_path):
     assert ["error" in o for o in done.objects] == [True, False]
 
 
+def test_a_defect_that_one_picture_lays_bare_does_not_stop_the_others(run, picture):
+    done = run("scan", picture("bug.png"), picture("a.png"), "--json")
+    assert done.status == 2
+    assert ["error" in o for o in done.objects] == [True, False]
+    assert done.objects[0]["error"] == {
+        "kind": "unreadable",
+        "message": "the scan failed: ZeroDivisionError: a defect",
+    }
+    assert done.err.endswith("bug.png: the scan failed: ZeroDivisionError: a defect\n")
+
+
 @pytest.mark.parametrize(
     ("names", "policies", "status"),
     [
@@ -134,6 +145,28 @@ def test_the_report_is_written_beside_the_results(run, picture, tmp_path):
     text = page.read_text()
     assert "Likely AI-generated" in text
     assert "none.png" in text
+
+
+def test_a_report_never_overwrites_a_picture(run, picture, tmp_path):
+    one, other, hidden = picture("a.png"), picture("b.jpg"), picture("c.png").rename(tmp_path / "r.html")
+    (tmp_path / "link.html").symlink_to(one)
+    (tmp_path / "notes.txt").write_text("no picture")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for inputs, report in (
+        ([one], one),
+        ([other], one),
+        ([other], hidden),
+        ([one], tmp_path / "link.html"),
+        ([one, tmp_path / "notes.txt"], tmp_path / "notes.txt"),
+    ):
+        done = run("scan", *inputs, "--report", report)
+        assert done.status == 2
+        assert "would overwrite" in done.err
+        assert len(done.err.splitlines()) == 1
+        assert done.out == ""
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "old.html").write_text("an old page")
+    assert run("scan", one, "--report", tmp_path / "old.html").status == 0
 
 
 def scan_with_no_reader(*arguments):

@@ -71,6 +71,55 @@ def test_a_file_without_findings_is_a_usage_error(run, told, text):
     assert run("verify", report, path).status == 2
 
 
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"\xff\xd8\xff\xe0", "this is not text"),
+        (b'{"sha256": "x", "model": {}}', "names no model"),
+        (b'{"sha256": "x", "model": 7}', "names no model"),
+        (b'{"sha256": "x", "model": {"name": ["a"]}}', "names no model"),
+        (b'{"sha256": "x", "model": {"name": "."}}', "use --model DIR"),
+        (b"[" * 100_000, "nested"),
+    ],
+)
+def test_a_report_that_cannot_be_checked_is_one_clear_line(run, told, content, line):
+    path, report = told
+    report.write_bytes(content)
+    done = run("verify", report, path)
+    assert done.status == 2
+    assert line in done.err
+    assert done.err.startswith("aiforensics: ")
+    assert "internal error" not in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_folder_that_a_finding_names_is_never_opened(run, told, monkeypatch, fakes):
+    path, report = told
+    opened = []
+    monkeypatch.setattr(fakes.GateScanner, "__init__", lambda self, model, **_: opened.append(model))
+    for name in ("/evil", "../evil", "evil", str(report.parent)):
+        finding = json.loads(report.read_text())
+        report.write_text(json.dumps({**finding, "model": {**finding["model"], "name": name}}))
+        assert run("verify", report, path).status == 2
+    assert opened == []
+
+
+def test_trust_and_online_are_those_of_scan(run, told, monkeypatch, fakes):
+    path, report = told
+    given = []
+
+    class Scanner(fakes.GateScanner):
+        def __init__(self, model, **options):
+            given.append((model, options))
+            super().__init__(model, **options)
+
+    monkeypatch.setattr("aiforensics.pipeline.Scanner", Scanner)
+    trust = report.parent / "root.pem"
+    trust.write_text("certificates")
+    assert run("verify", report, path, "--trust", trust, "--online").status == 0
+    assert given == [("default", {"device": "cpu", "online": True, "trust": trust})]
+
+
 def test_numbers_agree_within_the_tolerance_and_words_exactly():
     told = {"p_ai": 0.5, "width": 7, "analyzers": {"ela": {"mean": 1.0}}}
     assert differences(told, {**told, "p_ai": 0.5004}, 1e-3) == []

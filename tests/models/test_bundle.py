@@ -55,7 +55,71 @@ def test_a_file_outside_the_folder_is_refused(folder, name):
         Bundle.load(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": "something/9"}', '"x"'])
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"files": []}, "files is a list"),
+        ({"files": {}}, "network.onnx has no sha256"),
+        ({"files": {"network.onnx": 7}}, "a sum that is no text"),
+        ({"name": None}, "name is a NoneType"),
+        ({"window": True}, "window is a bool"),
+        ({"features": [1]}, "not words"),
+        ({"network": {}}, "network.onnx is missing"),
+        ({"network": {"onnx": 1}}, "network.onnx is missing"),
+        ({"network": {"onnx": "../evil.onnx"}}, "outside its folder"),
+        ({"network": {"onnx": "network.onnx", "weights": "/etc/passwd"}}, "outside its folder"),
+        ({"network": {"onnx": "network.onnx", "weights": "unlisted"}}, "unlisted has no sha256"),
+        ({"head": {}}, "head.kind is missing"),
+        ({"head": {"kind": "xgboost"}}, "outside its folder: None"),
+        ({"head": {"kind": "xgboost", "file": "../evil.ubj"}}, "outside its folder"),
+        ({"head": {"kind": "deep", "file": ".."}}, "outside its folder"),
+        ({"head": {"kind": "deep", "file": "head.ubj"}}, "head.ubj has no sha256"),
+        ({"reference": []}, "reference lacks usual"),
+        ({"reference": {"usual": 1.0, "file": "r"}}, "r has no sha256"),
+        ({"calibration": {}}, "KeyError: 'conditions'"),
+        ({"calibration": {"conditions": {}, "real_below": 0.1, "ai_from": 0.9}}, "condition good"),
+        ({"calibration": {"conditions": [], "real_below": 0.1, "ai_from": 0.9}}, "AttributeError"),
+    ],
+)
+def test_a_part_that_cannot_be_trusted_is_one_line(folder, change, line):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, **change}))
+    (folder.parent / "evil.ubj").write_bytes(b"outside")
+    with pytest.raises(BundleError) as caught:
+        Bundle.load(folder)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_calibration_holds_numbers(folder):
+    text = (folder / MANIFEST).read_text()
+    assert '"slope": 1.0' in text
+    (folder / MANIFEST).write_text(text.replace('"slope": 1.0', '"slope": NaN'))
+    with pytest.raises(BundleError, match="no number"):
+        Bundle.load(folder)
+
+
+def test_parts_that_cannot_be_opened_are_one_line(folder):
+    bundle = Bundle.load(folder)
+    for attempt in (bundle.network, bundle.try_out):
+        with pytest.raises(BundleError, match="the network of the bundle") as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+    (folder / "head.ubj").write_bytes(b"no trees")
+    (folder / "reference.safetensors").write_bytes(b"no tensors")
+    parts = {
+        "head": {"kind": "xgboost", "file": "head.ubj"},
+        "reference": {"file": "reference.safetensors", "usual": 1},
+    }
+    write_manifest(folder, {**MANIFEST_PARTS, **parts})
+    bundle = Bundle.load(folder)
+    with pytest.raises(BundleError, match="the head of the bundle"):
+        _ = bundle.head
+    with pytest.raises(BundleError, match="the reference of the bundle"):
+        _ = bundle.reference
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "", "{", "[]", '{"schema": "something/9"}', '"x"'])
 def test_a_malformed_manifest_is_one_line(folder, text):
     (folder / MANIFEST).write_text(text)
     with pytest.raises(BundleError) as caught:

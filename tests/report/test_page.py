@@ -8,7 +8,7 @@ from jinja2 import TemplateNotFound, UndefinedError
 from PIL import Image
 
 import aiforensics.report
-from aiforensics.report.page import cut, visible, write_page
+from aiforensics.report.page import PageError, cut, visible, write_page
 from aiforensics.report.pictures import data_uris
 
 CSS = (Path(aiforensics.report.__file__).parent / "style.css").read_text(encoding="utf-8")
@@ -76,3 +76,11 @@ def test_contrast_meets_wcag_aa(name, palette):
         assert _contrast(palette[mark], palette["sheet"]) >= 3, (name, mark)
     for tint in ("ai-tint", "real-tint", "none-tint"):
         assert _contrast(palette["ink"], palette[tint]) >= 4.5, (name, tint)
+
+
+def test_a_page_never_overwrites_a_picture(picture):
+    path = picture("a.png")
+    before = path.read_bytes()
+    with pytest.raises(PageError, match=r"overwrite a picture: .*a\.png"):
+        write_page("base.html.j2", path, {})
+    assert path.read_bytes() == before

@@ -35,7 +35,7 @@ def finding(path, data=b"", model="fake"):
 
 
 class Scanner:
-    """Dies of `segfault`, hangs on `hang`, raises on `bug` and `bad`, is slow on `slow`."""
+    """Dies of `segfault`, hangs on `hang`, raises on `bug`, `memory` and `bad`, is slow on `slow`."""
 
     def __init__(self, model="fake"):
         self.model = model
@@ -53,6 +53,8 @@ class Scanner:
             time.sleep(0.3)
         if "bug" in name:
             raise ZeroDivisionError("a defect")
+        if "memory" in name:
+            raise MemoryError
         if "bad" in name:
             raise InputError("truncated", "the file ends early")
         if "threads" in name:
@@ -103,6 +105,8 @@ class GateScanner(Scanner):
         super().__init__(model)
 
     def examine(self, source):
+        if "bug" in str(source):
+            raise ZeroDivisionError("a defect")
         picture = decode(source) if isinstance(source, bytes) else read(source)
         return Examination(self._judge(picture), picture)
 
@@ -114,7 +118,7 @@ class GateScanner(Scanner):
 
     def _judge(self, picture):
         name = Path(picture.path).stem
-        found = finding(picture.path, picture.data)
+        found = finding(picture.path, picture.data, self.model)
         provenance = {
             "told": Provenance("claimed", "ai", (Claim("generator", "\x1b[31mred", "PNG text", "ai"),)),
             "forged": Provenance("invalid", "unknown"),

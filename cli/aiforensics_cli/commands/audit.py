@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from aiforensics_cli.examine import spare
+
 app = typer.Typer()
 
 
@@ -29,6 +31,7 @@ def audit(
     from aiforensics.lab.views import random_view  # noqa: PLC0415
     from aiforensics_cli.measuring import bar, show_audit, write_json  # noqa: PLC0415
 
+    spare([report, json], data)
     with bar("grouping pictures") as progress:
         samples = load_dataset(data, seed=seed, need=(), keep_broken=True, progress=progress)
     with bar("reading files") as progress:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from aiforensics_cli import options
+from aiforensics_cli.examine import spare
 
 app = typer.Typer()
 
@@ -36,6 +37,7 @@ def evaluate(
     """Measure a model bundle on labelled pictures: every figure with its interval, per condition and per source."""
     from aiforensics_cli.measuring import Plan, run_evaluation, show_evaluation, write_json  # noqa: PLC0415
 
+    spare([report, json], data)
     plan = Plan(tuple(data), model, device, split, limit, robustness, leave_one_source_out, folds, weights, work, seed)
     content = run_evaluation(plan)
     if report:

@@ -45,13 +45,13 @@ def show(name: _Name = "default", *, as_json: options.JsonOption = False) -> Non
 
 @app.command()
 def verify(names: Annotated[list[str] | None, typer.Argument(metavar="[NAME|DIR]...")] = None) -> None:
-    """Check every file of the bundles against its sha256; without a name, all shipped ones."""
+    """Check that the bundles' files have their sha256 and can be used; without a name, all shipped ones."""
     from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - not for --help
 
     status = DONE
     for name in names or available():
         try:
-            Bundle.load(name)  # checks every file
+            Bundle.load(name).try_out()  # loading checks every file
         except BundleError as error:
             complain(f"{name}: {error}")
             status = REFUSED

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.examine import Policy, Tally, examine_all, mapped, printed
+from aiforensics_cli.examine import Policy, Tally, examine_all, mapped, printed, spare
 
 app = typer.Typer()
 
@@ -44,6 +44,8 @@ def scan(
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
 
+    options.check_gradcam(gradcam, report, maps)
+    spare([report], paths)
     tally = Tally(fail_on or ())
     scanner = Scanner(model, device=device, redact=redact, online=online, trust=trust)
     # A report or maps are written to their end, whatever becomes of the reader of standard output.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from aiforensics_cli import options
 from aiforensics_cli.app import DONE, MATCHED
 from aiforensics_cli.console import clean, results
+from aiforensics_cli.examine import refuse
 
 app = typer.Typer()
 
@@ -26,17 +29,20 @@ def verify(
     tolerance: Annotated[
         float, typer.Option(min=0, help="How far numbers may differ, as a share of their size (other processors).")
     ] = 1e-3,
+    online: options.OnlineOption = False,
+    trust: options.TrustOption = None,
 ) -> None:
     """Scan IMAGE again and say whether its sha256, the model and all numbers agree with a JSON finding.
 
     Exit status 0 if all agree, 1 if something differs, 2 if it cannot be
     checked. A file with several findings is searched for this picture's.
+    What was scanned with --online or --trust is checked with the same.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
-    from aiforensics_cli.comparing import differences, find_finding  # noqa: PLC0415 - as above
+    from aiforensics_cli.comparing import differences  # noqa: PLC0415 - as above
 
-    told = find_finding(report.read_text("utf-8"), image)
-    seen = Scanner(model or told["model"]["name"], device="cpu").scan(image).to_dict()
+    told = _told(report, image)
+    seen = Scanner(model or _shipped(told), device="cpu", online=online, trust=trust).scan(image).to_dict()
     found = differences(told, seen, tolerance)
     for key, was, now in found:
         typer.echo(clean(f"differs  {key}: the finding says {was}, this scan says {now}"))
@@ -46,3 +52,27 @@ def verify(
         f"agrees   sha256 {seen['sha256'][:12]}, model {seen['model']['name']}, every number", soft_wrap=True
     )
     raise typer.Exit(DONE)
+
+
+def _told(report: Path, image: Path) -> dict[str, Any]:
+    from aiforensics_cli.comparing import find_finding  # noqa: PLC0415 - not for --help
+
+    try:
+        return find_finding(report.read_text("utf-8"), image)
+    except UnicodeDecodeError:
+        refuse(f"{report}: this is not text: give what `aiforensics scan --json` printed")
+    except RecursionError:
+        refuse(f"{report}: this is nested too deeply: give what `aiforensics scan --json` printed")
+
+
+def _shipped(told: Mapping[str, Any]) -> str:
+    """Name of the shipped bundle that a finding names; a stranger's finding never leads to another folder."""
+    from aiforensics_models.bundle import available  # noqa: PLC0415 - not for --help
+
+    named = told["model"]
+    name = named.get("name") if isinstance(named, dict) else None
+    if not isinstance(name, str):
+        refuse("the finding names no model: name its bundle with --model")
+    if name not in available():
+        refuse(f"the finding names the model {name[:80]!r}, which is not shipped: use --model DIR")
+    return name

@@ -30,9 +30,9 @@ def to_row(result: Mapping[str, Any]) -> dict[str, str]:
     Cells that a spreadsheet would run as a formula get an apostrophe in front, control signs become escapes.
     """
     cells = dict.fromkeys(COLUMNS, "")
-    cells["path"] = _cell(result["path"])
+    cells["path"] = to_cell(result["path"])
     if "error" in result:
-        cells["error"] = _cell(f"{result['error']['kind']}: {result['error']['message']}")
+        cells["error"] = to_cell(f"{result['error']['kind']}: {result['error']['message']}")
         return cells
     low, high = result["interval"]
     reasons = result["reasons"]
@@ -46,11 +46,13 @@ def to_row(result: Mapping[str, Any]) -> dict[str, str]:
         "origin": result["provenance"]["origin"],
         "model": _model(result),
     }
-    return cells | {key: _cell(str(value)) for key, value in given.items()}
+    return cells | {key: to_cell(str(value)) for key, value in given.items()}
 
 
 class Ledger:
     """A growing CSV or JSON Lines file (or stream).
+
+    What the file held before goes with the first result, so that a batch that cannot start costs nothing.
 
     Parameters
     ----------
@@ -72,21 +74,28 @@ class Ledger:
         self.path = target if isinstance(target, Path) else None
         self.model = ""
         self._done: set[bytes] = set()
-        continued = resume and isinstance(target, Path) and self._load(target)
+        self._begun = resume and isinstance(target, Path) and self._load(target)
         if isinstance(target, Path):
             # Names that are not UTF-8 keep their bytes.
-            mode = "a" if continued else "w"
-            self._stream: IO[str] = target.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+            self._stream: IO[str] = target.open("a", encoding="utf-8", errors="surrogateescape", newline="")
         else:
             self._stream = target
         self._writer = csv.DictWriter(self._stream, COLUMNS, lineterminator="\n")
-        if kind == "csv" and not continued:
+
+    def begin(self) -> None:
+        """Start the file anew, unless it is continued or has begun; the first result does it too."""
+        if self._begun:
+            return
+        self._begun = True
+        if self.path and self.path.is_file():  # a device or a pipe cannot be cut
+            self._stream.truncate(0)
+        if self.kind == "csv":
             self._writer.writeheader()
             self._stream.flush()
 
     def holds(self, path: str) -> bool:
         """Whether the file that is continued has a line for this path."""
-        return bool(self._done) and _mark(_cell(path)) in self._done
+        return bool(self._done) and _mark(to_cell(path)) in self._done
 
     def write(self, result: Result) -> None:
         """Append one result; one that the continued file holds is left out."""
@@ -96,6 +105,7 @@ class Ledger:
         if model and self.model not in ("", model):
             raise BatchError(f"{self.path} was written with the model {self.model}, this is {model}: use another file")
         self.model = model or self.model
+        self.begin()
         if self.kind == "csv":
             self._writer.writerow(to_row(result))
         else:
@@ -112,9 +122,12 @@ class Ledger:
         if not path.exists():
             return False
         whole = 0
+        start = ",".join(COLUMNS) if self.kind == "csv" else json.dumps({"schema": SCHEMA})[:-1]
         with path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
                 if not line.endswith(b"\n"):
+                    if number == 1 and not (start.encode().startswith(line) or line.startswith(start.encode())):
+                        raise BatchError(f"{path} cannot be continued: it was not written by this command")
                     break
                 whole += len(line)
                 self._learn(line.decode("utf-8", "surrogateescape"), number)
@@ -129,7 +142,7 @@ class Ledger:
             return
         try:
             result = _from_csv(line) if self.kind == "csv" else json.loads(line)
-            self._done.add(_mark(_cell(result["path"]) if self.kind == "jsonl" else result["cell"]))
+            self._done.add(_mark(to_cell(result["path"]) if self.kind == "jsonl" else result["cell"]))
             self.model = _model(result) or self.model
         except (ValueError, KeyError, TypeError, IndexError):
             raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
@@ -173,7 +186,7 @@ def _model(result: Mapping[str, Any]) -> str:
     return f"{model['name']} {model['version']} {model['sha256'][:12]}" if model else ""
 
 
-def _cell(text: str) -> str:
+def to_cell(text: str) -> str:
     """One line that no spreadsheet runs as a formula."""
     plain = "".join(c if c >= " " and not "\x7f" <= c <= "\x9f" else f"\\x{ord(c):02x}" for c in text)
     return f"'{plain}" if plain.startswith(_FORMULA) else plain

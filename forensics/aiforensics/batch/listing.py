@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import stat
 import struct
 import zipfile
 import zlib
@@ -11,14 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from aiforensics.evidence import InputError, Refusal
+from aiforensics.evidence import ErrorKind, InputError, Refusal
+from aiforensics.image import SUFFIXES
 from aiforensics.image.sniff import sniff
+from aiforensics.pipeline import refusal_of
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
-    | {".avif", ".heic", ".heif", ".hif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"}
-)
-"""File names that are listed in folders and archives; names without a suffix are listed by their first bytes."""
 MAX_MEMBERS = 100_000
 """Members of one archive at most."""
 MAX_MEMBER_BYTES = 200_000_000
@@ -55,7 +54,8 @@ class Listing:
     Parameters
     ----------
     sources
-        Files, folders and ZIP archives. A missing one becomes a refusal, so that it shows among the results.
+        Files, folders and ZIP archives. One that is missing or cannot be looked at becomes a refusal, so that it shows
+        among the results; so does such an entry of a folder.
     """
 
     def __init__(self, sources: Iterable[str | Path]) -> None:
@@ -65,35 +65,41 @@ class Listing:
     def __iter__(self) -> Iterator[Item | Refusal]:
         self.skipped = 0
         for source in self.sources:
-            if Path(source).is_dir():
-                yield from self._folder(source)
-            elif not Path(source).exists():
-                yield Refusal(source, "not-found", "no such file or folder")
-            elif _is_archive(source):
-                yield from self._archive(source)
+            try:
+                mode = Path(source).stat().st_mode
+            except (OSError, ValueError) as error:
+                yield _unseen(source, error)
             else:
-                yield Item(source, source)
+                yield from self._source(source, mode)
+
+    def _source(self, source: str, mode: int) -> Iterator[Item | Refusal]:
+        if stat.S_ISDIR(mode):
+            yield from self._folder(source)
+        elif stat.S_ISREG(mode) and _is_archive(source):  # looking into a pipe would wait for its other end
+            yield from self._archive(source)
+        else:
+            yield Item(source, source)
 
     def _folder(self, folder: str) -> Iterator[Item | Refusal]:
-        try:
-            with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-        except OSError as error:
-            yield Refusal(folder, "unreadable", f"the folder cannot be read: {error.strerror}")
-            return
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                yield from self._folder(entry.path)
-            elif _may_be_picture(entry.name) and entry.is_file() and (Path(entry.name).suffix or _sniff(entry.path)):
-                yield Item(entry.path, entry.path)
-            else:
-                self.skipped += 1
+        ahead: list[str | os.DirEntry[str]] = [folder]  # the next one stands last; a stack, so that no depth ends it
+        while ahead:
+            place = ahead.pop()
+            path = os.fspath(place)
+            try:
+                if isinstance(place, str) or _is_open_folder(place):
+                    ahead += _entries(path)
+                elif _is_listed(place):
+                    yield Item(path, path)
+                else:
+                    self.skipped += 1
+            except OSError as error:
+                yield _unseen(path, error)
 
     def _archive(self, file: str) -> Iterator[Item | Refusal]:
         try:
             members = _members(file)
-        except InputError as error:
-            yield Refusal(file, error.kind, error.message)
+        except Exception as error:  # whatever ails one archive must not cost the others
+            yield refusal_of(file, error)
             return
         for index, info in enumerate(members):
             name = PurePosixPath(info.filename)
@@ -121,9 +127,31 @@ def read_member(item: Item) -> bytes:
     try:
         with zipfile.ZipFile(item.file) as archive, archive.open(info) as stream:
             return stream.read(MAX_MEMBER_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError) as error:
         # RuntimeError: zipfile's word for a member that is encrypted or packed by a method it lacks.
         raise InputError("unreadable", f"the archive member cannot be unpacked: {error}") from None
+
+
+def _unseen(path: str, error: OSError | ValueError) -> Refusal:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Refusal(path, "not-found", "no such file or folder")
+    why = (isinstance(error, OSError) and error.strerror) or str(error)
+    kind: ErrorKind = "unreadable" if isinstance(error, PermissionError) else "not-found"  # as the gate has it
+    return Refusal(path, kind, f"this path cannot be opened: {why}")
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """What a folder holds, by name, the last first."""
+    with os.scandir(folder) as found:
+        return sorted(found, key=lambda entry: entry.name, reverse=True)
+
+
+def _is_open_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+
+
+def _is_listed(entry: os.DirEntry[str]) -> bool:
+    return _may_be_picture(entry.name) and entry.is_file() and bool(Path(entry.name).suffix or _sniff(entry.path))
 
 
 def _may_be_picture(name: str) -> bool:

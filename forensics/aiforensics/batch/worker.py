@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from aiforensics.batch.listing import Item, read_member
-from aiforensics.evidence import Finding, InputError, Refusal
+from aiforensics.evidence import Finding
+from aiforensics.pipeline import refusal_of
 
 Result = dict[str, Any]
 """A finding or a refusal as the JSON object of the command line contract."""
@@ -42,12 +43,8 @@ def scan_item(scanner: Scans, item: Item) -> Result:
         if item.member < 0:
             return scanner.scan(item.file).to_dict()
         return scanner.scan_bytes(read_member(item), item.path).to_dict()
-    except InputError as error:
-        return Refusal(item.path, error.kind, error.message).to_dict()
-    except MemoryError:
-        return Refusal(item.path, "too-large", "there is not enough memory for this picture").to_dict()
     except Exception as error:  # a defect that one file lays bare must not cost the others
-        return Refusal(item.path, "unreadable", f"the scan failed: {type(error).__name__}: {error}").to_dict()
+        return refusal_of(item.path, error).to_dict()
 
 
 def serve(connection: Connection, factory: Callable[[], Scans]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aiforensics.image import SUFFIXES
 from aiforensics.lab.duplicates import Progress, families, fingerprints, near_pairs, same_bytes
 from aiforensics.lab.manifest import Label, Row, Split, is_manifest, read_manifest
 
@@ -31,9 +32,6 @@ SHARES: Shares = {"train": 0.70, "val": 0.15, "test": 0.15}
 """Shares of the splits that are drawn here, by group."""
 LEAST = 10
 """Pictures that each class needs in each split that is used."""
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif"}
-)
 _VARIANT = re.compile(r"([ _-]+(copy|crop\d*|resized?|small|thumb|q\d{1,3}|\d{2,5}x\d{2,5})|@\dx)+$", re.IGNORECASE)
 """Endings that mark a variant of the same picture: `face_q75`, `face-copy`, `face_640x480`, `face@2x`."""
 

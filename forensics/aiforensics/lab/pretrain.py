@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
+from aiforensics.image import SUFFIXES
 from aiforensics.lab.devices import drawing_threads, keep_memory, training_device
 from aiforensics.lab.loader import CropLoader
 from aiforensics.lab.schedule import one_cycle
 from aiforensics.lab.teacher import Teacher
 from aiforensics_models.networks.tracenet import TraceNet
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 HINTS = (1, 3, 6, 8, 10, 13, 16)
 """The blocks that are compared: the last of each stage, and one in the middle of the longest."""
 
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, default=PretrainConfig().seed)
     arguments = parser.parse_args()
-    files = sorted(p for folder in arguments.pictures for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+    files = sorted(p for folder in arguments.pictures for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     config = PretrainConfig(steps=arguments.steps, seed=arguments.seed)
     unexplained = pretrain(files, Teacher(arguments.teacher, training_device(arguments.device)), arguments.out, config)
     sys.stdout.write(json.dumps({"pictures": len(files), "steps": config.steps, "unexplained": unexplained}) + "\n")

@@ -19,8 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from aiforensics.evidence import InputError
-from aiforensics.image import read
-from aiforensics.lab.dataset import SUFFIXES
+from aiforensics.image import SUFFIXES, read
 from aiforensics.lab.devices import keep_memory, training_device
 from aiforensics.lab.recipes import Precision
 from aiforensics.lab.views import Codec

@@ -20,6 +20,8 @@ from markupsafe import Markup
 
 import aiforensics
 from aiforensics import explain
+from aiforensics.evidence import InputError
+from aiforensics.image.sniff import sniff
 
 _HERE: Final = Path(__file__).parent
 _TEMPLATES: Final = (_HERE / "templates", _HERE.parent / "lab" / "templates")
@@ -29,6 +31,10 @@ LONG: Final = 240
 """Characters of a value that are shown at once."""
 LONGEST: Final = 4000
 """Characters of a value that are shown at all."""
+
+
+class PageError(Exception):
+    """A page that cannot be written, with the one line that tells its owner what to do."""
 
 
 def write_page(template: str, path: Path, context: Mapping[str, object], generated: datetime | None = None) -> None:
@@ -51,9 +57,25 @@ def write_page(template: str, path: Path, context: Mapping[str, object], generat
     ------
     OSError
         If the file cannot be written.
+    PageError
+        If the file is a picture: a page is never worth one.
     """
+    if is_picture(path):
+        raise PageError(f"the page would overwrite a picture: {path}")
     page = _environment().get_template(template).render(context, generated=generated or datetime.now(UTC))
     path.write_text(page, encoding="utf-8", newline="\n")
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file exists and is a picture by its first bytes."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as stream:
+            sniff(stream.read(4096))
+    except (InputError, OSError):
+        return False
+    return True
 
 
 def visible(text: str) -> str:
