@@ -105,6 +105,20 @@ def test_a_broken_lzma_member_is_an_input_error(tmp_path):
         read_member(item)
 
 
+def test_names_in_utf8_are_read_as_that_even_where_the_archive_does_not_say_so(tmp_path):
+    class Unsaid(zipfile.ZipInfo):
+        def _encodeFilenameFlags(self):  # noqa: N802 - zipfile's name for it
+            return self.filename.encode("utf-8"), self.flag_bits
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
+        out.writestr(Unsaid("grün 图.png"), PNG)
+        out.writestr("said 图.png", PNG)
+    assert [Path(item.path).name for item in Listing([tmp_path / "a.zip"])] == [
+        "a.zip!grün 图.png",
+        "a.zip!said 图.png",
+    ]
+
+
 def test_an_archive_gives_its_members_without_unpacking_to_disk(tmp_path):
     path = archive(
         tmp_path / "a.zip",

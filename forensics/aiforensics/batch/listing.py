@@ -24,6 +24,8 @@ MAX_MEMBER_BYTES = 200_000_000
 """Unpacked size of one member at most."""
 MAX_RATIO = 200
 """Unpacked against packed size at most, for members over a megabyte: pictures hardly shrink, bombs do."""
+_NAME_IS_UTF8 = 0x800
+"""Flag of a ZIP member whose name is UTF-8; without it, the name is said to be in the code page of the first PCs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,12 @@ class Listing:
             yield refusal_of(file, error)
             return
         for index, info in enumerate(members):
-            name = PurePosixPath(info.filename)
+            called = _called(info)
+            name = PurePosixPath(called)
             if info.is_dir():
                 continue
             if name.suffix and _may_be_picture(name.name) and "__MACOSX" not in name.parts:
-                yield Item(f"{file}!{info.filename}", file, index)
+                yield Item(f"{file}!{called}", file, index)
             else:
                 self.skipped += 1
 
@@ -130,6 +133,16 @@ def read_member(item: Item) -> bytes:
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError) as error:
         # RuntimeError: zipfile's word for a member that is encrypted or packed by a method it lacks.
         raise InputError("unreadable", f"the archive member cannot be unpacked: {error}") from None
+
+
+def _called(info: zipfile.ZipInfo) -> str:
+    """Read a member's name as UTF-8 where it is that: many programs write it so and do not say it."""
+    if info.flag_bits & _NAME_IS_UTF8:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _unseen(path: str, error: OSError | ValueError) -> Refusal:
