@@ -111,7 +111,14 @@ def test_input_pixels_are_not_changed(scanner):
     assert (pixels == pictures.astronaut()).all()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (8, 400), (70, 70)])
+@pytest.mark.parametrize("size", [(1, 1), (7, 400), (400, 2)])
+def test_a_picture_of_a_few_pixels_is_refused(scanner, size):
+    with pytest.raises(InputError, match=rf"only {size[1]} × {size[0]} pixels.*at least 8") as caught:
+        scanner.scan_bytes(encoded(np.zeros((*size, 3), np.uint8), "PNG"))
+    assert caught.value.kind == "unsupported"
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 400), (70, 70)])
 def test_tiny_pictures_are_inconclusive_and_say_why(scanner, size):
     finding = scanner.scan_bytes(encoded(np.full((*size, 3), 90, np.uint8), "PNG"))
     assert finding.verdict == "inconclusive"

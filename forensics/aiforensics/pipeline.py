@@ -46,6 +46,8 @@ SPECS: Mapping[str, FeatureSpec] = {
 }
 """Every feature that can stand in a bundle's row, by full name."""
 MAX_REASONS = 12
+LEAST_SIDE = 8
+"""Shorter side in pixels, one block of JPEG, below which there is nothing to measure."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,9 @@ class Scanner:
     def examine_picture(self, picture: Picture, started: float | None = None) -> Examination:
         """Examine a decoded picture."""
         started = time.perf_counter() if started is None else started
+        if min(picture.width, picture.height) < LEAST_SIDE:
+            size = f"{picture.width} × {picture.height} pixels"
+            raise InputError("unsupported", f"the picture has only {size}: give one of at least {LEAST_SIDE} on a side")
         values, opinion = measure(picture, self._network)
         answer = self.bundle.head(row(self.bundle.features, values))
         assessment = assess(picture, values, self._strangeness(opinion.outputs))
