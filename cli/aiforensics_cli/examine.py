@@ -41,6 +41,20 @@ def examine_all(scanner: Scanner, paths: Iterable[str]) -> Iterator[Examination 
         yield item
 
 
+def drawn(items: Iterable[Examination | Refusal]) -> Iterator[Examination | Refusal]:
+    """Draw each item's maps as it passes: what fails there is that input's refusal, and costs no other."""
+    for item in items:
+        if not isinstance(item, Refusal):
+            try:
+                _ = item.maps, item.activation
+            except Exception as error:  # a defect that one file lays bare must not cost the others
+                line = f"its maps cannot be drawn: {type(error).__name__}: {error}"
+                complain(f"{item.finding.path}: {line}")
+                yield Refusal(item.finding.path, "unreadable", line)
+                continue
+        yield item
+
+
 def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
     """Refuse to write over an input, over a picture of whatever name, or twice to the same file.
 
@@ -64,7 +78,7 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
         if any(_same(output, source) for source in read):
             refuse(f"the results would overwrite an input: {output}")
         if output.is_file():
-            from aiforensics.report.page import is_picture  # noqa: PLC0415 - rarely needed
+            from aiforensics.image.sniff import is_picture  # noqa: PLC0415 - rarely needed
 
             if is_picture(output):
                 refuse(f"the results would overwrite a picture: {output}")
@@ -208,12 +222,10 @@ def write_maps(examination: Examination, number: int, folder: Path) -> list[Path
 
 
 def _examine(scanner: Scanner, path: str) -> Examination | Refusal:
-    from aiforensics.pipeline import refusal_of  # noqa: PLC0415 - the scan's libraries are not for --help
-
     try:
         return scanner.examine(_standard_input() if path == "-" else path)
     except Exception as error:  # a defect that one file lays bare must not cost the others
-        return refusal_of(path, error)
+        return Refusal.of(path, error)
 
 
 def _standard_input() -> bytes:

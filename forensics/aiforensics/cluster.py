@@ -18,7 +18,6 @@ from aiforensics.batch.listing import Item, read_member
 from aiforensics.batch.worker import Result, Scans
 from aiforensics.evidence import ErrorKind, Refusal
 from aiforensics.image import Limits, read
-from aiforensics.pipeline import refusal_of
 
 
 def scan_items(
@@ -73,7 +72,7 @@ class _Scanner:
         try:
             return self.scanner.scan_bytes(data, path).to_dict()
         except Exception as error:  # a defect that one file lays bare must not cost the others
-            return refusal_of(path, error).to_dict()
+            return Refusal.of(path, error).to_dict()
 
 
 class _RayCrew:
@@ -95,7 +94,7 @@ class _RayCrew:
         try:
             data = _read(item)
         except Exception as error:  # as on the nodes: one bad file must not cost the others
-            self.refused[number] = refusal_of(item.path, error).to_dict()
+            self.refused[number] = Refusal.of(item.path, error).to_dict()
             return
         deadline = time.monotonic() + self.timeout + (0.0 if self.idle else START_SECONDS)
         actor = self.idle.pop() if self.idle else self._new_actor()
@@ -125,10 +124,10 @@ class _RayCrew:
         try:
             result = self.ray.get(ref)
         except self.ray.exceptions.RayTaskError as error:
-            lost = refusal_of("", error.cause)
+            lost = Refusal.of("", error.cause)
             return self._lose(ref, lost.kind, lost.message)
         except self.ray.exceptions.OutOfMemoryError:
-            lost = refusal_of("", MemoryError())
+            lost = Refusal.of("", MemoryError())
             return self._lose(ref, lost.kind, lost.message)
         except self.ray.exceptions.RayActorError:
             return self._lose(ref, "unreadable", "this file ended the process that read it")

@@ -291,6 +291,15 @@ class Refusal:
     kind: ErrorKind
     message: str
 
+    @classmethod
+    def of(cls, path: str, error: BaseException) -> Refusal:
+        """Say in an input's own refusal what went wrong with it, whatever it was."""
+        if isinstance(error, InputError):
+            return cls(path, error.kind, error.message)
+        if isinstance(error, MemoryError):
+            return cls(path, "too-large", "there is not enough memory for this picture")
+        return cls(path, "unreadable", f"the scan failed: {type(error).__name__}: {error}")
+
     def to_dict(self) -> dict[str, Any]:
         """The refusal in the form of the command line contract."""
         return {"schema": SCHEMA, "path": self.path, "error": {"kind": self.kind, "message": self.message}}

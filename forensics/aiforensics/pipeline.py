@@ -239,17 +239,8 @@ def scan_many(
         try:
             result: Finding | Refusal = scanner.scan(source)
         except Exception as error:  # a defect that one file lays bare must not cost the others
-            result = refusal_of(str(source), error)
+            result = Refusal.of(str(source), error)
         yield result
-
-
-def refusal_of(path: str, error: BaseException) -> Refusal:
-    """Say in an input's own refusal what went wrong with it, whatever it was: one bad file never stops the others."""
-    if isinstance(error, InputError):
-        return Refusal(path, error.kind, error.message)
-    if isinstance(error, MemoryError):
-        return Refusal(path, "too-large", "there is not enough memory for this picture")
-    return Refusal(path, "unreadable", f"the scan failed: {type(error).__name__}: {error}")
 
 
 def measure(picture: Picture, network: Network) -> tuple[dict[str, float], Opinion]:

@@ -230,3 +230,17 @@ def test_page_and_file_are_finished_when_the_reader_goes_away(picture, tmp_path)
     assert "Traceback" not in err
     assert len(lines.read_text().splitlines()) == 12
     assert all(f"{i}.png" in page.read_text() for i in range(12))
+
+
+def test_a_trust_list_is_that_of_every_worker(run, album, monkeypatch):
+    given = []
+
+    def scan_items(_items, factory, **_):
+        given.append(factory.keywords["trust"])
+        yield from ()
+
+    monkeypatch.setattr(many, "scan_items", scan_items)
+    trust = album / "root.pem"
+    trust.write_text("certificates")
+    assert run("batch", album, "--trust", trust).status == 0
+    assert given == [trust]

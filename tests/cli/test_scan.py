@@ -137,6 +137,22 @@ def test_maps_have_names_of_letters_and_digits(run, picture, tmp_path):
         assert shown.size == (6, 4)
 
 
+@pytest.mark.parametrize("wanted", ["--maps", "--report"])
+def test_maps_that_cannot_be_drawn_cost_their_own_input_alone(run, picture, tmp_path, monkeypatch, fakes, wanted):
+    class Spoilt(fakes.Examination):
+        @property
+        def maps(self):
+            if "spoilt" in self.finding.path:
+                raise ZeroDivisionError("no pixels")
+            return super().maps
+
+    monkeypatch.setattr(fakes, "Examination", Spoilt)
+    done = run("scan", picture("spoilt.png"), picture("ai.png"), "--json", wanted, tmp_path / "out.html")
+    assert done.status == 2
+    assert [one.get("verdict") for one in done.objects] == [None, "ai"]
+    assert "its maps cannot be drawn: ZeroDivisionError: no pixels" in done.err
+
+
 def test_the_report_is_written_beside_the_results(run, picture, tmp_path):
     page = tmp_path / "r.html"
     done = run("scan", picture("ai.png"), tmp_path / "none.png", "--report", page, "--json")

@@ -249,3 +249,11 @@ def test_import_is_light():
 def test_one_list_of_suffixes_for_every_format():
     assert {".jpg", ".png", ".hif", ".avif", ".dng"} < SUFFIXES
     assert {sniff.named_otherwise(f"a{suffix}", "none") is not None for suffix in SUFFIXES} == {True}
+
+
+def test_whether_a_file_is_a_picture_is_told_from_its_first_bytes(tmp_path, astronaut, encode):
+    (tmp_path / "a.txt").write_bytes(encode(astronaut, "WEBP"))
+    (tmp_path / "b.png").write_text("no picture")
+    assert [sniff.is_picture(tmp_path / name) for name in ("a.txt", "b.png")] == [True, False]
+    with pytest.raises(FileNotFoundError):
+        sniff.is_picture(tmp_path / "c.png")

@@ -222,6 +222,13 @@ def test_too_many_scans(astronaut, encode):
     last = data.rindex(b"\xff\xda")
     assert refused(data[:-2] + data[last:-2] * 400 + b"\xff\xd9") == "too-large"
     assert decode(data).jpeg.progressive
+    plain = encode(astronaut, "JPEG")
+    scan = plain.rindex(b"\xff\xda")
+    assert refused(plain[:-2] + plain[scan:-2] * 4 + b"\xff\xd9") == "too-large"
+
+
+def test_what_follows_the_picture_is_no_scan(astronaut, encode):
+    assert decode(encode(astronaut, "JPEG") + b"\xff\xda" * 300).width == decode(encode(astronaut, "JPEG")).width
 
 
 def test_too_much_metadata(astronaut, encode):

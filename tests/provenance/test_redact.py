@@ -40,3 +40,17 @@ def test_of_a_signer_the_organisation_stays_and_the_name_goes(make, sign, read, 
     hidden = redact(found)
     assert "Test Organisation" in values(hidden, "signature-unknown")[0]
     assert "Test Signer" not in repr(hidden)
+
+
+def test_of_comments_only_an_editors_own_words_are_public(make, read):
+    def private(comment):
+        return [claim.private for claim in read(make.png(make.text("Comment", comment))).claims]
+
+    assert private("Created with GIMP") == private("Made with Adobe Photoshop 25.1") == [False]
+    for comment in (
+        "Anna on canvas",
+        "made with Canva by Anna",
+        "Created with GIMP for Anna",
+        "Edited by Anna in Gimp",
+    ):
+        assert private(comment) == [True]

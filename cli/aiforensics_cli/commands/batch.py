@@ -30,6 +30,7 @@ def batch(
     model: options.ModelOption = "default",
     device: options.DeviceOption = "auto",
     redact: options.RedactOption = False,
+    trust: options.TrustOption = None,
 ) -> None:
     """Scan folders, many files and ZIP archives; results come in the order of the input.
 
@@ -44,5 +45,5 @@ def batch(
 
     spare([csv, jsonl, html], paths)
     with Outputs(csv, jsonl, html, resume=resume) as outputs:
-        factory = partial(Scanner, model, device=device, redact=redact)
+        factory = partial(Scanner, model, device=device, redact=redact, trust=trust)
         raise typer.Exit(run(paths, factory, outputs, workers=workers, timeout=timeout, ray=ray))

@@ -8,7 +8,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.console import results
-from aiforensics_cli.examine import Tally, examine_all, write_maps
+from aiforensics_cli.examine import Tally, drawn, examine_all, write_maps
 from aiforensics_cli.show import show_caution, show_cues, show_finding, show_limits
 
 app = typer.Typer()
@@ -32,12 +32,12 @@ def explain(
     tally = Tally()
     console = results()
     scanner = Scanner(model, device=device, redact=redact)
-    items = tally.watch(examine_all(scanner, [path]))
+    items = examine_all(scanner, [path])
     if gradcam:
         from aiforensics_cli.attention import with_gradcam  # noqa: PLC0415
 
         items = with_gradcam(items, scanner.bundle)
-    for item in items:
+    for item in tally.watch(drawn(items) if maps else items):
         if isinstance(item, Refusal):
             continue
         show_finding(console, item.finding, reasons=None)

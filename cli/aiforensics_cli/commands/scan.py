@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.examine import Policy, Tally, examine_all, mapped, printed, spare
+from aiforensics_cli.examine import Policy, Tally, drawn, examine_all, mapped, printed, spare
 
 app = typer.Typer()
 
@@ -50,11 +50,14 @@ def scan(
     scanner = Scanner(model, device=device, redact=redact, online=online, trust=trust)
     # A report or maps are written to their end, whatever becomes of the reader of standard output.
     reader_left = tally.reader_left if report or maps else None
-    items = printed(tally.watch(examine_all(scanner, paths)), as_json=as_json, reader_left=reader_left)
+    items = examine_all(scanner, paths)
     if gradcam:
         from aiforensics_cli.attention import with_gradcam  # noqa: PLC0415 - as above
 
         items = with_gradcam(items, scanner.bundle)
+    if maps or report:
+        items = drawn(items)
+    items = printed(tally.watch(items), as_json=as_json, reader_left=reader_left)
     if maps:
         items = mapped(items, maps)
     if report:

@@ -15,8 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from aiforensics.evidence import ErrorKind, InputError, Refusal
 from aiforensics.image import SUFFIXES
-from aiforensics.image.sniff import sniff
-from aiforensics.pipeline import refusal_of
+from aiforensics.image.sniff import is_picture
 
 MAX_MEMBERS = 100_000
 """Members of one archive at most."""
@@ -101,7 +100,7 @@ class Listing:
         try:
             members = _members(file)
         except Exception as error:  # whatever ails one archive must not cost the others
-            yield refusal_of(file, error)
+            yield Refusal.of(file, error)
             return
         for index, info in enumerate(members):
             called = _called(info)
@@ -164,24 +163,12 @@ def _is_open_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_listed(entry: os.DirEntry[str]) -> bool:
-    return _may_be_picture(entry.name) and entry.is_file() and bool(Path(entry.name).suffix or _sniff(entry.path))
+    return _may_be_picture(entry.name) and entry.is_file() and bool(Path(entry.name).suffix or is_picture(entry.path))
 
 
 def _may_be_picture(name: str) -> bool:
     suffix = Path(name).suffix.lower()
     return not name.startswith(".") and (not suffix or suffix in SUFFIXES)
-
-
-def _sniff(file: str) -> bool:
-    """Whether the first bytes are those of a picture; a file that cannot be opened is listed, and the scan says why."""
-    try:
-        with Path(file).open("rb") as stream:
-            sniff(stream.read(4096))
-    except InputError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _is_archive(file: str) -> bool:

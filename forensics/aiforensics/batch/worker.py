@@ -15,8 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from aiforensics.batch.listing import Item, read_member
-from aiforensics.evidence import Finding
-from aiforensics.pipeline import refusal_of
+from aiforensics.evidence import Finding, Refusal
 
 Result = dict[str, Any]
 """A finding or a refusal as the JSON object of the command line contract."""
@@ -44,7 +43,7 @@ def scan_item(scanner: Scans, item: Item) -> Result:
             return scanner.scan(item.file).to_dict()
         return scanner.scan_bytes(read_member(item), item.path).to_dict()
     except Exception as error:  # a defect that one file lays bare must not cost the others
-        return refusal_of(item.path, error).to_dict()
+        return Refusal.of(item.path, error).to_dict()
 
 
 def serve(connection: Connection, factory: Callable[[], Scans]) -> None:

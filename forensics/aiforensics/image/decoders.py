@@ -55,6 +55,8 @@ _FAILURES = (
 )
 """What decoders are known to raise on damaged files."""
 _TAG_BITS, _TAG_ORIENTATION = 258, 274
+_MOST_PLAIN_SCANS = 4
+"""A component stands in one scan of a JPEG that is not progressive (ITU-T T.81, B.2.3), and there are four at most."""
 _MAX_EXIF = 8 << 20
 """Bytes of EXIF in one JPEG; Pillow joins its segments in a time that grows with their square."""
 # Filters of warnings belong to the whole process, so only one decoder runs at a time; workers are processes.
@@ -141,8 +143,8 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
         data = _without_exif(data, header.end)
         notes = (*notes, "the EXIF claims more than a file can hold and is not read")
         header = jpegfacts.read_header(data, limits)
-    if header.progressive:
-        check_scans(data.count(b"\xff\xda"), limits)
+    most = limits.max_scans if header.progressive else _MOST_PLAIN_SCANS
+    check_scans(jpegfacts.count_scans(data, header, most), most)
     image = _open("JPEG", data)
     check_size(*image.size, limits)
     tables: dict[int, list[int]] = getattr(image, "quantization", {})

@@ -102,6 +102,15 @@ def read_header(data: bytes, limits: Limits = Limits()) -> Header:  # noqa: B008
     return header
 
 
+def count_scans(data: bytes, header: Header, most: int) -> int:
+    """Count the scans of a JPEG up to its end marker; the count stops at one over `most`."""
+    at, scans = header.end, 0
+    while scans <= most and (found := _MARKER.search(data, at)) is not None and data[found.start() + 1] != 0xD9:
+        scans += data[found.start() + 1] == 0xDA
+        at = found.start() + 2 + max(int.from_bytes(data[found.start() + 2 : found.start() + 4], "big"), 2)
+    return scans
+
+
 def facts(header: Header, tables: dict[int, list[int]]) -> JpegFacts:
     """Facts of the coding from the header and from Pillow's `quantization`, which is in natural order."""
     numbers = dict.fromkeys((*(number for number in header.quantizers if number in tables), *sorted(tables)))

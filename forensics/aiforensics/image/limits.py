@@ -132,13 +132,13 @@ def check_parts(parts: int, most: int) -> None:
         raise InputError("too-large", f"the file is cut into more than {most} parts: save it again as a PNG")
 
 
-def check_scans(scans: int, limits: Limits) -> None:
-    """Refuse a JPEG of more than `max_scans` scans.
+def check_scans(scans: int, most: int) -> None:
+    """Refuse a JPEG of more than `most` scans: each is a pass over the whole picture.
 
     Raises
     ------
     InputError
         `too-large`.
     """
-    if scans > limits.max_scans:
-        raise InputError("too-large", f"the JPEG has more than {limits.max_scans} scans: save it again in one scan")
+    if scans > most:
+        raise InputError("too-large", f"the JPEG has more than {most} scans: save it again in one scan")

@@ -71,6 +71,23 @@ def sniff(data: bytes) -> str:
     raise InputError("unsupported", f"this is {what}: give {SUPPORTED}")
 
 
+def is_picture(file: str | PurePath) -> bool:
+    """Whether a file on disk is a picture by its first bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with open(file, "rb") as stream:  # noqa: PTH123 - a folder's walk has names, thousands of them
+        start = stream.read(4096)
+    try:
+        sniff(start)
+    except InputError:
+        return False
+    return True
+
+
 def named_otherwise(path: str, kind: str) -> str | None:
     """Return a note when the name of the file promises another format than its bytes are in, else None."""
     named = _SUFFIXES.get(PurePath(path).suffix.lower())

@@ -13,9 +13,9 @@ from aiforensics.provenance.dossier import Dossier, clean
 from aiforensics.provenance.tiff_ifd import Directories, Directory, Value
 
 EDITORS = re.compile(
-    r"photoshop|lightroom|camera raw|gimp|affinity|capture one|darktable|rawtherapee|snapseed|picasa|paint\.net"
-    r"|pixelmator|luminar|dxo|acdsee|irfanview|photoscape|picsart|canva|facetune|vsco|meitu|faceapp|photopea|pixlr|corel"
-    r"|paintshop|krita|on1|topaz|photo ?editor|instagram",
+    r"\b(?:photoshop|lightroom|camera raw|gimp|affinity|capture one|darktable|rawtherapee|snapseed|picasa|paint\.net"
+    r"|pixelmator|luminar|dxo|acdsee|irfanview|photoscape|picsart|canva\b|facetune|vsco|meitu|faceapp|photopea|pixlr|corel"
+    r"|paintshop|krita|on1\b|topaz|photo ?editor|instagram)",
     re.IGNORECASE,
 )
 """Names of programs that change pictures; a developer of raw files is one of them."""

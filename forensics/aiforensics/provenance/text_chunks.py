@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim, ProvenanceOrigin
@@ -9,17 +10,27 @@ from aiforensics.provenance.dossier import Dossier, clean
 from aiforensics.provenance.exif import EDITORS
 
 _MAX_TEXTS = 30
-_PROGRAM = {"Software", "Comment", "Creator", "generator"}
+_PROGRAM = {"Software", "Creator", "generator"}
+_STAMP = re.compile(
+    rf"(?:created|made|edited) (?:with|by|using) (?:the |adobe )?{EDITORS.pattern}[ \d.]*", re.IGNORECASE
+)
+"""What editors write as a comment; any other comment may be a person's."""
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:
     """One claim for each text."""
     for text in dossier.contents.texts[:_MAX_TEXTS]:
         words = clean(f"{text.keyword}: {text.text[:2000]}")
-        if text.keyword in _PROGRAM and len(text.text) < 100 and EDITORS.search(text.text):
+        if _is_editor(text.keyword, text.text):
             origin: ProvenanceOrigin = "edited"
             yield Claim("software", clean(text.text), text.source, origin)
         elif text.keyword == "Software":
             yield Claim("software", clean(text.text), text.source)
         else:
             yield Claim("text", words, text.source, private=True)
+
+
+def _is_editor(keyword: str, text: str) -> bool:
+    if keyword == "Comment":
+        return _STAMP.fullmatch(text.strip()[:100]) is not None
+    return keyword in _PROGRAM and len(text) < 100 and EDITORS.search(text) is not None

@@ -20,8 +20,7 @@ from markupsafe import Markup
 
 import aiforensics
 from aiforensics import explain
-from aiforensics.evidence import InputError
-from aiforensics.image.sniff import sniff
+from aiforensics.image.sniff import is_picture
 
 _HERE: Final = Path(__file__).parent
 _TEMPLATES: Final = (_HERE / "templates", _HERE.parent / "lab" / "templates")
@@ -60,22 +59,10 @@ def write_page(template: str, path: Path, context: Mapping[str, object], generat
     PageError
         If the file is a picture: a page is never worth one.
     """
-    if is_picture(path):
+    if path.is_file() and is_picture(path):
         raise PageError(f"the page would overwrite a picture: {path}")
     page = _environment().get_template(template).render(context, generated=generated or datetime.now(UTC))
     path.write_text(page, encoding="utf-8", newline="\n")
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a file exists and is a picture by its first bytes."""
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as stream:
-            sniff(stream.read(4096))
-    except (InputError, OSError):
-        return False
-    return True
 
 
 def visible(text: str) -> str:
