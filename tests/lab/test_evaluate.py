@@ -94,6 +94,23 @@ def test_matching_unmasks_a_detector_of_files(samples) -> None:
     assert found.matched.figures["detections"].value == 0.0
 
 
+def test_a_format_of_one_class_has_no_figures(samples) -> None:
+    assert evaluate(samples, Brightness(), (CLEAN,), as_found=False, draws=10).by_format == {}
+
+
+def test_a_format_of_both_classes_has_figures_of_its_own(make_folder) -> None:
+    def mixed(pixels, path, label) -> None:
+        bright(pixels, path, "real" if int(pixels.sum()) % 2 else "ai")
+
+    both = load_dataset(make_folder(20, mixed), need=())
+    found = evaluate(both, FileName(), draws=20).to_dict()["by_format"]
+    assert set(found) == {"JPEG", "other"}
+    assert sum(row[label] for row in found.values() for label in ("ai", "real")) == len(both)
+    for row in found.values():
+        assert set(row["roc_auc"]) == {view.name for view in CONDITIONS}
+        assert all(one["value"] == 0.5 for one in row["roc_auc"].values())
+
+
 def test_failures_are_the_most_wrong_pictures_worst_first(samples) -> None:
     content = evaluate(samples, Brightness(), draws=10).to_dict()
     for label, sign in (("real", -1), ("ai", 1)):

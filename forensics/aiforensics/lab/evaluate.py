@@ -31,6 +31,9 @@ GALLERY = 8
 SWEEP_PICTURES = 200
 """Pictures of the robustness sweep, evenly over classes and sources, unless the caller says otherwise."""
 
+FEWEST = 10
+"""Pictures of each class below which a format has no figures of its own."""
+
 Judged = list[tuple[Sample, Prediction]]
 
 
@@ -106,6 +109,10 @@ class Evaluation:
     failures
         Under each class the pictures on which the probability was most wrong, worst first: `file`, `source`, `p_ai`
         (mean over all views), `verdicts` (verdict → views).
+    by_format
+        `JPEG` and `other`, where both classes have enough files of that format: `ai` and `real` (pictures), `roc_auc`
+        (condition → figure). The conditions give both classes the same last codec; a codec that one class alone met
+        before leaves traces that are no generator's, and within one format most of those are gone.
     """
 
     matched: Panel
@@ -114,6 +121,7 @@ class Evaluation:
     robustness: tuple[tuple[View, Panel], ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
     failures: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    by_format: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the evaluation into the content of `metrics.json`."""
@@ -140,6 +148,7 @@ class Evaluation:
             "robustness": plain(families),
             "refused": [list(pair) for pair in self.refused],
             "failures": plain(self.failures),
+            "by_format": plain(self.by_format),
         }
 
 
@@ -181,6 +190,7 @@ def evaluate(
     """
     few = set(thin(samples, sweep_pictures, seed=seed)) if sweep else set()
     judged: dict[str, Judged] = {}
+    formats: dict[Sample, str] = {}
     refused: list[tuple[str, str]] = []
     total = len(samples) * (len(conditions) + as_found) + len(few) * len(sweep)
     done = 0
@@ -192,6 +202,7 @@ def evaluate(
         except InputError as error:
             refused.append((str(sample.path), error.message))
         else:
+            formats[sample] = "other" if picture.jpeg is None else "JPEG"
             for view, prediction in zip(views, said, strict=True):
                 judged.setdefault(view.name if view else "as found", []).append((sample, prediction))
         done += len(views)
@@ -208,6 +219,7 @@ def evaluate(
         robustness=tuple((v, panel(v.name, v.title, judged[v.name], draws=draws, seed=seed)) for v in sweep),
         refused=tuple(refused),
         failures=_failures(pooled),
+        by_format=_by_format({view.name: judged[view.name] for view in conditions}, formats, draws, seed),
     )
 
 
@@ -253,6 +265,23 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - data for JSON
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
+
+
+def _by_format(
+    judged: Mapping[str, Judged], formats: Mapping[Sample, str], draws: int, seed: int
+) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name in ("JPEG", "other"):
+        counts = Counter(sample.label for sample, kind in formats.items() if kind == name)
+        if min(counts["ai"], counts["real"]) < FEWEST:
+            continue
+        alone = {
+            view: scores_of([pair for pair in pairs if formats[pair[0]] == name]) for view, pairs in judged.items()
+        }
+        figures = {view: metrics.headline(scores, draws=draws, seed=seed)["roc_auc"] for view, scores in alone.items()}
+        auc = {view: {"value": one.value, "interval": [one.low, one.high]} for view, one in figures.items()}
+        found[name] = {"ai": counts["ai"], "real": counts["real"], "roc_auc": auc}
+    return found
 
 
 def _failures(judged: Judged) -> dict[str, list[dict[str, Any]]]:
