@@ -6,15 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aiforensics.evidence import Refusal
+from aiforensics_cli.examine import taken_through
 
 if TYPE_CHECKING:
+    from aiforensics.evidence import Refusal
     from aiforensics.pipeline import Examination
     from aiforensics_models.bundle import Bundle
 
 
 def with_gradcam(items: Iterable[Examination | Refusal], bundle: Bundle) -> Iterator[Examination | Refusal]:
     """Pass examinations on with Grad-CAM maps in the place of the class activation; findings stay as they are.
+
+    A picture that it fails on is that input's refusal, and costs no other.
 
     Raises
     ------
@@ -24,9 +27,11 @@ def with_gradcam(items: Iterable[Examination | Refusal], bundle: Bundle) -> Iter
     from aiforensics_models.gradcam import GradCam  # noqa: PLC0415 - PyTorch, only where it is asked for
 
     look = GradCam(bundle)
-    for item in items:
-        if isinstance(item, Refusal):
-            yield item
-            continue
-        pairs = zip(item.outputs, item.picture.windows, strict=True)
-        yield replace(item, outputs=tuple(replace(out, activation=look(window.pixels)) for out, window in pairs))
+
+    def look_again(examination: Examination) -> Examination:
+        pairs = zip(examination.outputs, examination.picture.windows, strict=True)
+        return replace(
+            examination, outputs=tuple(replace(out, activation=look(window.pixels)) for out, window in pairs)
+        )
+
+    return taken_through(look_again, items, "Grad-CAM cannot look at it")

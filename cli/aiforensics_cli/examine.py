@@ -43,16 +43,40 @@ def examine_all(scanner: Scanner, paths: Iterable[str]) -> Iterator[Examination 
 
 def drawn(items: Iterable[Examination | Refusal]) -> Iterator[Examination | Refusal]:
     """Draw each item's maps as it passes: what fails there is that input's refusal, and costs no other."""
+
+    def draw(examination: Examination) -> Examination:
+        _ = examination.maps, examination.activation
+        return examination
+
+    return taken_through(draw, items, "its maps cannot be drawn")
+
+
+def taken_through(
+    step: Callable[[Examination], Examination], items: Iterable[Examination | Refusal], failure: str
+) -> Iterator[Examination | Refusal]:
+    """Take each examination through a step as it passes; a refusal passes as it is.
+
+    Parameters
+    ----------
+    step
+        What is done to each.
+    items
+        What passes.
+    failure
+        How the line begins that says of an input that the step failed on it.
+    """
     for item in items:
-        if not isinstance(item, Refusal):
-            try:
-                _ = item.maps, item.activation
-            except Exception as error:  # a defect that one file lays bare must not cost the others
-                line = f"its maps cannot be drawn: {type(error).__name__}: {error}"
-                complain(f"{item.finding.path}: {line}")
-                yield Refusal(item.finding.path, "unreadable", line)
-                continue
-        yield item
+        if isinstance(item, Refusal):
+            yield item
+            continue
+        try:
+            passed = step(item)
+        except Exception as error:  # a defect that one file lays bare must not cost the others
+            line = f"{failure}: {type(error).__name__}: {error}"
+            complain(f"{item.finding.path}: {line}")
+            yield Refusal(item.finding.path, "unreadable", line)
+        else:
+            yield passed
 
 
 def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:

@@ -79,7 +79,7 @@ def test_wrong_data_is_one_line_before_training(run, data, tmp_path):
     assert "1 picture cannot be read" in " ".join(found.err.splitlines()[-1].split())
 
 
-def test_train_scan_and_explain_with_gradcam(run, data, tmp_path):
+def test_train_scan_and_explain_with_gradcam(run, data, tmp_path, monkeypatch):
     pytest.importorskip("torch").set_num_threads(1)
     out = tmp_path / "bundle"
     found = run("train", data, "--out", out, "--recipe", "cnn", "--epochs", 1, "--batch", 8, "--force")
@@ -90,6 +90,17 @@ def test_train_scan_and_explain_with_gradcam(run, data, tmp_path):
     explained = run("explain", tmp_path / "ai0.png", "--model", out, "--gradcam", "--maps", tmp_path / "maps")
     assert explained.status == 0, explained.err
     assert any("embedding" in path.name for path in (tmp_path / "maps").iterdir())
+
+    def no_memory(self, pixels):
+        raise MemoryError("the network's maps")
+
+    monkeypatch.setattr("aiforensics_models.gradcam.GradCam.__call__", no_memory)
+    two = sorted(tmp_path.glob("ai?.png"))[:2]
+    spoilt = run("scan", *two, "--model", out, "--gradcam", "--maps", tmp_path / "none", "--json")
+    assert spoilt.status == 2
+    assert [one["error"]["message"] for one in spoilt.objects] == [
+        "Grad-CAM cannot look at it: MemoryError: the network's maps"
+    ] * 2
 
 
 def test_synth_refuses_in_one_line(run, tmp_path):
