@@ -130,3 +130,13 @@ def test_refit_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_pa
     assert [p.verdict for p in said] == ["ai", "ai"]
     fit(samples)
     assert trained == [(3, "deep", 5, "none")]
+    # Another recipe, other knobs, other weights: the bundle that is there is not theirs.
+    refit({"recipe": "fusion-xgboost", "training": {"config": config}}, tmp_path / "work")(samples)
+    other = {"head": "deep", "network": {"seed": 6}}
+    refit({"recipe": "fusion-deep", "training": {"config": other}}, tmp_path / "work")(samples)
+    first = tmp_path / "first.safetensors"
+    for content in (b"one", b"two", b"two"):
+        first.write_bytes(content)
+        refit({"recipe": "fusion-deep", "training": {"config": config}}, tmp_path / "work", weights=str(first))(samples)
+    assert [seed for _, _, seed, _ in trained] == [5, 5, 6, 5, 5]
+    assert [weights for *_, weights in trained] == ["none"] * 3 + [str(first)] * 2

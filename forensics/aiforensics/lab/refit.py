@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,8 @@ def refit(
     manifest
         The bundle's `bundle.json`; its recipe and the configuration of its training are followed.
     work
-        Folder for the bundles that are trained and their checkpoints; a stopped run goes on there.
+        Folder for the bundles that are trained and their checkpoints; a stopped run goes on there. What another recipe,
+        other knobs, other first weights or other pictures made there is never taken up.
     weights
         File of the first weights, where the bundle was trained from one.
     seed
@@ -56,8 +58,17 @@ def refit(
     if first not in ("none", "imagenet") and not Path(first).is_file():
         raise DatasetError(f"{first}: no such file of weights")
 
+    # Everything that a fit depends on: another recipe, other knobs or other weights never find its bundle.
+    file = first not in ("none", "imagenet")
+    made_with = [
+        recipe,
+        json.dumps(training["config"], sort_keys=True),
+        hashlib.sha256(Path(first).read_bytes()).hexdigest() if file else first,
+    ]
+
     def fit(train: Sequence[Sample]) -> Predictor:
-        folder = work / hashlib.sha256("\n".join(sorted(s.key for s in train)).encode()).hexdigest()[:16]
+        pictures = sorted(f"{sample.key} {sample.split}" for sample in train)
+        folder = work / hashlib.sha256("\n".join([*made_with, *pictures]).encode()).hexdigest()[:16]
         if not (folder / "bundle" / "bundle.json").exists():
             follow = _fusion if recipe.startswith("fusion-") else _classifier
             follow(train, folder, recipe, training["config"], first, report)
