@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -109,10 +110,47 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
         taken.append(output)
 
 
+def check_places(files: Iterable[str | Path | None], folders: Iterable[Path | None] = ()) -> None:
+    """Refuse places where nothing can be written, before the work whose results would be lost there.
+
+    Parameters
+    ----------
+    files
+        Files that will be written into folders that exist; None and `-` are none.
+    folders
+        Folders that will be made where they are missing; None is none.
+
+    Raises
+    ------
+    typer.Exit
+        After one line that names the place and says what is wrong with it.
+    """
+    for file in (Path(name) for name in files if name is not None and name != "-"):
+        if file.is_dir():
+            refuse(f"{file}: this is a folder, and the results need a file: name one in it")
+        if file.exists():
+            if not os.access(file, os.W_OK):
+                refuse(f"{file}: this file may not be written: check its permissions")
+            continue
+        _check_folder(file, Path(os.path.realpath(file)).parent)
+    for folder in filter(None, folders):
+        place = Path(os.path.realpath(folder))
+        _check_folder(folder, next(one for one in (place, *place.parents) if one.exists()))
+
+
 def refuse(line: str) -> NoReturn:
     """End the command with one line and the status of a usage error."""
     complain(line)
     raise typer.Exit(REFUSED)
+
+
+def _check_folder(output: Path, folder: Path) -> None:
+    if not folder.exists():
+        refuse(f"{output}: there is no folder {folder}: make it first")
+    if not folder.is_dir():
+        refuse(f"{output}: {folder} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        refuse(f"{output}: nothing may be written into the folder {folder}: check its permissions")
 
 
 def _same(one: Path, other: Path) -> bool:

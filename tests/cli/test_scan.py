@@ -218,7 +218,7 @@ def test_without_a_reader_people_get_the_status_of_a_closed_pipe(picture):
 def test_an_unwritable_report_is_one_line(run, picture, tmp_path):
     done = run("scan", picture("a.png"), "--report", tmp_path / "no" / "r.html")
     assert done.status == 2
-    assert done.err == f"aiforensics: {tmp_path}/no/r.html: No such file or directory\n"
+    assert done.err == f"aiforensics: {tmp_path}/no/r.html: there is no folder {tmp_path}/no: make it first\n"
 
 
 def test_metadata_of_strangers_reaches_the_terminal_as_escapes(run, picture):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aiforensics_cli.examine import spare
+from aiforensics_cli.examine import check_places, spare
 
 app = typer.Typer()
 
@@ -32,6 +32,7 @@ def audit(
     from aiforensics_cli.measuring import bar, show_audit, write_json  # noqa: PLC0415
 
     spare([report, json], data)
+    check_places([report, json])
     with bar("grouping pictures") as progress:
         samples = load_dataset(data, seed=seed, need=(), keep_broken=True, progress=progress)
     with bar("reading files") as progress:

@@ -40,10 +40,11 @@ def batch(
     prints a line each.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
-    from aiforensics_cli.examine import spare  # noqa: PLC0415
+    from aiforensics_cli.examine import check_places, spare  # noqa: PLC0415
     from aiforensics_cli.many import Outputs, run  # noqa: PLC0415
 
     spare([csv, jsonl, html], paths)
+    check_places([csv, jsonl, html])
     with Outputs(csv, jsonl, html, resume=resume) as outputs:
         factory = partial(Scanner, model, device=device, redact=redact, trust=trust)
         raise typer.Exit(run(paths, factory, outputs, workers=workers, timeout=timeout, ray=ray))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.examine import spare
+from aiforensics_cli.examine import check_places, spare
 
 app = typer.Typer()
 
@@ -38,6 +38,7 @@ def evaluate(
     from aiforensics_cli.measuring import Plan, run_evaluation, show_evaluation, write_json  # noqa: PLC0415
 
     spare([report, json], data)
+    check_places([report, json], [work if leave_one_source_out else None])
     plan = Plan(tuple(data), model, device, split, limit, robustness, leave_one_source_out, folds, weights, work, seed)
     content = run_evaluation(plan)
     if report:

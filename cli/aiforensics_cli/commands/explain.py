@@ -8,7 +8,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.console import results
-from aiforensics_cli.examine import Tally, drawn, examine_all, write_maps
+from aiforensics_cli.examine import Tally, check_places, drawn, examine_all, write_maps
 from aiforensics_cli.show import show_caution, show_cues, show_finding, show_limits
 
 app = typer.Typer()
@@ -29,6 +29,7 @@ def explain(
     from aiforensics.pipeline import Scanner  # noqa: PLC0415
 
     options.check_gradcam(gradcam, maps)
+    check_places([], [maps])
     tally = Tally()
     console = results()
     scanner = Scanner(model, device=device, redact=redact)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.examine import Policy, Tally, drawn, examine_all, mapped, printed, spare
+from aiforensics_cli.examine import Policy, Tally, check_places, drawn, examine_all, mapped, printed, spare
 
 app = typer.Typer()
 
@@ -46,6 +46,7 @@ def scan(
 
     options.check_gradcam(gradcam, report, maps)
     spare([report], paths)
+    check_places([report], [maps])
     tally = Tally(fail_on or ())
     scanner = Scanner(model, device=device, redact=redact, online=online, trust=trust)
     # A report or maps are written to their end, whatever becomes of the reader of standard output.

@@ -1,0 +1,96 @@
+"""Where results go is looked at before the work: nothing is scanned or measured whose result would be lost."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aiforensics import pipeline
+
+COMMANDS = [
+    ("evaluate", "--report"),
+    ("evaluate", "--json"),
+    ("audit", "--report"),
+    ("audit", "--json"),
+    ("batch", "--html"),
+    ("batch", "--csv"),
+    ("batch", "--jsonl"),
+    ("scan", "--report"),
+    ("scan", "--maps"),
+    ("explain", "--maps"),
+]
+FILES = [case for case in COMMANDS if case[1] != "--maps"]
+
+
+@pytest.fixture
+def refused(run, picture, monkeypatch):
+    """Runs a command that has to end before any work with one line about an output, and gives that line."""
+
+    def work(*_, **__):
+        pytest.fail("the work began")
+
+    monkeypatch.setattr(pipeline, "Scanner", work)
+    monkeypatch.setattr("aiforensics.lab.dataset.load_dataset", work)
+
+    def call(command, option, place):
+        done = run(command, picture("in.png"), f"{option}={place}")
+        assert (done.status, done.out) == (2, "")
+        (line,) = done.err.splitlines()
+        assert line.startswith(f"aiforensics: {place}: ")
+        return line
+
+    return call
+
+
+@pytest.mark.parametrize(("command", "option"), FILES)
+def test_a_file_in_a_folder_that_is_missing(refused, tmp_path, command, option):
+    line = refused(command, option, tmp_path / "none" / "out.html")
+    assert f"there is no folder {tmp_path / 'none'}" in line
+
+
+@pytest.mark.parametrize(("command", "option"), COMMANDS)
+def test_a_place_below_a_file(refused, tmp_path, command, option):
+    (tmp_path / "text").write_text("no folder")
+    assert f"{tmp_path / 'text'} is not a folder" in refused(command, option, tmp_path / "text" / "out")
+
+
+@pytest.mark.parametrize(("command", "option"), COMMANDS)
+def test_a_folder_that_may_not_be_written(refused, tmp_path, monkeypatch, command, option):
+    (tmp_path / "shut").mkdir()
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, how: Path(path).name != "shut" and allowed(path, how))
+    assert "nothing may be written into the folder" in refused(command, option, tmp_path / "shut" / "out")
+
+
+@pytest.mark.parametrize(("command", "option"), FILES)
+def test_a_file_that_may_not_be_written(refused, tmp_path, monkeypatch, command, option):
+    (tmp_path / "shut.html").write_text("kept")
+    monkeypatch.setattr(os, "access", lambda path, how: how != os.W_OK or Path(path).name != "shut.html")
+    assert "this file may not be written" in refused(command, option, tmp_path / "shut.html")
+
+
+@pytest.mark.parametrize(("command", "option"), [c for c in FILES if c[1] in ("--json", "--csv", "--jsonl")])
+def test_a_folder_in_the_place_of_a_file(refused, tmp_path, command, option):
+    assert "this is a folder" in refused(command, option, tmp_path)
+
+
+def test_the_folder_of_checkpoints(run, tmp_path):
+    (tmp_path / "text").write_text("no folder")
+    done = run("evaluate", tmp_path, "--leave-one-source-out", "--work", tmp_path / "text" / "work")
+    assert (done.status, done.out) == (2, "")
+    assert f"{tmp_path / 'text'} is not a folder" in done.err
+
+
+@pytest.mark.usefixtures("fake_pipeline")
+def test_a_link_to_a_file_that_is_still_to_be_made_is_a_good_place(run, picture, tmp_path):
+    (tmp_path / "link.html").symlink_to(tmp_path / "page.html")
+    assert run("scan", picture("a.png"), "--report", tmp_path / "link.html", "--maps", tmp_path / "m" / "n").status == 0
+    assert (tmp_path / "page.html").is_file()
+    (tmp_path / "astray.html").symlink_to(tmp_path / "none" / "page.html")
+    assert run("scan", picture("a.png"), "--report", tmp_path / "astray.html").status == 2
+
+
+@pytest.mark.usefixtures("fake_pipeline")
+@pytest.mark.parametrize("place", ["/dev/stderr", "/dev/null"])
+def test_a_device_is_a_good_place(run, picture, place):
+    assert run("batch", picture("a.png"), f"--csv={place}", "--workers", 1).status == 0
