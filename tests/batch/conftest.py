@@ -1,4 +1,16 @@
+import importlib
+import sys
+from pathlib import Path
+
 import pytest
+
+
+@pytest.fixture
+def garbling(fakes, monkeypatch):
+    """The module of scanners that garble what they say, importable by worker processes too."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    yield importlib.import_module("garbling_scanners")
+    sys.modules.pop("garbling_scanners", None)
 
 
 @pytest.fixture

@@ -90,3 +90,24 @@ def test_a_slow_item_holds_back_a_bounded_number_of_results(fakes, folder, monke
     assert next(results)["verdict"] == "real"
     assert time.monotonic() - start >= 0.3
     assert [r["path"] for r in results] == ["x"] * 5
+
+
+def test_whatever_a_worker_says_costs_one_file_at_most(garbling, folder):
+    bad = ["deep", "failed", "list", "long", "model", "words"]
+    root = folder(*(f"{name}.png" for name in bad), "other.png", "zz.png")
+    results = list(scan_items(Listing([root]), garbling.Scanner, workers=2, timeout=30.0))
+    kinds = {Path(r["path"]).stem: r["error"]["kind"] if "error" in r else r["verdict"] for r in results}
+    assert kinds == {**dict.fromkeys(bad, "unreadable"), "other": "real", "zz": "real"}  # whatever path it names
+    assert all("gave no result" in r["error"]["message"] for r in results if "error" in r)
+    assert not multiprocessing.active_children()
+
+
+def test_a_signal_without_a_name_is_told_by_its_number(garbling, folder):
+    first, second = scan_items(Listing([folder("signal.png", "zz.png")]), garbling.Scanner, workers=1)
+    assert first["error"]["message"] == "this file ended the process that read it (signal 35)"
+    assert second["verdict"] == "real"
+
+
+def test_a_worker_that_babbles_before_it_is_ready_is_a_failed_start(garbling, folder):
+    with pytest.raises(BatchError, match="no worker process could start"):
+        list(scan_items(Listing([folder("a.png")]), garbling.babble_at_start, workers=1))

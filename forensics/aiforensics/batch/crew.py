@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Protocol
 
+from aiforensics.batch.answer import MAX_ANSWER_BYTES, AnswerError, read_message, to_result
 from aiforensics.batch.listing import Item
 from aiforensics.batch.worker import THREADS, Result, Scans, serve
 from aiforensics.evidence import ErrorKind, Refusal
@@ -28,6 +29,7 @@ START_SECONDS = 120.0
 """A worker that is not ready after this long (Python, the libraries, the model) counts as failed."""
 START_ATTEMPTS = 3
 """Failed starts in a row before the batch gives up."""
+_DIED = "this file ended the process that read it"
 
 
 class BatchError(Exception):
@@ -156,7 +158,7 @@ class _Worker:
         code = self.process.exitcode or 0
         self.connection.close()
         self.process.close()
-        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        return f"signal {_signal_name(-code)}" if code < 0 else f"exit status {code}"
 
 
 class _Crew:
@@ -204,36 +206,51 @@ class _Crew:
         self.workers.clear()
 
     def _hear(self, worker: _Worker) -> dict[int, Result]:
+        """Take a worker's message: that it is ready, or a result; anything else costs it its place."""
         try:
-            message = json.loads(worker.connection.recv_bytes())
-        except (EOFError, OSError):
-            return self._lose(worker, "unreadable", "this file ended the process that read it")
+            message = read_message(worker.connection.recv_bytes(MAX_ANSWER_BYTES))
+            if worker.ready and worker.job is not None:
+                number, item = worker.job
+                result = to_result(message, item.path)
+                worker.job = None
+                return {number: result}
+        except (EOFError, ConnectionError):
+            return self._lose(worker, "unreadable", _DIED)
+        except (AnswerError, OSError) as error:  # OSError: longer than an answer may be
+            return self._lose(worker, "unreadable", f"the process that read this file gave no result: {error}")
         if "failed" in message:
             raise BatchError(str(message["failed"]))
-        if "ready" in message:
-            worker.ready = True
-            worker.deadline = time.monotonic() + self.timeout
-            self.failed_starts = 0
-            return {}
-        number, _ = worker.job or (-1, None)
-        worker.job = None
-        return {number: message}
+        if message.keys() != {"ready"}:
+            return self._lose(worker, "unreadable", "the process did not start as it should")
+        worker.ready = True
+        worker.deadline = time.monotonic() + self.timeout
+        self.failed_starts = 0
+        return {}
 
     def _lose(self, worker: _Worker, kind: ErrorKind, line: str) -> dict[int, Result]:
-        """Take a dead or stalled worker out; its item is refused, unless the worker never became ready."""
+        """Take a dead, stalled or unsound worker out; its item is refused, unless it never became ready."""
         self.workers.remove(worker)
-        ending = worker.end(grace=0.0 if kind == "timeout" else 5.0)
+        died = line == _DIED
+        ending = worker.end(grace=5.0 if died else 0.0)
         if worker.job is None:
             return {}
         if worker.ready:
             number, item = worker.job
-            detail = line if kind == "timeout" else f"{line} ({ending})"
+            detail = f"{line} ({ending})" if died else line
             return {number: Refusal(item.path, kind, detail).to_dict()}
         self.failed_starts += 1
         if self.failed_starts >= START_ATTEMPTS:
             raise BatchError(f"no worker process could start ({ending}): try fewer workers")
         self.again.append(worker.job)
         return {}
+
+
+def _signal_name(number: int) -> str:
+    """Name a signal; most of the real-time ones have numbers alone."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
 
 
 @contextmanager
