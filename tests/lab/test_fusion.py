@@ -14,7 +14,7 @@ pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
 
 from aiforensics.image import read  # noqa: E402
-from aiforensics.lab import measure  # noqa: E402
+from aiforensics.lab import fusion, measure  # noqa: E402
 from aiforensics.lab.crew import Job, train_networks  # noqa: E402
 from aiforensics.lab.export import export_detector  # noqa: E402
 from aiforensics.lab.finetune import FinetuneConfig, finetune  # noqa: E402
@@ -263,6 +263,34 @@ def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_i
     assert "trained on other pictures" in lines[told]
     with pytest.raises(RecipeError, match=r"steps 4, now 5.*--work"):
         train_networks([replace(job, config=replace(TINY, steps=5))], 1, lines.append)
+
+
+def test_too_few_sources_for_a_fusion_are_told_before_anything_is_trained(samples, tmp_path):
+    config = FusionConfig(network=TINY, workers=1).shortened(2)
+    plain = [replace(s, source=s.label, generator="") for s in samples]
+    with pytest.raises(RecipeError, match=r"there are 1 and 1; add sources .*such as cnn"):
+        train_fusion(plain, tmp_path / "bundle", tmp_path / "work", config)
+    assert not (tmp_path / "work").exists()
+    # Two sources a class, and all real pictures of `val` in one of them: the fold without it cannot be looked at.
+    two = [s for s in samples if s.source[-1] in "01" and not (s.source == "real1" and s.split == "val")]
+    with pytest.raises(RecipeError, match=r"without real:real0 the split val has no real picture: add sources"):
+        train_fusion(two, tmp_path / "bundle", tmp_path / "work", config)
+    assert not list((tmp_path / "work").glob("fold-*"))
+
+
+def test_a_fusion_of_few_sources_takes_fewer_folds(samples, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(fusion, "train_networks", lambda jobs, *_: asked.append([j.name for j in jobs]) or 1 / 0)
+    config = FusionConfig(network=TINY, workers=1)
+    for sources in ("0123", "012", "01"):  # a run that goes on with fewer sources keeps the folds that they have
+        few = [s for s in samples if s.source[-1] in sources]
+        with pytest.raises(ZeroDivisionError):
+            train_fusion(few, tmp_path / "bundle", tmp_path / sources, config)
+        with pytest.raises(ZeroDivisionError):
+            train_fusion(few, tmp_path / "bundle", tmp_path / "0123", config)
+    assert [len(names) - 1 for names in asked[::2]] == [4, 3, 2]
+    known = json.loads((tmp_path / "0123" / "folds.json").read_text())
+    assert len(asked[-1]) - 1 == 1 + max(known[name] for name in ("real:real0", "real:real1", "ai:genax", "ai:genbx"))
 
 
 @pytest.mark.parametrize(("head", "architecture"), [("xgboost", "mobilenet_v3_small"), ("deep", "tracenet")])

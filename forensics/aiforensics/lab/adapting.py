@@ -21,8 +21,8 @@ from aiforensics.lab.dataset import Sample
 from aiforensics.lab.detector import Detector
 from aiforensics.lab.devices import Device
 from aiforensics.lab.evaluate import Judged, panel
-from aiforensics.lab.folds import family, family_folds
-from aiforensics.lab.fusion import FusionConfig, fit, train_fusion
+from aiforensics.lab.folds import family_folds
+from aiforensics.lab.fusion import FusionConfig, fit, fold_count, train_fusion
 from aiforensics.lab.measure import VIEWS, measure_all
 from aiforensics.lab.quick import detector
 from aiforensics.lab.recipes import stated
@@ -99,6 +99,8 @@ def adapt(
     ------
     AdaptError
         `full` without old data, or a bundle that states no recipe.
+    RecipeError
+        A fusion, and too few sources to leave some out.
     TrainingError
         The audit refuses the data that it would learn from.
     """
@@ -201,13 +203,7 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], job: Job, report: Repo
     """Fit handcrafted head, mix, calibration and thresholds anew; the network keeps its weights."""
     config = FusionConfig(head=bundle.manifest["head"]["kind"], seed=job.seed)
     seen = [sample for sample in train if sample.split != "test"]
-    counts = {label: len({family(s) for s in seen if s.label == label}) for label in ("ai", "real")}
-    if min(counts.values()) < 2:
-        raise AdaptError(
-            "adapting the head of a fusion needs two AI and two real sources, so that it is judged on strangers: "
-            f"there are {counts['ai']} and {counts['real']}"
-        )
-    folds = family_folds(seen, min(config.folds, *counts.values()), config.seed)
+    folds = family_folds(seen, fold_count(seen, config.folds), config.seed)
     report(f"measuring {len(seen)} pictures")
     onnx = bundle.folder / bundle.manifest["network"]["onnx"]
     table = measure_all(

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,14 @@ from aiforensics.lab.finetune import FinetuneConfig
 from aiforensics.lab.folds import balance, family, family_folds
 from aiforensics.lab.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.outoffold import out_of_fold
+from aiforensics.lab.recipes import RecipeError
 from aiforensics.lab.stacking import HeadKind, Stack, calibrate, fit_stack
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING
 
 Report = Callable[[str], None]
+_MORE = "add sources (folders within real/ and ai/, or the manifest's columns), or train a recipe such as cnn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class FusionConfig:
     head
         `xgboost` or `deep`.
     folds
-        Networks that each leave a part of the sources out.
+        Networks that each leave a part of the sources out; fewer where a class has fewer sources.
     per_source
         Pictures of each source at most that the stack is fitted on.
     network
@@ -116,10 +119,18 @@ def train_fusion(
     Returns
     -------
     `history` of every network, and `out_of_fold` figures of each part alone and fused.
+
+    Raises
+    ------
+    RecipeError
+        Too few sources to leave some out.
     """
-    work.mkdir(parents=True, exist_ok=True)
     seen = [sample for sample in samples if sample.split != "test"]
+    config = replace(config, folds=fold_count(seen, config.folds))
+    work.mkdir(parents=True, exist_ok=True)
     folds = _folds(work / "folds.json", seen, config)
+    _check_folds(seen, folds)
+    config = replace(config, folds=int(folds.max()) + 1)
     final = replace(
         config.network,
         steps=config.final_steps,
@@ -175,6 +186,23 @@ def train_fusion(
     return {"history": history, "out_of_fold": figures}
 
 
+def fold_count(samples: Sequence[Sample], wanted: int) -> int:
+    """Folds that the sources of some training pictures allow: `wanted`, or fewer where a class has fewer families.
+
+    Raises
+    ------
+    RecipeError
+        A class has a single family: nothing of it would be left to learn from.
+    """
+    counts = {label: len({family(s) for s in samples if s.label == label}) for label in ("ai", "real")}
+    if min(counts.values()) < 2:
+        raise RecipeError(
+            "a fusion is judged on sources that it has not seen, which takes two AI generators and two real sources: "
+            f"there are {counts['ai']} and {counts['real']}; {_MORE}"
+        )
+    return min(wanted, *counts.values())
+
+
 def fit(
     table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig
 ) -> tuple[Stack, Calibration, dict[str, Any]]:
@@ -209,10 +237,23 @@ def fit(
 def _folds(path: Path, samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:
     """Fold of every sample; families that have one keep it, so that a run may go on with more data."""
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    folds = family_folds(samples, config.folds, config.seed, known)
+    there = {family(sample) for sample in samples}
+    count = max(config.folds, *(fold + 1 for name, fold in known.items() if name in there), 1)
+    folds = family_folds(samples, count, config.seed, known)
     fold_of = known | {family(sample): fold for sample, fold in zip(samples, folds.tolist(), strict=True)}
     path.write_text(json.dumps(fold_of, indent=1, sort_keys=True), encoding="utf-8")
     return folds
+
+
+def _check_folds(samples: Sequence[Sample], folds: NDArray[np.int64]) -> None:
+    """Check that what every fold keeps can be fitted and looked at."""
+    for fold in sorted(set(folds.tolist())):
+        kept = {(s.label, s.split) for s, of in zip(samples, folds.tolist(), strict=True) if of != fold}
+        for label, split in product(("ai", "real"), ("train", "val")):
+            if (label, split) not in kept:
+                left_out = {family(s) for s, of in zip(samples, folds.tolist(), strict=True) if of == fold}
+                names = ", ".join(sorted(name for name in left_out if name.startswith(f"{label}:")))
+                raise RecipeError(f"without {names} the split {split} has no {label} picture: {_MORE}")
 
 
 def chosen(samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:
