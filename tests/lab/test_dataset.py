@@ -25,6 +25,20 @@ def test_a_folder_gives_sources_generators_and_a_stratified_split(make_folder) -
         assert abs(counts["test"] - 9) <= 2
 
 
+def test_hidden_files_and_folders_are_left_out(make_folder) -> None:
+    root = make_folder(3)
+    found = load_dataset(root, need=())
+    one = root / "real/real-one/one000.png"
+    hidden = ("real/real-one/._one000.png", "real/.cache/x.png", "ai/ai-one/.thumbs/deep/x.png", "ai/.x.png")
+    for name in hidden:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(one, root / name)
+    assert load_dataset(root, need=()) == found
+    assert sources_of(root) == ("ai/ai-one", "ai/ai-two", "real/real-one", "real/real-two")
+    shutil.move(root, root.with_name(".set"))  # a set in a hidden folder is meant when it is named
+    assert len(load_dataset(root.with_name(".set"), need=())) == len(found)
+
+
 def test_the_split_follows_the_seed_alone(make_folder) -> None:
     root = make_folder(40)
     assert load_dataset(root, need=()) == load_dataset(root, need=())

@@ -84,10 +84,11 @@ def load_dataset(
 ) -> tuple[Sample, ...]:
     """Read a labelled data set, or several joined into one.
 
-    A folder holds `real/` and `ai/`, whose first-level subfolders are the sources; a folder with a `manifest.csv`, or a
-    CSV file, is read as a manifest: columns `file, label`, and where known `source, generator, group, split`; other
-    columns are ignored. Pictures without a group are grouped by their stem (without endings such as `_q75`) and by
-    perceptual hash; pictures without a split are split by group, each source and class alike.
+    A folder holds `real/` and `ai/`, whose first-level subfolders are the sources; what is hidden in it is left out. A
+    folder with a `manifest.csv`, or a CSV file, is read as a manifest: columns `file, label`, and where known `source,
+    generator, group, split`; other columns are ignored. Pictures without a group are grouped by their stem (without
+    endings such as `_q75`) and by perceptual hash; pictures without a split are split by group, each source and class
+    alike.
 
     Parameters
     ----------
@@ -232,8 +233,9 @@ def _rows(root: Path) -> list[Row]:
 
 def _folder_rows(folder: Path, label: Label) -> Iterable[Row]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            parts = path.relative_to(folder).parts
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts)  # left out as in a batch: thumbnails, halves of a copy
+        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
             source = parts[0] if len(parts) > 1 else f"{folder.parent.resolve().name}-{label}"
             yield Row(path, label, source, generator=source if label == "ai" else "")
 
