@@ -23,6 +23,8 @@ FLAT = 3.0
 """Standard deviation of the luma, in grey levels, below which a picture shows no texture to examine."""
 COLOURLESS = 2.0
 """Standard deviation of R - G and of B - G, in levels, below which a picture is black and white."""
+PALETTE, GREYS = 256, 16
+"""Colours, and shades of a black-and-white picture, up to which a palette has replaced what was to be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,9 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     if max(float(window.luma.std()) for window in picture.windows) < FLAT:
         poor.append("almost no texture to examine")
     grey = not any(coloured(window.pixels) for window in picture.windows)
+    shades = max(distinct(window.pixels, enough=PALETTE) for window in picture.windows)
+    if shades <= (GREYS if grey else PALETTE):
+        poor.append(f"only {shades} {'shades' if grey else 'colours'}, which hide the traces of the picture's making")
     if grey:
         limited.append("black and white: the colour cues say nothing")
     if strangeness > 2.0:
@@ -80,6 +85,14 @@ def coloured(pixels: NDArray[np.uint8]) -> bool:
     """Whether (h, w, 3) pixels show more than shades of one tint."""
     red, green, blue = (pixels[..., channel].astype(np.int16) for channel in range(3))
     return max(float((red - green).std()), float((blue - green).std())) >= COLOURLESS
+
+
+def distinct(pixels: NDArray[np.uint8], enough: int) -> int:
+    """How many colours (h, w, 3) pixels have; where there are more than `enough`, some number above it."""
+    red, green, blue = (pixels[..., channel].astype(np.int32) for channel in range(3))
+    packed = red << 16 | green << 8 | blue
+    few = len(np.unique(packed[::4, ::4]))  # a photograph has enough in a sixteenth of its pixels
+    return few if few > enough else len(np.unique(packed))
 
 
 def strangeness(
