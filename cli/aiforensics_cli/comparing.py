@@ -58,7 +58,7 @@ def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: flo
         pair = [dict(_leaves(_at(finding, key), key)) for finding in (told, seen)]
         for leaf in dict.fromkeys((*pair[0], *pair[1])):
             was, now = (leaves.get(leaf) for leaves in pair)
-            if was == _REMOVED and leaf.startswith("provenance.claims"):
+            if was == _REMOVED and leaf in pair[1] and leaf.startswith("provenance.claims") and leaf.endswith(".value"):
                 continue
             if not _agree(was, now, tolerance):
                 found.append((leaf, _words(was), _words(now)))
@@ -100,10 +100,11 @@ def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
 
 
 def _agree(was: object, now: object, tolerance: float) -> bool:
-    if isinstance(was, float) or isinstance(now, float):
-        numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (was, now))
+    if isinstance(was, bool) or isinstance(now, bool):
+        return was is now
+    if isinstance(now, float) and isinstance(was, int | float):  # what is measured has a fraction; the rest is exact
         try:
-            return numbers and math.isclose(was, now, rel_tol=tolerance, abs_tol=tolerance * 1e-3)  # type: ignore[arg-type]
+            return math.isclose(was, now, rel_tol=tolerance, abs_tol=tolerance * 1e-3)
         except OverflowError:  # a whole number that no float holds
             return False
     return was == now

@@ -129,6 +129,20 @@ def test_numbers_agree_within_the_tolerance_and_words_exactly():
         "analyzers.ela.mean"
     ]
     assert differences({"p_ai": 1.0}, {"p_ai": 1}, 0.0) == []
+    assert [key for key, *_ in differences({**told, "width": 7.001}, told, 0.5)] == ["width"]
+
+
+def test_only_the_value_of_a_claim_that_is_there_can_have_been_removed():
+    claims = [{"kind": "software", "value": "GIMP", "source": "EXIF"}]
+    seen = {"provenance": {"claims": claims}}
+
+    def told(*claims):
+        return [key for key, *_ in differences({"provenance": {"claims": list(claims)}}, seen, 1e-3)]
+
+    assert told({**claims[0], "value": "(removed)"}) == []
+    assert told({**claims[0], "kind": "(removed)"}) == ["provenance.claims[0].kind"]
+    invented = {"kind": "author", "value": "(removed)", "source": "EXIF"}
+    assert told(*claims, invented) == [f"provenance.claims[1].{key}" for key in ("kind", "value", "source")]
 
 
 def test_everything_of_the_contract_is_compared(run, told):
