@@ -28,6 +28,8 @@ SCHEMA = "aiforensics.bundle/1"
 MANIFEST = "bundle.json"
 MAX_BYTES = 16 * 2**20
 """A shipped bundle is at most this large."""
+CLASSES = ["real", "ai"]
+"""What log-odds speak against and for."""
 Device = Literal["auto", "cpu", "cuda"]
 
 _SHIPPED = Path(__file__).parent / "bundles"
@@ -207,6 +209,12 @@ def available() -> list[str]:
     return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))
 
 
+def shipped_as(sha256: str) -> str | None:
+    """Name of the shipped bundle whose manifest has this sum; None for a bundle of somebody's own."""
+    sums = {name: hashlib.sha256((_SHIPPED / name / MANIFEST).read_bytes()).hexdigest() for name in available()}
+    return next((name for name, found in sums.items() if found == sha256), None)
+
+
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write `bundle.json` into a folder, with the sha256 of every other file that lies there.
 
@@ -233,6 +241,8 @@ def _problem(manifest: Mapping[str, Any]) -> str | None:
             return f"{key} is a {type(manifest[key]).__name__}"
     if not all(isinstance(name, str) for key in ("classes", "features") for name in manifest[key]):
         return "classes or features are not words"
+    if manifest["classes"] != CLASSES:
+        return f"classes is {manifest['classes']}: log-odds here are of the second of {CLASSES}"
     if not all(isinstance(expected, str) for expected in manifest["files"].values()):
         return "files holds a sum that is no text"
     return _bad_entry(manifest) or _bad_file(manifest) or _bad_calibration(manifest)

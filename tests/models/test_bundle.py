@@ -64,6 +64,7 @@ def test_a_file_outside_the_folder_is_refused(folder, name):
         ({"name": None}, "name is a NoneType"),
         ({"window": True}, "window is a bool"),
         ({"features": [1]}, "not words"),
+        ({"classes": ["ai", "real"]}, "classes is ['ai', 'real']"),
         ({"network": {}}, "network.onnx is missing"),
         ({"network": {"onnx": 1}}, "network.onnx is missing"),
         ({"network": {"onnx": "../evil.onnx"}}, "outside its folder"),

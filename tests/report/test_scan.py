@@ -7,12 +7,14 @@ import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aiforensics.evidence import Claim, Provenance, Refusal
+import aiforensics_models
+from aiforensics.evidence import Claim, ModelRef, Provenance, Refusal
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 ALLOWED = set(
@@ -156,6 +158,15 @@ def test_bars_point_left_for_real_and_right_for_ai(write, examine):
 
 
 HOSTILE = "</style></title><script>alert(1)</script><img src=x onerror=alert(2)>\"' onload='x' {{ 7*7 }} &lt;b&gt;"
+
+
+def test_the_page_tells_how_to_repeat_the_scan(write, examine):
+    own = check(write(examine("ai")))
+    assert "--model FOLDER --json # FOLDER: the bundle default, sha256 c4c4c4c4c4c4" in own.text
+    manifest = (Path(aiforensics_models.__file__).parent / "bundles" / "default" / "bundle.json").read_bytes()
+    model = ModelRef("default", "0.1.0", hashlib.sha256(manifest).hexdigest())
+    shipped = check(write(examine("ai", model=model)))
+    assert "--model default --json" in shipped.text
 
 
 def test_hostile_text_stays_text(write, examine):

@@ -20,6 +20,7 @@ from aiforensics.image import Picture
 from aiforensics.image.orientation import Box, upright, upright_box
 from aiforensics.report.page import write_page
 from aiforensics.report.pictures import data_uris
+from aiforensics_models.bundle import shipped_as
 
 NETWORK: Final = "embedding"
 """The name under which the embedding network's share of the score and its activation maps stand."""
@@ -239,8 +240,16 @@ def _view(examination: ExaminationLike, cards: Mapping[str, Card], redact: bool)
         cues=_cues(examination, finding, cards, numbers),
         measurements=tuple((_title(m.analyzer, cards), m) for m in finding.analyzers),
         facts=_facts(finding, picture),
-        command=f"aiforensics scan {shlex.quote(finding.path)} --model {shlex.quote(finding.model.name)} --json",
+        command=_command(finding),
     )
+
+
+def _command(finding: Finding) -> str:
+    """The line that repeats the scan; where a bundle of one's own lies, its finding does not tell."""
+    model = finding.model
+    name = shipped_as(model.sha256)
+    line = f"aiforensics scan {shlex.quote(finding.path)} --model {name or 'FOLDER'} --json"
+    return line if name else f"{line}  # FOLDER: the bundle {model.name}, sha256 {model.sha256[:12]}"
 
 
 def _cues(
