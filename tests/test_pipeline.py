@@ -14,6 +14,7 @@ import aiforensics
 from aiforensics.evidence import InputError, Refusal
 from aiforensics.image import decode, from_array
 from aiforensics.pipeline import Scanner, measure
+from aiforensics_models.bundle import BundleError
 from aiforensics_models.heads import EMBEDDING
 
 
@@ -143,6 +144,34 @@ def test_black_and_white_is_told_and_calibrated_for(scanner):
     assert found["grey"].p_ai == pytest.approx(found["one channel"].p_ai, abs=0.15)
 
 
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda image: image.convert("1"), "only 2 shades"),
+        (lambda image: image.quantize(8), "only 8 colours"),
+        (lambda image: image.convert("P"), "colours, which hide"),
+        (lambda image: image.convert("L").quantize(12), "shades"),
+    ],
+)
+def test_a_palette_hides_the_traces(scanner, change, line):
+    stream = io.BytesIO()
+    change(Image.fromarray(pictures.astronaut())).save(stream, "PNG")
+    finding = scanner.scan_bytes(stream.getvalue())
+    assert (finding.verdict, finding.quality.level) == ("inconclusive", "poor")
+    assert line in finding.quality.reasons[0]
+
+
+@pytest.mark.parametrize("name", ["texture.mscn_shape", EMBEDDING])
+def test_no_verdict_rests_on_what_is_no_number(scanner, name, monkeypatch):
+    def spoilt(picture, network):
+        values, opinion = measure(picture, network)
+        return {**values, name: float("nan")}, opinion
+
+    monkeypatch.setattr("aiforensics.pipeline.measure", spoilt)
+    with pytest.raises(ArithmeticError, match=f"{name} is nan"):
+        scanner.scan_bytes(encoded(pictures.astronaut()))
+
+
 def test_crushed_pictures_have_poor_evidence(scanner):
     finding = scanner.scan_bytes(encoded(pictures.astronaut(), quality=20))
     assert finding.quality.level == "poor"
@@ -172,7 +201,7 @@ def test_a_defect_that_one_picture_lays_bare_does_not_stop_the_others(tmp_path, 
         )
 
     monkeypatch.setattr(Scanner, "scan", scan)
-    found = [item for item in aiforensics.scan_many("abc") if isinstance(item, Refusal)]
+    found = [item for item in aiforensics.scan_many(["a", "b", "c"]) if isinstance(item, Refusal)]
     assert [item.kind for item in found] == ["unreadable", "too-large", "truncated"]
     assert found[0].message == "the scan failed: ZeroDivisionError: a defect"
 
@@ -189,3 +218,10 @@ def test_the_public_api(tmp_path):
         aiforensics.scan(bad)
     with pytest.raises(AttributeError, match="nothing"):
         _ = aiforensics.nothing
+    assert aiforensics.batch.Listing
+    with pytest.raises(TypeError, match="use scan for one"):
+        aiforensics.scan_many("good.png")
+    with pytest.raises(BundleError):
+        aiforensics.scan_many([good], model="nowhere")
+    with pytest.raises(ValueError, match="no device 'gpu'"):
+        Scanner(device="gpu")

@@ -31,8 +31,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a lazy attribute may be of any type
     """Import the public names on first use, so that `import aiforensics` stays light."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'aiforensics' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
+    if name == "batch":
+        return import_module("aiforensics.batch")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aiforensics' has no attribute {name!r}")
     return getattr(import_module(f"aiforensics.{_HOMES[name]}"), name)

@@ -7,7 +7,6 @@ the command line contract: keys may be added there, none may be renamed.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -307,4 +306,4 @@ class Refusal:
 
 def _short(value: float) -> float:
     """Six significant digits: below them, numbers carry the machine's rounding and no evidence."""
-    return float(f"{value:.6g}") if math.isfinite(value) else 0.0
+    return float(f"{value:.6g}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TypedDict, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,15 @@ SPECS: Mapping[str, FeatureSpec] = {
 MAX_REASONS = 12
 LEAST_SIDE = 8
 """Shorter side in pixels, one block of JPEG, below which there is nothing to measure."""
+
+
+class Options(TypedDict, total=False):
+    """What `scan` and `scan_many` pass on to `Scanner`, and mean by it."""
+
+    redact: bool
+    online: bool
+    trust: Path | None
+    limits: Limits
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,8 @@ class Scanner:
         If the bundle cannot be used.
     aiforensics.provenance.TrustError
         If the trust list cannot be used.
+    ValueError
+        If there is no such device.
     """
 
     def __init__(
@@ -127,6 +139,8 @@ class Scanner:
         trust: Path | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
+        if device not in get_args(Device):
+            raise ValueError(f"there is no device {device!r}: choose {', '.join(get_args(Device))}")
         anchors = read_anchors(trust) if trust is not None else None
         self.bundle = Bundle.load(model)
         self._ref = ModelRef(self.bundle.name, self.bundle.version, self.bundle.sha256)
@@ -166,6 +180,9 @@ class Scanner:
             raise InputError("unsupported", f"the picture has only {size}: give one of at least {LEAST_SIDE} on a side")
         values, opinion = measure(picture, self._network)
         answer = self.bundle.head(row(self.bundle.features, values))
+        for name, value in {**values, "the head's answer": answer.log_odds, "its spread": opinion.spread}.items():
+            if not math.isfinite(value):  # no verdict may rest on it, and no number may stand for it
+                raise ArithmeticError(f"{name} is {value}: the bundle or the installation is damaged")
         assessment = assess(picture, values, self._strangeness(opinion.outputs))
         calibration = self.bundle.calibration
         p_ai = calibration.probability(answer.log_odds, assessment.condition)
@@ -210,8 +227,8 @@ def scan(
     source: str | Path,
     *,
     model: str | Path = "default",
-    device: Literal["auto", "cpu", "cuda"] = "auto",
-    **options: Any,  # noqa: ANN401 - the other options of Scanner, as they are
+    device: Device = "auto",
+    **options: Unpack[Options],
 ) -> Finding:
     """Examine one file; see `Scanner` for the options, and use a `Scanner` for many files.
 
@@ -227,20 +244,31 @@ def scan_many(
     sources: Iterable[str | Path],
     *,
     model: str | Path = "default",
-    device: Literal["auto", "cpu", "cuda"] = "auto",
-    **options: Any,  # noqa: ANN401 - the other options of Scanner, as they are
+    device: Device = "auto",
+    **options: Unpack[Options],
 ) -> Iterator[Finding | Refusal]:
     """Examine files one after the other in this process; an input that is refused becomes a `Refusal`.
 
-    For many processes use `aiforensics.batch`.
+    The model is loaded at once, the files as the results are asked for. For many processes use `aiforensics.batch`.
+
+    Raises
+    ------
+    TypeError
+        If `sources` is one path instead of several.
     """
+    if isinstance(sources, str | Path):
+        raise TypeError(f"give a list of paths, or use scan for one: {sources!r}")
     scanner = Scanner(model, device=device, **options)
-    for source in sources:
-        try:
-            result: Finding | Refusal = scanner.scan(source)
-        except Exception as error:  # a defect that one file lays bare must not cost the others
-            result = Refusal.of(str(source), error)
-        yield result
+
+    def results() -> Iterator[Finding | Refusal]:
+        for source in sources:
+            try:
+                result: Finding | Refusal = scanner.scan(source)
+            except Exception as error:  # a defect that one file lays bare must not cost the others
+                result = Refusal.of(str(source), error)
+            yield result
+
+    return results()
 
 
 def measure(picture: Picture, network: Network) -> tuple[dict[str, float], Opinion]:
