@@ -1,8 +1,14 @@
 """The stack: honest out-of-fold scores, thresholds that keep their promises, heads that survive being written down."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from aiforensics.lab.dataset import Sample
+from aiforensics.lab.folds import balance
+from aiforensics.lab.measure import Table
+from aiforensics.lab.outoffold import judged
 from aiforensics.lab.stacking import FALSE_ALARMS, MISSES, calibrate, fit_stack, logistic, thresholds
 from aiforensics_models.heads import EMBEDDING, load_head
 
@@ -50,6 +56,28 @@ def test_noise_alone_earns_nothing_out_of_fold(data):
     from aiforensics.lab.metrics import roc_auc
 
     assert roc_auc(data[2], stack.fused) < 0.56
+
+
+def test_each_fold_is_judged_by_lines_and_thresholds_that_all_views_of_the_others_set():
+    rng = np.random.default_rng(4)
+    samples = [
+        Sample(Path(f"{i}.png"), ("real", "ai")[i % 2], f"s{i % 8}", f"g{i % 8}", str(i), "train") for i in range(400)
+    ]
+    owner = np.repeat(np.arange(400), 2)
+    labels = (owner % 2).astype(float)
+    odds = 2.0 * (labels - 0.5) + rng.normal(size=800)
+    view = np.tile(["random", "clean"], 400)
+    odds[view == "random"] -= 1.0
+    folds = np.arange(400) % 8 // 2
+    names, nothing = np.full(800, "good"), np.zeros((800, 1), np.float32)
+    table = Table(owner, view, names, names, nothing.astype(np.float64), np.zeros(800), nothing)
+    p, verdicts = judged(odds, table, samples, folds)
+    out = folds[owner] == 0
+    weights = balance(samples)[owner]
+    sources = [samples[i].source for i in owner[~out]]
+    fitted = calibrate(odds[~out], labels[~out], names[~out], weights[~out], sources, seed=0)
+    assert p[out] == pytest.approx([fitted.probability(z, "good") for z in odds[out]])
+    assert verdicts[out].tolist() == [fitted.verdict(v) for v in p[out]]
 
 
 def test_logistic_recovers_known_slopes():

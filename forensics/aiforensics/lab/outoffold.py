@@ -26,7 +26,8 @@ def out_of_fold(
     """Figures of an out-of-fold table under the matched conditions.
 
     The log-odds of each fold come from a network, a head and a mix that were fitted without it; here its calibration
-    and thresholds are fitted without it, too, so that no figure is one that a promise was set on.
+    and thresholds are fitted without it, too, on all views of the other folds as the bundle's are, so that no figure is
+    one that a promise was set on.
 
     Parameters
     ----------
@@ -46,13 +47,12 @@ def out_of_fold(
     `balance` does, so that a source of which much was collected is not what is judged.
     """
     matched = np.isin(table.view, [view.name for view in CONDITIONS])
-    owner = table.sample[matched]
+    p, verdicts = (found[matched] for found in judged(stack.fused, table, samples, folds, seed=seed))
+    owner, view = table.sample[matched], table.view[matched]
     labels = np.array([sample.label == "ai" for sample in samples], np.float64)[owner]
     weights = balance(samples)[owner]
     sources = np.array([sample.source for sample in samples])[owner]
     parts = {name: odds[matched] for name, odds in stack.parts.items()}
-    view = table.view[matched]
-    p, verdicts = _judged(parts["fused"], labels, table.condition[matched], weights, sources, folds[owner], seed)
     real = labels < 0.5
     pictures = Counter(sample.source for sample in samples if sample.label == "ai")
     big = sorted(source for source, count in pictures.items() if count >= MIN_PICTURES)
@@ -87,19 +87,29 @@ def out_of_fold(
     return found
 
 
-def _judged(
-    odds: Floats,
-    labels: Floats,
-    conditions: NDArray[np.str_],
-    weights: Floats,
-    sources: NDArray[np.str_],
-    folds: NDArray[np.int64],
-    seed: int,
+def judged(
+    odds: Floats, table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], *, seed: int = 0
 ) -> tuple[Floats, NDArray[np.str_]]:
-    """(n,) probabilities and verdicts, each fold under the calibration and the thresholds of the others."""
+    """Judge each fold under the calibration and the thresholds of the others.
+
+    Parameters
+    ----------
+    odds
+        (n,) out-of-fold log-odds of the table's rows.
+    table, samples, folds, seed
+        As in `out_of_fold`.
+
+    Returns
+    -------
+    (n,) probabilities of `ai`, and (n,) verdicts.
+    """
+    labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
+    weights = balance(samples)[table.sample]
+    sources = np.array([sample.source for sample in samples])[table.sample]
+    fold_of, conditions = folds[table.sample], table.condition
     p, verdicts = np.zeros(len(odds)), np.full(len(odds), "inconclusive")
-    for fold in np.unique(folds):
-        out = folds == fold
+    for fold in np.unique(fold_of):
+        out = fold_of == fold
         fitted = calibrate(odds[~out], labels[~out], conditions[~out], weights[~out], sources[~out].tolist(), seed=seed)
         p[out] = [fitted.probability(z, name) for z, name in zip(odds[out], conditions[out].tolist(), strict=True)]
         verdicts[out] = [fitted.verdict(float(value)) for value in p[out]]
