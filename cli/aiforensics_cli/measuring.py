@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from aiforensics_cli.console import clean, emit, messages, results
+from aiforensics_cli.app import DONE, REFUSED
+from aiforensics_cli.console import clean, complain, emit, messages, results
 
 _FIGURES = (
     ("ROC AUC", "roc_auc"),
@@ -112,6 +113,22 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
         path.write_text(json.dumps(content, allow_nan=False, indent=1) + "\n", encoding="utf-8")
 
 
+def tell_refused(refused: Sequence[Sequence[str]]) -> int:
+    """Say on standard error how many files were refused, and give the exit status.
+
+    Parameters
+    ----------
+    refused
+        Per refused file its path and why.
+    """
+    if not refused:
+        return DONE
+    count = len(refused)
+    words = f"{count} file{'s were' if count > 1 else ' was'} refused" + ("; the first" if count > 1 else "")
+    complain(f"{words}: {': '.join(refused[0])}")
+    return REFUSED
+
+
 def show_audit(heading: str, content: Mapping[str, Any]) -> None:
     """Print what an audit found: the cues, then every remark with what to do."""
     console = _wide()
@@ -158,10 +175,6 @@ def show_evaluation(content: Mapping[str, Any]) -> None:
             auc = (f"{row['mean_auc']:.3f}", f"{row['worst_auc']:.3f}", clean(row["worst_source"]))
             left.add_row(name, *auc, *numbers, f"{row['pooled']['coverage']:.3f}")
         console.print(left)
-    if content["refused"]:
-        count = len(content["refused"])
-        words = f"{count} file{'s were' if count > 1 else ' was'} refused" + ("; the first" if count > 1 else "")
-        messages().print(f"{words}: {clean(': '.join(content['refused'][0]))}", soft_wrap=True)
 
 
 def _wide() -> Console:

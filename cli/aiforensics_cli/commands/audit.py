@@ -23,13 +23,15 @@ def audit(
     """Find shortcuts in a data set: whether size, format, quality, metadata or name alone tell the classes apart.
 
     The files are audited as they are, and once more as windows after the training view, where no cue should be left.
+
+    A picture that cannot be read is told; the status is then 2, and the results are written.
     """
     from aiforensics.lab.audit import audit as audit_files  # noqa: PLC0415 - the lab's libraries are not for --help
     from aiforensics.lab.audit import audit_prepared  # noqa: PLC0415
     from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
     from aiforensics.lab.evaluation_report import audit_page  # noqa: PLC0415
     from aiforensics.lab.views import random_view  # noqa: PLC0415
-    from aiforensics_cli.measuring import bar, show_audit, write_json  # noqa: PLC0415
+    from aiforensics_cli.measuring import bar, show_audit, tell_refused, write_json  # noqa: PLC0415
 
     spare([report, json], data)
     check_places([report, json])
@@ -47,3 +49,4 @@ def audit(
     if str(json) != "-":
         show_audit("The files as they are", files)
         show_audit("Windows after the training view", windows)
+    raise typer.Exit(tell_refused(files["broken"]))

@@ -34,8 +34,17 @@ def evaluate(
     report: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write an HTML page.")] = None,
     seed: Annotated[int, typer.Option(help="Of windows, folds and intervals.")] = 0,
 ) -> None:
-    """Measure a model bundle on labelled pictures: every figure with its interval, per condition and per source."""
-    from aiforensics_cli.measuring import Plan, run_evaluation, show_evaluation, write_json  # noqa: PLC0415
+    """Measure a model bundle on labelled pictures: every figure with its interval, per condition and per source.
+
+    A picture that cannot be judged is told and left out; the status is then 2, and the results are written.
+    """
+    from aiforensics_cli.measuring import (  # noqa: PLC0415 - as for a scan
+        Plan,
+        run_evaluation,
+        show_evaluation,
+        tell_refused,
+        write_json,
+    )
 
     spare([report, json], data)
     check_places([report, json], [work if leave_one_source_out else None])
@@ -49,3 +58,4 @@ def evaluate(
         write_json(content, json)
     if str(json) != "-":
         show_evaluation(content)
+    raise typer.Exit(tell_refused(content["refused"]))
