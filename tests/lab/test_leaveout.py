@@ -106,6 +106,13 @@ def test_folds_leave_several_out_at_once() -> None:
     assert set(found.rows[0].ai) == {f"ai{i}" for i in range(5)}
 
 
+@pytest.mark.parametrize("folds", [2, 3, 4, None])
+def test_every_real_source_is_judged_however_many_folds(folds) -> None:
+    samples = world(real_sources=5)
+    found = leave_one_source_out(samples, Recipe(), conditions=(CLEAN,), folds=folds, rows=("double",), draws=10)
+    assert set(found.rows[0].real) == {f"real{i}" for i in range(5)}
+
+
 def test_small_sources_train_but_are_never_left_out() -> None:
     small = Sample(Path("s.png"), "ai", "small", "gs", "s", "train")
     recipe = Recipe()

@@ -140,7 +140,7 @@ def leave_one_source_out(
         AI sources with fewer pictures are never left out; they always train.
     folds
         AI sources are left out in this many parts; one at a time where it is None. Real sources are left out in four
-        parts that take turns.
+        parts that take turns, or in as many as AI sources where those are fewer: each is judged.
     rows
         Which of `random`, `unseen generator` and `double` to compute.
     draws, seed
@@ -164,7 +164,7 @@ def leave_one_source_out(
         )
     parts = min(folds or len(ai_sources), len(ai_sources))
     ai_parts = _parts(ai_sources, parts, rng)
-    real_parts = _parts(real_sources, min(REAL_FOLDS, len(real_sources)), rng)
+    real_parts = _parts(real_sources, min(REAL_FOLDS, len(real_sources), parts), rng)  # no part without its turn
     jobs = [(row, part) for row in ROWS if row in rows for part in ([set()] if row == "random" else ai_parts)]
     tables = {row: _Table(conditions) for row in ROWS if row in rows}
     for done, (row, part) in enumerate(jobs, 1):
