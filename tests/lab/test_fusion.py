@@ -95,6 +95,15 @@ def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, traine
         finetune(train, val, tmp_path / "x.safetensors", TINY, weights=str(tmp_path / "lost.safetensors"))
 
 
+def test_a_first_cycle_that_stopped_early_is_not_trained_on(samples, tmp_path, monkeypatch):
+    monkeypatch.setattr("aiforensics.lab.finetune.roc_auc", lambda *_: 0.5)
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    config = replace(TINY, steps=8, patience=1)
+    first = finetune(train, val, tmp_path / "n.safetensors", config)
+    assert [row["step"] for row in first] == [2.0, 4.0, 6.0], "stopped at 4 of 8, then the second cycle"
+    assert finetune(train, val, tmp_path / "n.safetensors", config) == first
+
+
 def test_the_second_cycle_holds_the_first_blocks(trained):
     from safetensors.torch import load_file
 

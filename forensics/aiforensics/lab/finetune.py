@@ -215,6 +215,8 @@ def _train_cycle(
     votes = _member_weights([sample.source for sample in train], network.heads.out_features, cycle.seed)
     views = _validation_views(val, config)
     run = _Run(network, out, config, cycle)
+    if cycle.keep == "best" and run.looks_since_best >= config.patience:
+        return run.history  # it had stopped early, and goes no further when the run is taken up again
     if fresh and run.step == 0:
         _standardise(network, loader)
     started, first = time.monotonic(), run.step
