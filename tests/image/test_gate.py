@@ -193,6 +193,25 @@ def test_heic(astronaut):
     assert refusal(decode, data, "-", Limits(max_pixels=1000)).kind == "too-large"
 
 
+def test_a_heic_of_several_pictures(astronaut, monkeypatch):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    several = pillow_heif.from_pillow(astronaut)
+    for _ in range(2):
+        several.add_from_pillow(astronaut)
+    buffer = BytesIO()
+    several.save(buffer, quality=50)
+    data = buffer.getvalue()
+    assert decode(data, "-", Limits(max_frames=3)).frames == 3
+
+    def decoded(_frame):
+        raise AssertionError("a picture was decoded")
+
+    monkeypatch.setattr(pillow_heif.HeifImage, "to_pillow", decoded)
+    refused = refusal(decode, data, "-", Limits(max_frames=2))
+    assert refused.kind == "too-large"
+    assert "more than 2 frames" in refused.message
+
+
 def test_dng(astronaut, capfd):
     """A digital negative of our own: linear values under a Bayer pattern, developed back to the photograph."""
     pytest.importorskip("rawpy")

@@ -114,7 +114,7 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
         note = "camera RAW developed by LibRaw, not by the camera"
         return Decoded(develop(data, check), notes=(note,))
     if kind == "HEIF":
-        image, frames, bits = decode_heif(data, check)
+        image, frames, bits = decode_heif(data, check, partial(check_frames, limits=limits))
         return _finish(image, limits, bits=bits, frames=frames)
     if kind == "JPEG":
         return _decode_jpeg(data, limits)

@@ -10,7 +10,9 @@ from PIL import Image
 from aiforensics.evidence import InputError
 
 
-def decode_heif(data: bytes, check: Callable[[int, int], None]) -> tuple[Image.Image, int, int]:
+def decode_heif(
+    data: bytes, check: Callable[[int, int], None], count: Callable[[int], None]
+) -> tuple[Image.Image, int, int]:
     """Decode the primary picture; libheif turns it upright by itself.
 
     Parameters
@@ -18,7 +20,9 @@ def decode_heif(data: bytes, check: Callable[[int, int], None]) -> tuple[Image.I
     data
         The whole file.
     check
-        Called with the claimed width and height in pixels before anything is decoded.
+        Called with the claimed width and height in pixels before anything is decoded, and
+    count
+        with the number of pictures in the file.
 
     Returns
     -------
@@ -37,6 +41,7 @@ def decode_heif(data: bytes, check: Callable[[int, int], None]) -> tuple[Image.I
             "unsupported", 'HEIC pictures need an extra: pip install "aiforensics-toolkit[heif]"'
         ) from None
     opened = pillow_heif.open_heif(BytesIO(data))
+    count(len(opened))
     check(*opened.size)
     frame = opened[opened.primary_index]
     bits = frame.info.get("bit_depth")
