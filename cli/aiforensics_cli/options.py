@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from typer.models import OptionInfo
+
+LARGEST_SEED = 2**31 - 1
+"""Libraries take seeds of 32 bits, and seeds beside this one are counted up from it."""
+DAY = 86_400.0
+"""Seconds of a day."""
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -42,3 +49,23 @@ def check_gradcam(wanted: bool, *outputs: object) -> None:
     """Refuse `--gradcam` where nothing would show what it takes seconds to make."""
     if wanted and not any(outputs):
         raise typer.BadParameter("nothing here would show it: give --maps (scan: or --report)", param_hint="--gradcam")
+
+
+def seed_option(words: str) -> OptionInfo:
+    """Make the option `--seed` of a command; the words say of what."""
+    option: OptionInfo = typer.Option("--seed", min=0, max=LARGEST_SEED, help=words)
+    return option
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse the number of an option that is infinite or none at all."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
+
+def at_most_a_day(seconds: float) -> float:
+    """Refuse a time that is no number, or longer than a day: nothing waits that long."""
+    if not 0.1 <= seconds <= DAY:
+        raise typer.BadParameter(f"{seconds:g} is not from 0.1 to {DAY:.0f} seconds: at most one day")
+    return seconds

@@ -29,11 +29,13 @@ def adapt(
     work: Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoints; default BUNDLE.work.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Adapt although the audit refuses the data.")] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Classifier: passes at most.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Classifier: learning rate.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Classifier: minutes at most.")] = None,
+    rate: Annotated[float | None, typer.Option(callback=options.finite, help="Classifier: learning rate.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(callback=options.finite, min=0.01, help="Classifier: minutes at most.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Fusion, full: steps of each network.")] = None,
     device: options.DeviceOption = "auto",
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, options.seed_option("Of everything random.")] = 0,
 ) -> None:
     """Adapt a bundle to new pictures, and measure both domains before and after, files as found.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aiforensics_cli import options
 from aiforensics_cli.examine import check_places, spare
 
 app = typer.Typer()
@@ -18,7 +19,7 @@ def audit(
     *,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JSON; - is standard output.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write an HTML page.")] = None,
-    seed: Annotated[int, typer.Option(help="Of splits, folds and views.")] = 0,
+    seed: Annotated[int, options.seed_option("Of splits, folds and views.")] = 0,
 ) -> None:
     """Find shortcuts in a data set: whether size, format, quality, metadata or name alone tell the classes apart.
 

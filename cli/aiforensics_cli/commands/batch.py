@@ -24,7 +24,9 @@ def batch(
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write one HTML page.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one per processor.")] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that one picture may take.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option(callback=options.at_most_a_day, help="Seconds that one picture may take; a day at most.")
+    ] = 60.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the --csv or --jsonl file.")] = False,
     ray: Annotated[str | None, typer.Option(metavar="[ADDRESS]", help="Use a Ray cluster (extra: ray).")] = None,
     model: options.ModelOption = "default",

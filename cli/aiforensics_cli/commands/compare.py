@@ -29,7 +29,9 @@ def compare(
         list[str] | None, typer.Option(metavar="NAME|DIR", help="Judge a finished bundle too; may be repeated.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes of every classifier at most.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes of every classifier at most.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(callback=options.finite, min=0.01, help="Minutes of every classifier at most.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of every network of a fusion.")] = None,
     side: Annotated[int | None, typer.Option(min=16, help="Side in pixels for every classifier.")] = None,
     augment: Annotated[
@@ -48,7 +50,7 @@ def compare(
     force: Annotated[bool, typer.Option("--force", help="Compare although the audit refuses the data.")] = False,
     split: options.SplitOption = "70/15/15",
     device: options.DeviceOption = "auto",
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, options.seed_option("Of everything random.")] = 0,
 ) -> None:
     """Train recipes on the same splits within the same budget, judge them on the same test pictures, write one page.
 

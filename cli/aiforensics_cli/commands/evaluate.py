@@ -32,7 +32,7 @@ def evaluate(
     work: Annotated[Path, typer.Option(help="Checkpoints of that training.")] = Path("leave-one-source-out"),
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write metrics.json; - is standard output.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write an HTML page.")] = None,
-    seed: Annotated[int, typer.Option(help="Of windows, folds and intervals.")] = 0,
+    seed: Annotated[int, options.seed_option("Of windows, folds and intervals.")] = 0,
 ) -> None:
     """Measure a model bundle on labelled pictures: every figure with its interval, per condition and per source.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from aiforensics_cli import options
 from aiforensics_cli.console import clean, messages, results
 
 app = typer.Typer(no_args_is_help=True)
@@ -21,11 +22,13 @@ def train(
     side: Annotated[int, typer.Option(metavar="32|64", help="Side of a picture in pixels.")] = 32,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps at most.")] = 5000,
     batch: Annotated[int, typer.Option(min=2, help="Pictures per step.")] = 64,
-    minutes: Annotated[float, typer.Option(min=0.0, help="Minutes at most; 0 for no limit.")] = 0.0,
+    minutes: Annotated[
+        float, typer.Option(callback=options.finite, min=0.0, help="Minutes at most; 0 for no limit.")
+    ] = 0.0,
     look_every: Annotated[int, typer.Option(min=1, help="Steps between sample grids and checkpoints.")] = 500,
     precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="Numbers of a step.")] = "float32",
     limit: Annotated[int | None, typer.Option(min=16, help="Use at most so many pictures.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, options.seed_option("Of everything random.")] = 0,
 ) -> None:
     """Train a generator on real pictures; sample grids show how it comes along."""
     from aiforensics.lab.synthesis import SynthConfig, find_pictures, train_generator  # noqa: PLC0415 - PyTorch
@@ -44,7 +47,7 @@ def sample(
     *,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures and their manifest.csv.")],
     count: Annotated[int, typer.Option(min=1, help="Number of pictures.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of the noise; picture i depends on seed and i alone.")] = 0,
+    seed: Annotated[int, options.seed_option("Of the noise; picture i depends on seed and i alone.")] = 0,
     jpeg: Annotated[
         int | None, typer.Option(min=1, max=100, metavar="QUALITY", help="Save as JPEG instead of PNG.")
     ] = None,

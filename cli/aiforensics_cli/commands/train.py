@@ -65,13 +65,17 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="The bundle's name; default the folder's.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Train although the audit refuses the data.")] = False,
-    rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    rate: Annotated[float | None, typer.Option(callback=options.finite, help="Learning rate.")] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="Pictures per step.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training pictures at most.")] = None,
     patience: Annotated[int | None, typer.Option(min=1, help="Passes without a lower loss on val.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes of training at most.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(callback=options.finite, min=0.01, help="Minutes of training at most.")
+    ] = None,
     side: Annotated[int | None, typer.Option(min=16, help="Side in pixels that the network sees.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Weight decay of Adam.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(callback=options.finite, min=0.0, help="Weight decay of Adam.")
+    ] = None,
     schedule: Annotated[
         Literal["constant", "one-cycle"] | None, typer.Option(help="How the learning rate runs over --epochs.")
     ] = None,
@@ -92,7 +96,12 @@ def train(
     workers: Annotated[int | None, typer.Option(min=1, help="Fusion: processes that measure.")] = None,
     emphasis: Annotated[
         float | None,
-        typer.Option(min=1, metavar="N", help="Fusion: fit as if the sources of the first DATA stood there N times."),
+        typer.Option(
+            callback=options.finite,
+            min=1,
+            metavar="N",
+            help="Fusion: fit as if the sources of the first DATA stood there N times.",
+        ),
     ] = None,
     compiled: Annotated[
         bool,
@@ -101,7 +110,7 @@ def train(
     test_pictures: Annotated[int | None, typer.Option(min=20, help="Judge at most so many test pictures.")] = None,
     split: options.SplitOption = "70/15/15",
     device: options.DeviceOption = "auto",
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, options.seed_option("Of everything random.")] = 0,
     recipes: Annotated[
         bool, typer.Option("--recipes", callback=_list_recipes, is_eager=True, help="List the recipes and exit.")
     ] = False,

@@ -27,7 +27,12 @@ def verify(
         str | None, typer.Option(metavar="NAME|DIR", help="The bundle; default: the one that the finding names.")
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0, help="How far numbers may differ, as a share of their size (other processors).")
+        float,
+        typer.Option(
+            callback=options.finite,
+            min=0,
+            help="How far numbers may differ, as a share of their size (other processors).",
+        ),
     ] = 1e-3,
     online: options.OnlineOption = False,
     trust: options.TrustOption = None,
