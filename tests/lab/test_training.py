@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from aiforensics.image import read  # noqa: E402
 from aiforensics.lab.adapting import Adaptation, AdaptError, adapt  # noqa: E402
+from aiforensics.lab.batches import training_view  # noqa: E402
 from aiforensics.lab.classifiers import train_classifier  # noqa: E402
 from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
 from aiforensics.lab.dataset import load_dataset  # noqa: E402
@@ -110,6 +112,28 @@ def test_leaks_and_duplicates_are_refused_unless_forced(tmp_path, old):
     twice = [*old, replace(old[0], split="test")]
     with pytest.raises(TrainingError, match="several splits"):
         check_data(twice, job, system.view, lambda _line: None)
+
+
+def test_an_audit_is_done_again_where_view_seed_data_or_a_file_changed(tmp_path):
+    samples = load_dataset(make_set(tmp_path / "data"))
+    job = Job(tmp_path / "out", tmp_path / "work", force=True)
+    job.work.mkdir()
+    plain, delivered = (partial(training_view, on) for on in (False, True))
+
+    def audits(samples, job, view):
+        lines = []
+        check_data(samples, job, view, lines.append)
+        return any(line.startswith("auditing") for line in lines)
+
+    assert audits(samples, job, plain)
+    assert not audits(samples, job, partial(training_view, False)), "the same view, made anew"
+    assert audits(samples, job, delivered)
+    assert audits(samples, replace(job, seed=1), delivered)
+    regrouped = [replace(samples[0], group="other"), *samples[1:]]
+    assert audits(regrouped, replace(job, seed=1), delivered)
+    assert not audits(regrouped, replace(job, seed=1), delivered)
+    Image.new("RGB", (40, 40), "red").save(samples[0].path)
+    assert audits(regrouped, replace(job, seed=1), delivered)
 
 
 def test_a_folder_that_is_no_bundle_is_left_alone(tmp_path, made):

@@ -75,11 +75,15 @@ def compare(
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
     entries: dict[str, dict[str, Any]] = {}
+    job.work.mkdir(parents=True, exist_ok=True)
+    for system in sorted(
+        contest.systems, key=lambda one: one.delivered
+    ):  # those that see pictures alike share an audit
+        check_data(samples, job, system.view, report)
     for system in contest.systems:
         name = system.recipe.name
         mine = replace(job, work=job.work / name, out=job.work / name / "bundle")
         mine.work.mkdir(parents=True, exist_ok=True)
-        check_data(samples, replace(job, work=_audit_folder(job.work, system)), system.view, report)
         report(f"{name}: training")
         started = time.monotonic()
         shutil.rmtree(mine.out, ignore_errors=True)
@@ -131,13 +135,6 @@ def write_comparison(content: Mapping[str, Any], folder: Path) -> None:
 
     (folder / "metrics.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     comparison_page(content, folder / "comparison.html")
-
-
-def _audit_folder(work: Path, system: System) -> Path:
-    """Make a folder for an audit; systems that see pictures alike share it, so that it is done once."""
-    folder = work / ("audit-delivered" if system.delivered else "audit-files")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _named(name: str, report: Report) -> Report:

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def check_output(out: Path) -> None:
 
 
 def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Report) -> None:
-    """Audit the files and the training view; the findings are kept in the work folder.
+    """Audit the files and the training view; the findings are kept in the work folder until data, view or seed change.
 
     What the files alone give away is advice, because the training view takes it from both classes alike; what the view
     leaves, and pictures that stand on both sides of a split, make the figures worthless.
@@ -133,7 +134,7 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
     TrainingError
         A picture cannot be read; or, unless the job is forced, the training view leaks or the splits are contaminated.
     """
-    key = hashlib.sha256("\n".join(f"{s.path} {s.split} {s.label}" for s in samples).encode()).hexdigest()
+    key = _audit_key(samples, view, job.seed)
     kept = job.work / "audit.json"
     if kept.is_file() and json.loads(kept.read_text(encoding="utf-8")).get("key") == key:
         report("the audit of this data set is done already")
@@ -223,6 +224,22 @@ def classification_report(matrix: Mapping[str, Mapping[str, int]]) -> str:
     total = sum(sum(row.values()) for row in matrix.values())
     lines.append(f"{'accuracy':<10} {sum(matrix[k][k] for k in matrix) / max(total, 1):>8.3f} {'':>15} {total:>8}")
     return "\n".join(lines) + "\n"
+
+
+def _audit_key(samples: Sequence[Sample], view: AnyView, seed: int) -> str:
+    """Hash everything that an audit depends on: view, seed, what is said of each picture, and its file as it stands."""
+    lines = [_named(view), str(seed)]
+    for sample in samples:
+        stat = sample.path.stat() if sample.path.is_file() else None  # of a missing file the audit itself tells
+        lines.append(f"{sample!r} {(stat.st_size, stat.st_mtime_ns) if stat else 'missing'}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _named(view: AnyView) -> str:
+    """A view's name and settings, the same in every process."""
+    if isinstance(view, partial):
+        return f"{_named(view.func)} {view.args} {sorted(view.keywords.items())}"
+    return f"{view.__module__}.{getattr(view, '__qualname__', repr(view))}"
 
 
 def _refusals(files: AuditReport, prepared: AuditReport) -> list[str]:
