@@ -69,3 +69,8 @@ def clean(text: str) -> str:
     'a\\x1b[31m.jpg'
     """
     return "".join(c if c.isprintable() or category(c) == "Zs" else c.encode("unicode_escape").decode() for c in text)
+
+
+def named(path: str) -> str:
+    """Give a path as a line names it: an empty one as two quotes."""
+    return path or "''"

@@ -16,7 +16,7 @@ import typer
 
 from aiforensics.evidence import Finding, Refusal
 from aiforensics_cli.app import DONE, MATCHED, PIPE_CLOSED, REFUSED
-from aiforensics_cli.console import clean, complain, emit, hush, messages, results
+from aiforensics_cli.console import clean, complain, emit, hush, messages, named, results
 from aiforensics_cli.show import show_caution, show_finding
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def examine_all(scanner: Scanner, paths: Iterable[str]) -> Iterator[Examination 
         with console.status(f"examining {clean(path)}"):
             item = _examine(scanner, path)
         if isinstance(item, Refusal):
-            complain(f"{'standard input' if path == '-' else path}: {item.message}")
+            complain(f"{'standard input' if path == '-' else named(path)}: {item.message}")
         yield item
 
 
@@ -95,7 +95,7 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
     typer.Exit
         After one line that names the file.
     """
-    read = [Path(source) for source in inputs if source != "-"]
+    read = [Path(source) for source in inputs if source not in ("", "-")]
     taken: list[Path] = []
     for output in (Path(name) for name in outputs if name is not None and name != "-"):
         if any(_same(output, other) for other in taken):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from aiforensics.batch import BatchError, Item, Ledger, Listing, Result, Scans, 
 from aiforensics.batch.ledger import read_back, to_cell
 from aiforensics.evidence import Refusal
 from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED
-from aiforensics_cli.console import clean, hush, messages
+from aiforensics_cli.console import clean, hush, messages, named
 
 _SLIM = ("schema", "path", "error", "sha256", "verdict", "p_ai", "interval", "quality", "model")
 """What the HTML page needs of a result; the rest is dropped, because the page is written at the end."""
@@ -107,7 +107,7 @@ class Outputs:
 
 
 def run(
-    paths: list[Path],
+    paths: Sequence[str | Path],
     factory: Callable[[], Scans],
     outputs: Outputs,
     *,
@@ -178,7 +178,7 @@ def _summary(counts: Counter[str], seconds: float, skipped: int) -> str:
 
 def _plain(result: Result) -> str:
     if "error" in result:
-        return clean(f"{'refused':<13} {'':>4}  {'':<8} {result['path']}: {result['error']['message']}")
+        return clean(f"{'refused':<13} {'':>4}  {'':<8} {named(result['path'])}: {result['error']['message']}")
     quality = result["quality"]["level"]
     return clean(f"{result['verdict']:<13} {result['p_ai']:>4.0%}  {quality:<8} {result['path']}")
 

@@ -47,6 +47,15 @@ def test_named_files_are_always_tried_and_missing_ones_are_refused(tmp_path):
     assert found[1].kind == "not-found"
 
 
+def test_an_empty_name_is_refused_and_not_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(PNG)
+    monkeypatch.chdir(tmp_path)
+    refusal, item = Listing(["", "."])
+    assert isinstance(refusal, Refusal)
+    assert (refusal.path, refusal.kind) == ("", "not-found")
+    assert isinstance(item, Item)
+
+
 def test_what_cannot_be_looked_at_is_one_refusal_and_the_rest_goes_on(tmp_path):
     (tmp_path / "a.png").write_bytes(PNG)
     (tmp_path / "b.png").symlink_to("b.png")

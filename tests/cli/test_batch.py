@@ -71,6 +71,20 @@ def test_files_archives_and_pages(run, album, tmp_path):
     assert "inside/unsure.png" in page.read_text()
 
 
+def test_an_empty_name_is_not_the_current_folder(run, album, monkeypatch):
+    monkeypatch.chdir(album)
+    done = run("batch", "", "--csv", "--workers", 1)
+    assert done.status == 2
+    (row,) = rows(done.out)
+    assert (row["path"], row["error"]) == ("", "not-found: this name is empty: name a file or a folder")
+    (line,) = run("batch", "", "--workers", 1).out.splitlines()
+    assert line.split() == [
+        "refused",
+        *["'':", "this", "name", "is", "empty:", "name", "a", "file", "or", "a", "folder"],
+    ]
+    assert len(rows(run("batch", ".", "--csv", "--workers", 1).out)) == 3
+
+
 def test_without_outputs_a_line_each(run, album):
     lines = run("batch", album, "--workers", 1).out.splitlines()
     assert [line.split()[0] for line in lines] == ["ai", "refused", "real"]

@@ -81,6 +81,14 @@ def test_a_directory_points_to_batch(run, tmp_path):
     assert "batch" in run("scan", tmp_path).err
 
 
+@pytest.mark.parametrize("command", ["scan", "explain"])
+def test_an_empty_name_is_not_found(run, picture, monkeypatch, command):
+    monkeypatch.chdir(picture("a.png").parent)
+    done = run(command, "")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "aiforensics: '': this name is empty: name a file\n"
+
+
 def test_one_bad_input_does_not_stop_the_others(run, picture, tmp_path):
     done = run("scan", tmp_path / "none.png", picture("a.png"), "--json")
     assert done.status == 2

@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.command(cls=BatchCommand)
 def batch(
-    paths: Annotated[list[Path], typer.Argument(metavar="DIR|FILE|ZIP", help="Folders, pictures, ZIP archives.")],
+    paths: Annotated[list[str], typer.Argument(metavar="DIR|FILE|ZIP", help="Folders, pictures, ZIP archives.")],
     *,
     csv: Annotated[str | None, typer.Option(metavar="[FILE]", help="Write CSV; without a file, to stdout.")] = None,
     jsonl: Annotated[
@@ -45,8 +45,9 @@ def batch(
     from aiforensics_cli.examine import check_places, spare  # noqa: PLC0415
     from aiforensics_cli.many import Outputs, run  # noqa: PLC0415
 
-    spare([csv, jsonl, html], paths)
+    sources = [Path(path) if path else "" for path in paths]  # an empty name is refused, not the current folder
+    spare([csv, jsonl, html], sources)
     check_places([csv, jsonl, html])
     with Outputs(csv, jsonl, html, resume=resume) as outputs:
         factory = partial(Scanner, model, device=device, redact=redact, trust=trust)
-        raise typer.Exit(run(paths, factory, outputs, workers=workers, timeout=timeout, ray=ray))
+        raise typer.Exit(run(sources, factory, outputs, workers=workers, timeout=timeout, ray=ray))

@@ -66,6 +66,9 @@ class Listing:
     def __iter__(self) -> Iterator[Item | Refusal]:
         self.skipped = 0
         for source in self.sources:
+            if not source:  # which as a path is the current folder
+                yield Refusal(source, "not-found", "this name is empty: name a file or a folder")
+                continue
             try:
                 mode = Path(source).stat().st_mode
             except (OSError, ValueError) as error:

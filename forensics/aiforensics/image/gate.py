@@ -37,6 +37,8 @@ def read(source: str | Path, limits: Limits = Limits()) -> Picture:  # noqa: B00
     InputError
         `not-found`, `unsupported`, `unreadable`, `truncated` or `too-large`, with one line that says what to do.
     """
+    if source == "":  # which as a path is the current folder
+        raise InputError("not-found", "this name is empty: name a file")
     path = Path(source)
     try:
         status = path.stat()
