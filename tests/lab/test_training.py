@@ -1,6 +1,7 @@
 """From a data set to bundles: audit, figures, card, comparison, adaptation, Grad-CAM."""
 
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +12,7 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from aiforensics.image import read  # noqa: E402
+from aiforensics.lab import adapting  # noqa: E402
 from aiforensics.lab.adapting import Adaptation, AdaptError, adapt  # noqa: E402
 from aiforensics.lab.batches import training_view  # noqa: E402
 from aiforensics.lab.classifiers import train_classifier  # noqa: E402
@@ -28,7 +30,7 @@ from aiforensics.lab.training import (  # noqa: E402
     make_bundle,
 )
 from aiforensics.lab.views import CLEAN  # noqa: E402
-from aiforensics_models.bundle import Bundle  # noqa: E402
+from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
 
 pytestmark = pytest.mark.train
 CONFIG = settings(recipe("cnn"), side=32, batch=8, epochs=1, seed=1)
@@ -170,6 +172,8 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
     new = load_dataset(make_set(tmp_path / "new", period=3, seed=5))
     lines = []
     job = Job(tmp_path / "adapted", tmp_path / "work", ["new"], "aiforensics adapt")
+    shutil.copytree(made[0] / "mine", job.out)
+    (job.out / "head.ubj").write_bytes(b"the head of the bundle that was here")
     content = adapt(made[0] / "mine", new, old, Adaptation(strategy, epochs=1), job, lines.append)
     assert set(content["domains"]) == {"new", "old"}
     before, after = content["domains"]["old"]["before"], content["domains"]["old"]["after"]
@@ -177,6 +181,9 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
     bundle = Bundle.load(tmp_path / "adapted")
     assert bundle.manifest["adapted"]["from"] == "mine"
     assert bundle.manifest["adapted"]["strategy"] == strategy
+    assert "remarks" not in bundle.manifest["adapted"]
+    assert {path.name for path in job.out.iterdir()} == {*bundle.manifest["files"], "bundle.json"}
+    assert not {"CARD.md", "head.ubj"} & set(bundle.manifest["files"]), "nothing of the old bundle stays"
     from safetensors.numpy import load_file
 
     mine, first = (load_file(f / "network.safetensors") for f in (tmp_path / "adapted", made[0] / "mine"))
@@ -198,6 +205,50 @@ def test_a_classifier_is_fitted_again_for_leave_one_source_out(old, made, tmp_pa
 def test_full_adaptation_needs_the_old_data(old, made, tmp_path):
     with pytest.raises(AdaptError, match="give --old DATA"):
         adapt(made[0] / "mine", old, None, Adaptation("full"), Job(tmp_path / "a", tmp_path / "w"))
+
+
+def test_an_adaptation_that_fails_leaves_the_bundles_alone(old, made, tmp_path, monkeypatch):
+    def fail(*_args, **_knobs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(adapting, "train_classifier", fail)
+    monkeypatch.setattr(adapting, "_figures", lambda *_: {})
+    shutil.copytree(made[0] / "mine", tmp_path / "work" / "bundle")
+    shutil.copytree(made[0] / "mine", tmp_path / "out")
+    source, how = tmp_path / "work" / "bundle", Adaptation("head", epochs=1)
+    with pytest.raises(AdaptError, match="is the bundle that is adapted: name another folder"):
+        adapt(source, old, None, how, Job(source / ".." / "bundle", tmp_path / "w"), audited=True)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("keep me")
+    with pytest.raises(TrainingError, match="holds no bundle"):
+        adapt(source, old, None, how, Job(tmp_path / "notes", tmp_path / "w"), audited=True)
+    with pytest.raises(KeyboardInterrupt):
+        adapt(source, old, None, how, Job(tmp_path / "out", tmp_path / "work"), audited=True)
+    for folder in (source, tmp_path / "out"):
+        assert Bundle.load(folder).sha256 == Bundle.load(made[0] / "mine").sha256
+
+
+def test_a_fusion_that_is_adapted_whole_says_that_its_figures_are_not_out_of_fold(old, made, tmp_path, monkeypatch):
+    def train_fusion(_samples, out, _work, config, *, name, **_knobs):
+        shutil.copytree(source, out, dirs_exist_ok=True)
+        kept = {**manifest, "name": name, "head": {"kind": config.head, "file": "head.ubj"}}
+        write_manifest(out, {**kept, "metrics": {"out_of_fold": {"roc_auc": 0.99}}})
+
+    source, lines = tmp_path / "fusion", []
+    shutil.copytree(made[0] / "mine", source)
+    (source / "head.ubj").write_bytes(b"trees")
+    stated = Bundle.load(made[0] / "mine").manifest
+    manifest = {key: value for key, value in stated.items() if key not in ("schema", "files")}
+    write_manifest(source, {**manifest, "head": {"kind": "xgboost", "file": "head.ubj"}})
+    monkeypatch.setattr(adapting, "train_fusion", train_fusion)
+    monkeypatch.setattr(adapting, "detector", lambda _model: None)
+    monkeypatch.setattr(adapting, "_figures", lambda *_: {"old": dict.fromkeys(adapting.FIGURES, 0.5)})
+    job = Job(tmp_path / "out", tmp_path / "work")
+    content = adapt(source, old, old, Adaptation("full"), job, lines.append, audited=True)
+    adapted = Bundle.load(job.out).manifest
+    assert content["remarks"] == adapted["adapted"]["remarks"] == [adapting.SEEN]
+    assert adapted["metrics"] == {"not_out_of_fold": {"roc_auc": 0.99}}
+    assert any(adapting.SEEN in line for line in lines)
 
 
 def test_adapt_refuses_what_train_refuses(made, tmp_path):

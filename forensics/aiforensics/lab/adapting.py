@@ -26,13 +26,19 @@ from aiforensics.lab.fusion import FusionConfig, fit, fold_count, train_fusion
 from aiforensics.lab.measure import VIEWS, measure_all
 from aiforensics.lab.quick import detector
 from aiforensics.lab.recipes import stated
-from aiforensics.lab.training import Job, check_data
+from aiforensics.lab.training import Job, check_data, check_output, new_draft, publish
 from aiforensics_models.bundle import Bundle, write_manifest
 
 Strategy = Literal["head", "full"]
 SCHEMA = "aiforensics.adaptation/1"
 FIGURES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "false_alarms", "coverage")
 """Figures of the report on both domains."""
+SEEN = (
+    "calibration, thresholds and the figures of the folds rest on old sources that the first weights had seen: the "
+    "figures flatter, and pictures of strange sources may bring more false alarms and misses than the thresholds "
+    "promise; `train` on both data sets keeps the promise"
+)
+"""What follows where every network of a fusion starts from one that was trained on all old sources."""
 
 
 class AdaptError(Exception):
@@ -46,7 +52,10 @@ class Adaptation:
     Attributes
     ----------
     strategy
-        `head`: the head alone, on the new data; `full`: the whole classifier, on old and new data together.
+        `head`: the head alone, on the new data; `full`: the whole classifier, on old and new data together. The first
+        weights of a fusion's folds are not in its bundle, so `full` starts all its networks from the final one, which
+        has seen every old source: the new thresholds and the figures of the folds are not out of fold then, and the
+        new bundle says so.
     epochs, rate, minutes
         Of a classifier; None keeps what the bundle was trained with.
     steps
@@ -84,7 +93,7 @@ def adapt(
     how
         Strategy and knobs.
     job
-        Where the new bundle and the work go.
+        Where the new bundle and the work go; the bundle is built in the work folder and replaces `out` when it is done.
     report
         Takes a line of progress.
     audited
@@ -93,18 +102,22 @@ def adapt(
     Returns
     -------
     `domains`: by `new` and `old`, `before` and `after`, the figures on the domain's `test` split, files as found;
-    `forgetting`: the fall of each figure on the old domain.
+    `forgetting`: the fall of each figure on the old domain; `remarks`: what to mind of the new bundle. It has no card:
+    that is written from figures under matched conditions, which `train` and `evaluate` give.
 
     Raises
     ------
     AdaptError
-        `full` without old data, or a bundle that states no recipe.
+        `full` without old data, a bundle that states no recipe, or one that would be replaced by its own adaptation.
     RecipeError
         A fusion, and too few sources to leave some out.
     TrainingError
-        The audit refuses the data that it would learn from.
+        The output folder holds something else, or the audit refuses the data that it would learn from.
     """
     bundle = Bundle.load(model)
+    check_output(job.out)
+    if job.out.resolve() == bundle.folder.resolve():
+        raise AdaptError(f"{job.out} is the bundle that is adapted: name another folder for the new one")
     if how.strategy == "full" and old is None:
         raise AdaptError("--strategy full trains on old and new data together: give --old DATA")
     train = list(new) if how.strategy == "head" else [*(old or ()), *new]
@@ -112,19 +125,23 @@ def adapt(
     if not audited:
         check_data(train, job, partial(training_view, _delivered(bundle)), report)
     before = _figures(detector(model), new, old, report)
-    job.out.mkdir(parents=True, exist_ok=True)
+    draft = new_draft(job, bundle.folder)
+    remarks = []
     if bundle.manifest["head"]["kind"] == "none":
-        _classifier(bundle, train, how, job, report)
+        _classifier(bundle, train, draft, how, job, report)
     elif how.strategy == "head":
-        _fusion_head(bundle, train, job, report)
+        _fusion_head(bundle, train, draft, job, report)
     else:
-        _fusion_full(bundle, train, how, job, report)
-    after = _figures(detector(job.out), new, old, report)
+        _fusion_full(bundle, train, draft, how, job, report)
+        remarks.append(SEEN)
+        report(f"mind: {SEEN}")
+    after = _figures(detector(draft), new, old, report)
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "bundle": bundle.name,
         "strategy": how.strategy,
         "command": job.command,
+        "remarks": remarks,
         "domains": {domain: {"before": before[domain], "after": after[domain]} for domain in before},
     }
     if old is not None:
@@ -134,7 +151,8 @@ def adapt(
             if before["old"][name] is not None and after["old"][name] is not None
         }
     (job.work / "adaptation.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    _record(job.out, bundle, content)
+    _record(draft, bundle, content)
+    publish(draft, job.out)
     return content
 
 
@@ -169,7 +187,7 @@ def _delivered(bundle: Bundle) -> bool:
     return "delivery" in bundle.manifest.get("training", {}).get("config", {}).get("augment", ())
 
 
-def _classifier(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: Job, report: Report) -> None:
+def _classifier(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptation, job: Job, report: Report) -> None:
     kept = bundle.manifest.get("training", {}).get("config")
     if not kept:
         raise AdaptError(f"{bundle.name} does not state how it was trained: train it again with this version")
@@ -188,7 +206,7 @@ def _classifier(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: J
     recipe = str(bundle.manifest.get("recipe", config.network))
     train_classifier(
         train,
-        job.out,
+        out,
         job.work,
         config,
         recipe=recipe,
@@ -199,7 +217,7 @@ def _classifier(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: J
     )
 
 
-def _fusion_head(bundle: Bundle, train: Sequence[Sample], job: Job, report: Report) -> None:
+def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, report: Report) -> None:
     """Fit handcrafted head, mix, calibration and thresholds anew; the network keeps its weights."""
     config = FusionConfig(head=bundle.manifest["head"]["kind"], seed=job.seed)
     seen = [sample for sample in train if sample.split != "test"]
@@ -216,23 +234,23 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], job: Job, report: Repo
     stack, calibration, figures = fit(table, seen, folds, config)
     for name in bundle.manifest["files"]:
         if name not in ("metrics.json", "CARD.md", bundle.manifest["head"]["file"]):
-            shutil.copyfile(bundle.folder / name, job.out / name)
+            shutil.copyfile(bundle.folder / name, out / name)
     manifest = {key: value for key, value in bundle.manifest.items() if key not in ("schema", "files")}
     write_manifest(
-        job.out,
+        out,
         manifest
         | {
             "name": job.out.name,
             "version": __version__,
-            "head": {"kind": config.head, "file": stack.head.save(job.out), "mix": stack.mix},
+            "head": {"kind": config.head, "file": stack.head.save(out), "mix": stack.mix},
             "calibration": calibration.to_dict(),
             "metrics": {"out_of_fold": figures},
         },
     )
 
 
-def _fusion_full(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: Job, report: Report) -> None:
-    """Train the fusion again from the embedding network that the bundle has."""
+def _fusion_full(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptation, job: Job, report: Report) -> None:
+    """Train the fusion again from the embedding network that the bundle has; see `SEEN`."""
     config = FusionConfig(head=bundle.manifest["head"]["kind"], seed=job.seed)
     if how.steps:
         config = config.shortened(how.steps)
@@ -241,9 +259,7 @@ def _fusion_full(bundle: Bundle, train: Sequence[Sample], how: Adaptation, job: 
     first = job.work / "backbone.safetensors"
     mine = {name.removeprefix("backbone."): tensor for name, tensor in state.items() if name.startswith("backbone.")}
     save_file(mine, first)
-    train_fusion(
-        train, job.out, job.work, config, weights=str(first), name=job.out.name, device=how.device, report=report
-    )
+    train_fusion(train, out, job.work, config, weights=str(first), name=job.out.name, device=how.device, report=report)
 
 
 def _record(out: Path, bundle: Bundle, content: Mapping[str, Any]) -> None:
@@ -262,4 +278,7 @@ def _record(out: Path, bundle: Bundle, content: Mapping[str, Any]) -> None:
         "forgetting": content.get("forgetting", {}),
     }
     (out / "metrics.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
+    if content["remarks"]:
+        manifest["adapted"]["remarks"] = list(content["remarks"])
+        manifest["metrics"] = {"not_out_of_fold": manifest["metrics"]["out_of_fold"]}
     write_manifest(out, manifest)
