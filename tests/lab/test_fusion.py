@@ -227,6 +227,16 @@ def test_what_was_measured_is_not_measured_again(samples, trained, tmp_path):
     again(samples[1:2], other)
     assert told == [(0, 1), (1, 1)], "another network has not judged it"
 
+    pixels = np.random.default_rng(5).integers(0, 256, (2, 96, 96, 3), np.uint8)
+    namesakes = []
+    for folder, one in zip("ab", pixels, strict=True):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(one).save(tmp_path / folder / "same.bmp")
+        namesakes.append(replace(samples[0], path=tmp_path / folder / "same.bmp"))
+    values = again(namesakes).values
+    assert told[-1] == (2, 2)
+    assert (values[0] != values[1]).any(), "of one name and one size, and yet two pictures"
+
 
 def test_measuring_that_was_stopped_goes_on_where_it_was_saved(samples, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "_CHUNK", 1)

@@ -45,7 +45,7 @@ class Table:
     sample, view
         (n,) index of the sample and name of the view.
     origin
-        (n,) what was measured by what: the picture's key and size, the sum of the network's file.
+        (n,) what was measured by what: the picture's key, the sums of its file and of the network's.
     condition
         (n,) the calibration condition that the pipeline saw.
     values
@@ -127,8 +127,8 @@ def measure_all(
     TableError
         If `keep` was measured by a version with other features.
     """
-    sums = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in networks]
-    origins = [f"{one.key} {one.path.stat().st_size} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
+    sums = [_sum(path) for path in networks]
+    origins = [f"{one.key} {_sum(one.path)} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
     rows = _rows_of(Table.load(keep)) if keep is not None and keep.exists() else {}
     wanted = {i: tuple(v for v in views if (origin, v) not in rows) for i, origin in enumerate(origins)}
     missing = [i for i, few in wanted.items() if few]
@@ -148,6 +148,10 @@ def measure_all(
     if keep is not None:
         table.save(keep)
     return table
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 _Row = tuple[str, NDArray[np.float64], float, NDArray[np.float32]]
