@@ -94,9 +94,7 @@ def make_bundle(
     check_output(job.out)
     job.work.mkdir(parents=True, exist_ok=True)
     check_data(samples, job, view, report)
-    draft = job.work / "bundle"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
+    draft = new_draft(job)
     told = train(draft, job.work)
     (job.work / "history.json").write_text(json.dumps(told["history"], indent=1), encoding="utf-8")
     history_plot(told["history"], job.work / "history.png")
@@ -194,6 +192,15 @@ def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence
     (folder / METRICS).write_text(json.dumps(slim, indent=1) + "\n", encoding="utf-8", newline="\n")
     (folder / CARD).write_text(card(manifest, metrics), encoding="utf-8", newline="\n")
     write_manifest(folder, manifest)
+
+
+def new_draft(job: Job, *kept: Path) -> Path:
+    """Make an empty folder in the work folder, where a bundle is built before it is published; never one of `kept`."""
+    taken = {path.resolve() for path in (job.out, *kept)}
+    draft = next(path for i in range(len(taken) + 1) if (path := job.work / f"bundle{i or ''}").resolve() not in taken)
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    return draft
 
 
 def publish(draft: Path, out: Path) -> None:
