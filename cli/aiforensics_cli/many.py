@@ -126,18 +126,21 @@ def run(
         found = cluster.scan_items(items, factory, address=ray, workers=workers, timeout=timeout)
     counts: Counter[str] = Counter()
     start = time.monotonic()
+    ended = False
     try:
         with _progress(listing, outputs, counts) as advance:
             for result in found:
                 outputs.write(result)
                 counts["refused" if "error" in result else result["verdict"]] += 1
                 advance()
+        ended = True
     except (KeyboardInterrupt, BatchError):
         outputs.keep()
         raise
     finally:
         found.close()
-        messages().print(_summary(counts, time.monotonic() - start, listing.skipped), soft_wrap=True)
+        if ended or counts:  # a batch that did not get anywhere has no summary
+            messages().print(_summary(counts, time.monotonic() - start, listing.skipped), soft_wrap=True)
     outputs.finish()
     return PIPE_CLOSED if outputs.unread else REFUSED if counts["refused"] else DONE
 
@@ -194,7 +197,8 @@ def _earlier(ledgers: list[Ledger]) -> Iterator[Result]:
     """Results of the run that is resumed, from the file that tells most."""
     files = {ledger.kind: ledger.path for ledger in ledgers if ledger.path}
     path = files.get("jsonl") or files["csv"]
-    yield from read_back(path, "jsonl" if "jsonl" in files else "csv")
+    if path.exists():
+        yield from read_back(path, "jsonl" if "jsonl" in files else "csv")
 
 
 def _standard_output() -> Any:  # noqa: ANN401 - reconfigure is not part of TextIO

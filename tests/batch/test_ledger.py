@@ -114,6 +114,18 @@ def test_what_was_there_goes_with_the_first_result(tmp_path, results, kind):
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("resume", [False, True])
+def test_no_file_is_made_before_the_first_result(tmp_path, results, kind, resume):
+    ledger = Ledger(tmp_path / "o", kind, resume=resume)
+    ledger.close()
+    assert not (tmp_path / "o").exists()
+    ledger = Ledger(tmp_path / "o", kind, resume=resume)
+    ledger.write(results[0])
+    ledger.close()
+    assert len(list(read_back(tmp_path / "o", kind))) == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_results_of_two_models_never_mix(tmp_path, fakes, kind):
     ledger = Ledger(tmp_path / "o", kind)
     ledger.write(fakes.finding("a.png", model="one").to_dict())

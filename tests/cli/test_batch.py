@@ -141,6 +141,24 @@ def test_a_batch_that_cannot_start_leaves_the_last_results_alone(run, album, tmp
     assert out.read_bytes() == before
 
 
+@pytest.mark.parametrize("option", ["csv", "jsonl", "html"])
+@pytest.mark.parametrize("more", [(), ("--ray",)])
+def test_a_batch_that_cannot_start_makes_no_file_and_says_why_alone(run, album, tmp_path, monkeypatch, option, more):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    out = tmp_path / f"new.{option}"
+    done = run("batch", album, f"--{option}", out, "--workers", 1, "--model", "missing", *more)
+    assert (done.status, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("aiforensics: this needs the package ray" if more else "aiforensics: there is no bundle")
+    assert not out.exists()
+
+
+def test_a_resumed_page_of_files_that_are_still_to_be_made(run, album, tmp_path):
+    page = tmp_path / "o.html"
+    assert run("batch", album, "--csv", tmp_path / "o.csv", "--html", page, "--resume", "--workers", 1).status == 2
+    assert page.read_text().count("ai.png") == 1
+
+
 def test_a_batch_of_nothing_writes_an_empty_table(run, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "o.csv").write_text("an earlier table\n")

@@ -52,7 +52,8 @@ def to_row(result: Mapping[str, Any]) -> dict[str, str]:
 class Ledger:
     """A growing CSV or JSON Lines file (or stream).
 
-    What the file held before goes with the first result, so that a batch that cannot start costs nothing.
+    The file is made, and what it held before goes, with the first result: a batch that cannot start costs nothing and
+    leaves nothing.
 
     Parameters
     ----------
@@ -75,23 +76,19 @@ class Ledger:
         self.model = ""
         self._done: set[bytes] = set()
         self._begun = resume and isinstance(target, Path) and self._load(target)
-        if isinstance(target, Path):
-            # Names that are not UTF-8 keep their bytes.
-            self._stream: IO[str] = target.open("a", encoding="utf-8", errors="surrogateescape", newline="")
-        else:
-            self._stream = target
-        self._writer = csv.DictWriter(self._stream, COLUMNS, lineterminator="\n")
+        self._target = target  # a path until it is opened
 
     def begin(self) -> None:
         """Start the file anew, unless it is continued or has begun; the first result does it too."""
         if self._begun:
             return
         self._begun = True
+        stream = self._stream()
         if self.path and self.path.is_file():  # a device or a pipe cannot be cut
-            self._stream.truncate(0)
+            stream.truncate(0)
         if self.kind == "csv":
-            self._writer.writeheader()
-            self._stream.flush()
+            csv.DictWriter(stream, COLUMNS, lineterminator="\n").writeheader()
+            stream.flush()
 
     def holds(self, path: str) -> bool:
         """Whether the file that is continued has a line for this path."""
@@ -106,16 +103,23 @@ class Ledger:
             raise BatchError(f"{self.path} was written with the model {self.model}, this is {model}: use another file")
         self.model = model or self.model
         self.begin()
+        stream = self._stream()
         if self.kind == "csv":
-            self._writer.writerow(to_row(result))
+            csv.DictWriter(stream, COLUMNS, lineterminator="\n").writerow(to_row(result))
         else:
-            self._stream.write(json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n")
-        self._stream.flush()
+            stream.write(json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n")
+        stream.flush()
 
     def close(self) -> None:
         """Close the file; a stream stays open for its owner."""
-        if self.path:
-            self._stream.close()
+        if self.path and not isinstance(self._target, Path):
+            self._target.close()
+
+    def _stream(self) -> IO[str]:
+        if isinstance(self._target, Path):
+            # Names that are not UTF-8 keep their bytes.
+            self._target = self._target.open("a", encoding="utf-8", errors="surrogateescape", newline="")
+        return self._target
 
     def _load(self, path: Path) -> bool:
         """Learn what the file holds and cut a torn last line off; False when there is nothing to continue."""
