@@ -47,6 +47,17 @@ def test_named_files_are_always_tried_and_missing_ones_are_refused(tmp_path):
     assert found[1].kind == "not-found"
 
 
+def test_a_single_name_is_one_source(tmp_path, monkeypatch):
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / "x.png").write_bytes(PNG)
+    (tmp_path / "a").write_bytes(PNG)
+    monkeypatch.chdir(tmp_path)
+    for sources in ("ab", Path("ab"), ["ab"]):
+        assert [item.path for item in Listing(sources)] == [str(Path("ab", "x.png"))]
+    with pytest.raises(TypeError):
+        Listing(b"ab")
+
+
 def test_an_empty_name_is_refused_and_not_the_current_folder(tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(PNG)
     monkeypatch.chdir(tmp_path)

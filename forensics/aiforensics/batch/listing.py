@@ -55,12 +55,13 @@ class Listing:
     Parameters
     ----------
     sources
-        Files, folders and ZIP archives. One that is missing or cannot be looked at becomes a refusal, so that it shows
-        among the results; so does such an entry of a folder.
+        Files, folders and ZIP archives, or a single one. One that is missing or cannot be looked at becomes a refusal,
+        so that it shows among the results; so does such an entry of a folder.
     """
 
-    def __init__(self, sources: Iterable[str | Path]) -> None:
-        self.sources = [os.fspath(source) for source in sources]
+    def __init__(self, sources: str | Path | Iterable[str | Path]) -> None:
+        named = [sources] if isinstance(sources, str | Path) else sources  # a text is no sequence of names
+        self.sources = [os.fspath(source) for source in named]
         self.skipped = 0
 
     def __iter__(self) -> Iterator[Item | Refusal]:
