@@ -64,7 +64,7 @@ def test_one_unreadable_file_of_a_folder_is_told_and_stops_nothing(run, make_fol
     root = make_folder(12, bright)
     (root / "ai/ai-one/torn.png").write_bytes(b"nothing of a picture")
     done = run(command, root, *(["--split", "all"] if command == "evaluate" else []))
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 2, done.output
     assert "1 picture cannot be read" in done.output or "torn.png" in done.output
 
 
