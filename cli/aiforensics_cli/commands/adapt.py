@@ -41,6 +41,8 @@ def adapt(
 
     What it learns from is audited first, as `train` does.
     Without --old the fall on the old domain (forgetting) cannot be measured.
+    After `full`, the thresholds of a fusion rest on sources that its first
+    weights had seen; the bundle says so.
     """
     from aiforensics.lab.adapting import FIGURES, Adaptation  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.adapting import adapt as run  # noqa: PLC0415

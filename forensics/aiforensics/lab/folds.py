@@ -16,7 +16,8 @@ def family(sample: Sample) -> str:
     """The generator family of an AI picture, the source of a real one: what a fold leaves out as a whole.
 
     The family is the first word of the generator's name, so `flux.1-dev` and `flux.2` are one family; a picture of an
-    unknown generator belongs to its source.
+    unknown generator belongs to its source. Names of one lineage (Stable Diffusion and SDXL, DALL·E 3 and Bing) are
+    families of their own.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from aiforensics.lab.batches import Pictures, training_view
 from aiforensics.lab.classifiers import Report, train_classifier
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.devices import Device, check_compiler, training_device
-from aiforensics.lab.fusion import FusionConfig, train_fusion
+from aiforensics.lab.fusion import FusionConfig, fold_count, train_fusion
 from aiforensics.lab.learners import make_learner
 from aiforensics.lab.plots import examples_plot
 from aiforensics.lab.recipes import ClassifierConfig, Recipe, RecipeError
@@ -85,7 +85,15 @@ class System:
             check_compiler()
 
     def trainer(self, samples: Sequence[Sample], name: str, report: Report) -> Train:
-        """Make the function that trains it on samples and writes a bundle of that name."""
+        """Make the function that trains it on samples and writes a bundle of that name.
+
+        Raises
+        ------
+        RecipeError
+            If the samples have too few sources for a fusion.
+        """
+        if isinstance(self.config, FusionConfig):  # told before an audit has taken its minutes
+            fold_count([sample for sample in samples if sample.split != "test"], self.config.folds)
 
         def train(out: Path, work: Path) -> Mapping[str, Any]:
             if isinstance(self.config, FusionConfig):
