@@ -161,6 +161,14 @@ def test_a_palette_hides_the_traces(scanner, change, line):
     assert line in finding.quality.reasons[0]
 
 
+def test_a_palette_that_was_fitted_to_its_picture_limits_the_evidence(scanner):
+    stream = io.BytesIO()
+    Image.fromarray(pictures.astronaut()).quantize(256).save(stream, "PNG")
+    quality = scanner.scan_bytes(stream.getvalue()).quality
+    assert quality.level == "limited"
+    assert "as many as a palette has" in quality.reasons[0]
+
+
 @pytest.mark.parametrize("name", ["texture.mscn_shape", EMBEDDING])
 def test_no_verdict_rests_on_what_is_no_number(scanner, name, monkeypatch):
     def spoilt(picture, network):

@@ -23,8 +23,8 @@ FLAT = 3.0
 """Standard deviation of the luma, in grey levels, below which a picture shows no texture to examine."""
 COLOURLESS = 2.0
 """Standard deviation of R - G and of B - G, in levels, below which a picture is black and white."""
-PALETTE, GREYS = 256, 16
-"""Colours, and shades of a black-and-white picture, up to which a palette has replaced what was to be measured."""
+PALETTE, FEW_COLOURS, FEW_SHADES = 256, 128, 16
+"""Colours up to which evidence is limited, and poor; shades up to which that of a black-and-white picture is poor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,10 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         poor.append("almost no texture to examine")
     grey = not any(coloured(window.pixels) for window in picture.windows)
     shades = max(distinct(window.pixels, enough=PALETTE) for window in picture.windows)
-    if shades <= (GREYS if grey else PALETTE):
+    if shades <= (FEW_SHADES if grey else FEW_COLOURS):
         poor.append(f"only {shades} {'shades' if grey else 'colours'}, which hide the traces of the picture's making")
+    elif not grey and shades <= PALETTE:
+        limited.append(f"only {shades} colours, as many as a palette has")
     if grey:
         limited.append("black and white: the colour cues say nothing")
     if strangeness > 2.0:
