@@ -59,11 +59,11 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         poor.append(f"heavy compression (like JPEG quality {compression:.0f})")
     elif compression < COMPRESSED:
         limited.append(f"strong compression (like JPEG quality {compression:.0f})")
-    if max(float(window.luma.std()) for window in picture.windows) < FLAT:
-        poor.append("almost no texture to examine")
     grey = not any(coloured(window.pixels) for window in picture.windows)
     shades = max(distinct(window.pixels, enough=PALETTE) for window in picture.windows)
-    if shades <= (FEW_SHADES if grey else FEW_COLOURS):
+    if max(float(window.luma.std()) for window in picture.windows) < FLAT:
+        poor.append("almost no texture to examine")
+    elif shades <= (FEW_SHADES if grey else FEW_COLOURS):
         poor.append(f"only {shades} {'shades' if grey else 'colours'}, which hide the traces of the picture's making")
     elif not grey and shades <= PALETTE:
         limited.append(f"only {shades} colours, as many as a palette has")
