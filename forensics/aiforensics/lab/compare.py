@@ -76,9 +76,7 @@ def compare(
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
     entries: dict[str, dict[str, Any]] = {}
     job.work.mkdir(parents=True, exist_ok=True)
-    for system in sorted(
-        contest.systems, key=lambda one: one.delivered
-    ):  # those that see pictures alike share an audit
+    for system in sorted(contest.systems, key=lambda one: one.delivered):  # who see pictures alike share an audit
         check_data(samples, job, system.view, report)
     for system in contest.systems:
         name = system.recipe.name
