@@ -58,6 +58,21 @@ def test_gamma_one_is_not_srgb(srgb_profile):
     assert not is_srgb(bytes(profile))
 
 
+def test_a_curve_of_complex_numbers_is_not_srgb(astronaut, srgb_profile):
+    """The colorants of sRGB, and a parametric curve whose power is of a negative number."""
+    profile = bytearray(srgb_profile)
+    curve = b"para\0\0\0\0\0\1\0\0" + np.array([2.4 * 65536, -65536, 0]).astype(">i4").tobytes()
+    for index in range(int.from_bytes(profile[128:132], "big")):
+        at = 132 + 12 * index
+        if profile[at : at + 4] == b"rTRC":
+            offset = int.from_bytes(profile[at + 4 : at + 8], "big")
+            profile[offset : offset + len(curve)] = curve
+    assert not is_srgb(bytes(profile))
+    picture = decode(saved(astronaut, "PNG", icc_profile=bytes(profile)))
+    assert (picture.width, picture.height) == astronaut.size
+    assert any("profile" in note for note in picture.notes)
+
+
 @pytest.mark.parametrize("damage", ["noise", "cut", "empty curve", "wrong space"])
 def test_broken_profile_is_a_note(damage, astronaut, wide_profile):
     profile = {

@@ -3,6 +3,8 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+from contextlib import nullcontext
 from io import BytesIO
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 
 from aiforensics.evidence import InputError
 from aiforensics.image import SUFFIXES, Limits, decode, from_array, read, sniff
+from aiforensics.image.complaints import overheard
 
 
 def refusal(call, *args):
@@ -149,19 +152,97 @@ def test_first_picture_of_an_mpo(astronaut, encode):
     assert picture.jpeg is not None
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_orientation_is_recorded_and_not_applied(kind, astronaut, encode):
+@pytest.mark.parametrize("turn", [3, 6])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_orientation_is_recorded_and_not_applied(kind, turn, astronaut, encode):
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = turn
     picture = decode(encode(astronaut, kind, exif=exif))
-    assert picture.orientation == 6
+    assert picture.orientation == turn
     assert (picture.width, picture.height) == (160, 120)
+    assert picture.image.tobytes() == decode(encode(astronaut, kind)).image.tobytes()
 
 
-def test_tiff_orientation_is_noted(astronaut, encode):
-    picture = decode(encode(astronaut, "TIFF", tiffinfo={274: 6}))
-    assert (picture.orientation, picture.width, picture.height) == (1, 120, 160)
-    assert "the TIFF's orientation is applied to the pixels" in picture.notes
+@pytest.mark.parametrize("mode", ["RGB", "CMYK", "F", "1"])
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+def test_the_stored_pixels_of_a_turned_tiff_are_examined(mode, compression, astronaut, encode):
+    plain, turned = (
+        decode(encode(astronaut.convert(mode), "TIFF", compression=compression, tiffinfo=tags))
+        for tags in ({}, {274: 8})
+    )
+    assert (turned.orientation, turned.width, turned.height) == (8, 160, 120)
+    assert turned.image.tobytes() == plain.image.tobytes()
+    assert turned.notes == plain.notes
+
+
+def test_a_word_in_the_xmp_does_not_turn_a_tiff(astronaut, encode):
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="6"/></x:xmpmeta>'
+    picture = decode(encode(astronaut, "TIFF", tiffinfo={700: packet}))
+    assert (picture.orientation, picture.width, picture.height) == (1, 160, 120)
+    assert picture.image.tobytes() == astronaut.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["float32", "uint32"])
+def test_a_sound_tiff_of_an_unknown_kind_is_not_called_damaged(kind):
+    import tifffile
+
+    buffer = BytesIO()
+    tifffile.imwrite(buffer, np.zeros((32, 32, 3), kind), photometric="rgb")
+    refused = refusal(decode, buffer.getvalue())
+    assert refused.kind == "unsupported"
+    assert "the TIFF is of a kind that cannot be read: save it as 8- or 16-bit" in refused.message
+
+
+def test_other_unknown_kinds(astronaut, encode):
+    """A TIFF of an unknown compression, a JPEG of 12 bits, and a BMP that holds a JPEG."""
+    tiff = bytearray(encode(astronaut, "TIFF", compression="raw"))
+    at = tiff.index(b"\x03\x01\x03\x00\x01\x00\x00\x00")  # 259, Compression
+    tiff[at + 8 : at + 10] = (34887).to_bytes(2, "little")
+    jpeg = bytearray(encode(astronaut, "JPEG"))
+    jpeg[jpeg.index(b"\xff\xc0") + 4] = 12
+    bmp = bytearray(encode(astronaut, "BMP"))
+    bmp[30] = 4
+    assert {refusal(decode, bytes(data)).kind for data in (tiff, jpeg, bmp)} == {"unsupported"}
+
+
+def fax(image, encode):
+    """A fax of which some code words are damaged; libtiff decodes it nevertheless."""
+    data = bytearray(encode(image.convert("1"), "TIFF", compression="group4"))
+    data[200:204] = b"\x5a\xa5\x00\xff"
+    return bytes(data)
+
+
+def test_complaints_of_the_decoder_become_a_note(astronaut, encode, capfd):
+    note = "the decoder reported errors: parts of the picture may be wrong"
+    assert note in decode(fax(astronaut, encode)).notes
+    assert note not in decode(encode(astronaut.convert("1"), "TIFF", compression="group4")).notes
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("failure", [None, OSError, KeyboardInterrupt])
+def test_standard_error_is_restored(failure, capfd):
+    def work():
+        os.write(2, b"from the library")
+        if failure is not None:
+            raise failure
+        return 1
+
+    with nullcontext() if failure is None else pytest.raises(failure):
+        assert overheard(work) == (1, True)
+    os.write(2, b"ours")
+    assert capfd.readouterr().err == "ours"
+
+
+def test_without_standard_error_or_a_folder_for_it(astronaut, encode, tmp_path, monkeypatch, capfd):
+    data = fax(astronaut, encode)
+    (tmp_path / "fax.tif").write_bytes(data)
+    code = "import os, sys; os.close(2); from aiforensics.image import read; print(read(sys.argv[1]).width)"
+    run = subprocess.run([sys.executable, "-c", code, tmp_path / "fax.tif"], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("160\n", "")
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+        assert decode(data).width == 160
+    assert capfd.readouterr().err == ""
 
 
 def test_gain_map_is_noted(astronaut, encode):
@@ -241,7 +322,7 @@ def test_dng(astronaut, capfd):
     assert np.abs(np.asarray(picture.image, float) - pixels).mean() < 16  # demosaicing softens a small picture
     assert refusal(decode, data[: len(data) // 2]).kind == "truncated"
     assert refusal(decode, data, "-", Limits(max_pixels=1000)).kind == "too-large"
-    capfd.readouterr()  # LibRaw itself writes a line about the cut file
+    assert capfd.readouterr().err == ""  # where LibRaw itself would write a line about the cut file
 
 
 @pytest.mark.parametrize(

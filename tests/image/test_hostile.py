@@ -227,6 +227,56 @@ def test_too_many_scans(astronaut, encode):
     assert refused(plain[:-2] + plain[scan:-2] * 4 + b"\xff\xd9") == "too-large"
 
 
+def test_endless_segments_after_the_scan(astronaut, encode):
+    data = encode(astronaut, "JPEG")
+    found, seconds = outcome(data[:-2] + b"\xff\xfe\0\2" * 5_000_000 + data[-2:])
+    assert found == "too-large"
+    assert seconds < 1.0
+    assert outcome(data[:-2] + b"\xff\xfe\0\2" * 5000 + data[-2:])[0] is None
+
+
+def test_endless_chunks(astronaut, encode):
+    data = encode(astronaut, "PNG")
+    found, seconds = outcome(data[:33] + chunk(b"abCd", b"") * 2_000_000 + data[33:])
+    assert found == "too-large"
+    assert seconds < 1.0
+    found, seconds = outcome(data + chunk(b"abCd", b"") * 2_000_000)  # behind the end nobody reads
+    assert found is None
+    assert seconds < 1.0
+
+
+def test_a_damaged_png_is_refused_soon_whatever_follows_its_end(astronaut, encode):
+    data = encode(astronaut, "PNG")
+    damaged = data[:33] + chunk(b"gAMA", b"abcd")[:-1] + b"?" + data[33:]
+    found, seconds = outcome(damaged + chunk(b"abCd", b"") * 4_000_000)
+    assert found == "unreadable"
+    assert seconds < 1.0
+
+
+@pytest.mark.parametrize("name", [b"tEXt", b"abCd", b"IHDR"])
+def test_a_png_begins_with_its_only_header(name):
+    """Else the fixed places, of which the depth is read, hold what a stranger put there: here a depth of 16."""
+    before = chunk(name, struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
+    data = png(8, 8, data=zlib.compress(bytes(25 * 8)))
+    assert refused(PNG + before + data[8:]) == "unreadable"
+    assert decode(data).notes == ()
+
+
+def run_lengths(width, height, coded):
+    """A BMP of 256 greys in run lengths."""
+    palette = b"".join(bytes((grey, grey, grey, 0)) for grey in range(256))
+    start = 54 + len(palette)
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(coded), 0, 0, 256, 0)
+    return b"BM" + struct.pack("<IHHI", start + len(coded), 0, 0, start) + header + palette + coded
+
+
+def test_run_lengths_of_many_pixels_or_bytes():
+    assert refused(run_lengths(65_500, 2_290, b"\1\7\0\0" * 2_290 + b"\0\1")) == "too-large"
+    assert refused(run_lengths(8, 8, b"\1\7" * 6_000_000)) == "too-large"
+    picture = decode(run_lengths(20, 10, b"\x14\7\0\0" * 10 + b"\0\1"))
+    assert (np.asarray(picture.image) == 7).all()
+
+
 def test_what_follows_the_picture_is_no_scan(astronaut, encode):
     assert decode(encode(astronaut, "JPEG") + b"\xff\xda" * 300).width == decode(encode(astronaut, "JPEG")).width
 

@@ -1,16 +1,32 @@
+import numpy as np
 import pytest
 from PIL import Image
 
 from aiforensics.image import decode
-from aiforensics.image.jpegfacts import STANDARD_LUMINANCE, ijg_quality, read_header
+from aiforensics.image.jpegfacts import STANDARD_CHROMINANCE, STANDARD_LUMINANCE, ijg_quality, read_header, scaled
 
 
 def test_tables_are_in_natural_order(astronaut, encode):
     """At quality 50 libjpeg writes Table K.1 as it stands; in zigzag order the third value would be 12, not 10."""
     jpeg = decode(encode(astronaut, "JPEG", quality=50)).jpeg
     assert jpeg.tables[0] == STANDARD_LUMINANCE
-    assert len(jpeg.tables) == 2
-    assert jpeg.tables[1][:4] == (17, 18, 24, 47)
+    assert jpeg.tables[1:] == (STANDARD_CHROMINANCE,)
+
+
+@pytest.mark.parametrize("quality", [1, 25, 49, 50, 51, 75, 90, 99, 100])
+def test_tables_are_scaled_as_libjpeg_does(quality, astronaut, encode):
+    written = decode(encode(astronaut, "JPEG", quality=quality)).jpeg.tables
+    for base, table in zip((STANDARD_LUMINANCE, STANDARD_CHROMINANCE), written, strict=True):
+        assert scaled(base, quality).tolist() == list(table)
+
+
+def test_several_qualities_are_scaled_at_once():
+    several = scaled(STANDARD_LUMINANCE[:9], np.array([30, 50, 95]))
+    assert several.shape == (3, 9)
+    assert several[0].tolist() == scaled(STANDARD_LUMINANCE[:9], 30).tolist()
+    for quality in (0, 101, [50, 0]):
+        with pytest.raises(ValueError, match="1 to 100"):
+            scaled(STANDARD_LUMINANCE, quality)
 
 
 @pytest.mark.parametrize("quality", [1, 5, 10, 25, 49, 50, 51, 75, 76, 90, 95, 98, 99, 100])

@@ -226,4 +226,7 @@ def _curve_at_half(element: bytes) -> float:
     if kind == 0:
         return float(0.5 ** found[0])
     offset = found[3] if kind == 2 else found[5] if kind == 4 else 0.0
-    return float((found[1] * 0.5 + found[2]) ** found[0] + offset)
+    base = found[1] * 0.5 + found[2]
+    if base < 0.0:
+        raise ValueError("the power of a negative number is no tone")
+    return float(base ** found[0] + offset)

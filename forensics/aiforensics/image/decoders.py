@@ -18,24 +18,32 @@ from PIL import Image
 from aiforensics.evidence import InputError
 from aiforensics.image import ifd, jpegfacts
 from aiforensics.image.colour import to_rgb
+from aiforensics.image.complaints import overheard
 from aiforensics.image.heif import decode_heif
-from aiforensics.image.limits import Limits, check_frames, check_metadata, check_scans, check_size
+from aiforensics.image.limits import (
+    Limits,
+    check_frames,
+    check_metadata,
+    check_run_lengths,
+    check_scans,
+    check_size,
+)
 from aiforensics.image.picture import JpegFacts
 from aiforensics.image.raw import develop
 from aiforensics.image.sniff import claimed_size
-from aiforensics.image.structure import cut_short, gif_frames, mend_texts
+from aiforensics.image.structure import check_chunks, cut_short, gif_frames, mend_texts
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _PLUGINS = {
-    "JPEG": ("JpegImagePlugin", "JpegImageFile"),
-    "PNG": ("PngImagePlugin", "PngImageFile"),
-    "WEBP": ("WebPImagePlugin", "WebPImageFile"),
-    "TIFF": ("TiffImagePlugin", "TiffImageFile"),
-    "BMP": ("BmpImagePlugin", "BmpImageFile"),
-    "GIF": ("GifImagePlugin", "GifImageFile"),
-    "AVIF": ("AvifImagePlugin", "AvifImageFile"),
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "TIFF": ("aiforensics.image.tiff", "StoredTiff"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
 }
 _FAILURES = (
     OSError,
@@ -54,7 +62,10 @@ _FAILURES = (
     Image.DecompressionBombError,
 )
 """What decoders are known to raise on damaged files."""
-_TAG_BITS, _TAG_ORIENTATION = 258, 274
+_TAG_BITS = 258
+_UNKNOWN_KINDS = ("unsupported", "not yet supported", "cannot handle", "unknown data organization")
+"""In the words of decoders on a sound file of a kind that they do not know."""
+_COMPLAINED = "the decoder reported errors: parts of the picture may be wrong"
 _MOST_PLAIN_SCANS = 4
 """A component stands in one scan of a JPEG that is not progressive (ITU-T T.81, B.2.3), and there are four at most."""
 _MAX_EXIF = 8 << 20
@@ -107,12 +118,15 @@ def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
 
 def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
     check = partial(check_size, limits=limits)
+    if kind == "PNG":
+        check_chunks(data, limits)
     claimed = claimed_size(kind, data)
     if claimed is not None:
         check(*claimed)
     if kind == "RAW":
         note = "camera RAW developed by LibRaw, not by the camera"
-        return Decoded(develop(data, check), notes=(note,))
+        image, complained = overheard(partial(develop, data, check))
+        return Decoded(image, notes=(note, _COMPLAINED) if complained else (note,))
     if kind == "HEIF":
         image, frames, bits = decode_heif(data, check, partial(check_frames, limits=limits))
         return _finish(image, limits, bits=bits, frames=frames)
@@ -124,6 +138,8 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
     check_frames(frames, limits)
     image = _open(kind, data)
     check(*image.size)
+    if any(tile.codec_name == "bmp_rle" for tile in image.tile):
+        check_run_lengths(*image.size, len(data), limits)
     if kind != "GIF":  # of a GIF, Pillow would have to decode every frame to know
         frames = int(getattr(image, "n_frames", 1))
         check_frames(frames, limits)
@@ -144,7 +160,7 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
         notes = (*notes, "the EXIF claims more than a file can hold and is not read")
         header = jpegfacts.read_header(data, limits)
     most = limits.max_scans if header.progressive else _MOST_PLAIN_SCANS
-    check_scans(jpegfacts.count_scans(data, header, most), most)
+    check_scans(jpegfacts.count_scans(data, header, most, limits), most)
     image = _open("JPEG", data)
     check_size(*image.size, limits)
     tables: dict[int, list[int]] = getattr(image, "quantization", {})
@@ -166,19 +182,18 @@ def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
     check_metadata(max(0, ifd.first(data).load - len(data)), limits)
     image = _open("TIFF", data)
     check_size(*image.size, limits)
-    tags = getattr(image, "tag_v2", {})
-    stored = tags.get(_TAG_BITS, (8,))
-    turned = tags.get(_TAG_ORIENTATION, 1) in range(2, 9)
-    image.load()
-    notes = ("the TIFF's orientation is applied to the pixels",) if turned else ()
+    stored = getattr(image, "tag_v2", {}).get(_TAG_BITS, (8,))
+    _, complained = overheard(image.load)
+    notes = (_COMPLAINED,) if complained else ()
     bits = max(stored) if isinstance(stored, tuple) and stored else 8
-    return _finish(image, limits, bits=int(bits), frames=max(1, pages), notes=notes)
+    turn = ifd.orientation(data)
+    return _finish(image, limits, bits=int(bits), orientation=turn, frames=max(1, pages), notes=notes)
 
 
 def _open(kind: str, data: bytes) -> ImageFile:
     """Read the header by the format's own plugin of Pillow, so that no other plugin ever sees the bytes."""
     module, name = _PLUGINS[kind]
-    plugin = getattr(import_module(f"PIL.{module}"), name)
+    plugin = getattr(import_module(module), name)
     try:
         opened: ImageFile = plugin(BytesIO(data))
     except SyntaxError:
@@ -227,4 +242,7 @@ def _refusal(kind: str, data: bytes, failure: BaseException) -> InputError:
         return InputError("too-large", f"the {kind} would fill too much memory: save a smaller copy without metadata")
     if isinstance(failure, EOFError) or "truncated" in words or cut_short(kind, data):
         return InputError("truncated", f"the {kind} is cut short: get the whole file again from where it came from")
+    # Pillow looks modes and compressions up in tables: what stands in none is a kind that it does not know.
+    if isinstance(failure.__cause__, KeyError) or any(unknown in words for unknown in _UNKNOWN_KINDS):
+        return InputError("unsupported", f"the {kind} is of a kind that cannot be read: save it as 8- or 16-bit PNG")
     return InputError("unreadable", f"the {kind} is damaged and cannot be decoded: get the original file again")

@@ -13,7 +13,7 @@ from aiforensics.evidence import InputError
 def decode_heif(
     data: bytes, check: Callable[[int, int], None], count: Callable[[int], None]
 ) -> tuple[Image.Image, int, int]:
-    """Decode the primary picture; libheif turns it upright by itself.
+    """Decode the primary picture, turned and cropped by libheif as coded: pillow-heif has no way to load it as stored.
 
     Parameters
     ----------

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from aiforensics.image import ifd
 from aiforensics.image.limits import Limits, check_metadata, check_parts, check_stray
 from aiforensics.image.picture import JpegFacts
 
-# Table K.1 of ITU-T T.81 in natural (row-major) order.
 STANDARD_LUMINANCE = (
     16, 11, 10, 16, 24, 40, 51, 61,
     12, 12, 14, 19, 26, 58, 60, 55,
@@ -28,7 +27,18 @@ STANDARD_LUMINANCE = (
     49, 64, 78, 87, 103, 121, 120, 101,
     72, 92, 95, 98, 112, 100, 103, 99,
 )  # fmt: skip
-"""The luminance table that libjpeg scales, at quality 50."""
+"""Table K.1 of ITU-T T.81, for luminance, in natural (row-major) order: what libjpeg writes at quality 50."""
+STANDARD_CHROMINANCE = (
+    17, 18, 24, 47, 99, 99, 99, 99,
+    18, 21, 26, 66, 99, 99, 99, 99,
+    24, 26, 56, 99, 99, 99, 99, 99,
+    47, 66, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99,
+)  # fmt: skip
+"""Table K.2 of ITU-T T.81, for chrominance, in natural order."""
 
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
@@ -102,10 +112,18 @@ def read_header(data: bytes, limits: Limits = Limits()) -> Header:  # noqa: B008
     return header
 
 
-def count_scans(data: bytes, header: Header, most: int) -> int:
-    """Count the scans of a JPEG up to its end marker; the count stops at one over `most`."""
-    at, scans = header.end, 0
+def count_scans(data: bytes, header: Header, most: int, limits: Limits = Limits()) -> int:  # noqa: B008 - frozen
+    """Count the scans of a JPEG up to its end marker; the count stops at one over `most`.
+
+    Raises
+    ------
+    InputError
+        `too-large` for more segments among the scans than the limits allow.
+    """
+    at, scans, segments = header.end, 0, 0
     while scans <= most and (found := _MARKER.search(data, at)) is not None and data[found.start() + 1] != 0xD9:
+        segments += 1
+        check_parts(segments, limits.max_segments)
         scans += data[found.start() + 1] == 0xDA
         at = found.start() + 2 + max(int.from_bytes(data[found.start() + 2 : found.start() + 4], "big"), 2)
     return scans
@@ -136,6 +154,42 @@ def ijg_quality(luminance: tuple[int, ...]) -> int:
     return 1 + int(len(distances) - 1 - np.argmin(distances[::-1]))
 
 
+def scaled(base: ArrayLike, quality: ArrayLike) -> NDArray[np.int64]:
+    """Scale a quantisation table to a quality of the Independent JPEG Group.
+
+    Parameters
+    ----------
+    base
+        (n,) steps at quality 50, such as `STANDARD_LUMINANCE` (ITU-T T.81, annex K) or some of its values.
+    quality
+        1 to 100: one, or an array of them.
+
+    Returns
+    -------
+    NDArray
+        (n,) for one quality, (*quality.shape, n) for an array: steps of 1 to 255.
+
+    Raises
+    ------
+    ValueError
+        For a quality out of range.
+
+    Notes
+    -----
+    `jpeg_quality_scaling` and `jpeg_add_quant_table` with `force_baseline` of libjpeg (`jcparam.c`).
+
+    Examples
+    --------
+    >>> scaled(STANDARD_LUMINANCE[:4], 90).tolist()
+    [3, 2, 2, 3]
+    """
+    quality = np.asarray(quality, np.int64)[..., None]
+    if quality.min() < 1 or quality.max() > 100:
+        raise ValueError("a quality is 1 to 100")
+    percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    return np.clip((np.asarray(base, np.int64) * percent + 50) // 100, 1, 255)
+
+
 def subsampling(sampling: tuple[tuple[int, int], ...]) -> str:
     """Chroma subsampling in the usual J:a:b notation, `grey` for one component.
 
@@ -155,10 +209,8 @@ def subsampling(sampling: tuple[tuple[int, int], ...]) -> str:
 
 @lru_cache(maxsize=1)
 def _scaled_tables() -> NDArray[np.int64]:
-    """(100, 64): the standard luminance table at every quality, as `jpeg_set_quality` scales it with force_baseline."""
-    quality = np.arange(1, 101)
-    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None]
-    return np.clip((np.array(STANDARD_LUMINANCE, np.int64) * scale + 50) // 100, 1, 255)
+    """(100, 64): the standard luminance table at every quality."""
+    return scaled(STANDARD_LUMINANCE, np.arange(1, 101))
 
 
 def _take(header: Header, exif: list[bytes], marker: int, body: bytes) -> None:

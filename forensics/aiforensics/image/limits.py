@@ -30,9 +30,13 @@ class Limits:
     max_stray
         Bytes that belong to nothing, before the pixels of a JPEG or GIF; decoders pass over them one by one.
     max_segments
-        Segments before the first scan of a JPEG; real ones have fewer than 1,000.
+        Segments before the first scan of a JPEG, and from there on; real ones have fewer than 1,000.
     max_blocks
         Data blocks of a GIF, of 255 bytes where a program wrote them.
+    max_chunks
+        Chunks of a PNG; libpng writes one for every 8,192 bytes.
+    max_run_lengths
+        Pixels, and bytes, of a BMP in run lengths, which Pillow decodes in plain Python.
     """
 
     max_bytes: int = 200 * MB
@@ -44,6 +48,8 @@ class Limits:
     max_stray: int = 1 * MB
     max_segments: int = 10_000
     max_blocks: int = 2 * MB
+    max_chunks: int = 200_000
+    max_run_lengths: int = 10 * MB
 
 
 def check_bytes(size: int, limits: Limits) -> None:
@@ -130,6 +136,22 @@ def check_parts(parts: int, most: int) -> None:
     """
     if parts > most:
         raise InputError("too-large", f"the file is cut into more than {most} parts: save it again as a PNG")
+
+
+def check_run_lengths(width: int, height: int, size: int, limits: Limits) -> None:
+    """Refuse a BMP in run lengths of more than `max_run_lengths` pixels or bytes.
+
+    Raises
+    ------
+    InputError
+        `too-large`.
+    """
+    if max(width * height, size) > limits.max_run_lengths:
+        raise InputError(
+            "too-large",
+            f"the BMP is in run lengths and has more than {limits.max_run_lengths / MB:g} megapixels or MB: "
+            "save it as a PNG",
+        )
 
 
 def check_scans(scans: int, most: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterator
 
+from aiforensics.evidence import InputError
 from aiforensics.image import ifd
 from aiforensics.image.limits import Limits, check_parts, check_stray
 
@@ -45,6 +47,22 @@ def gif_frames(data: bytes, limits: Limits) -> int:
     return max(1, frames)
 
 
+def check_chunks(data: bytes, limits: Limits) -> None:
+    """Refuse a PNG whose one header is not its first chunk (PNG specification, 5.6), or of too many chunks.
+
+    What is read at the fixed places of the header would otherwise be what a stranger put there.
+
+    Raises
+    ------
+    InputError
+        `unreadable` or `too-large`.
+    """
+    for count, (_, name, _) in enumerate(_chunks(data), 1):
+        if (name == b"IHDR") != (count == 1):
+            raise InputError("unreadable", "the PNG has its header in a wrong place: get the original file again")
+        check_parts(count, limits.max_chunks)
+
+
 def mend_texts(data: bytes) -> bytes:
     """Return a PNG whose text chunks have right checksums; the same bytes where they have them already.
 
@@ -52,15 +70,11 @@ def mend_texts(data: bytes) -> bytes:
     keeps its own, so that damaged pixels are still found.
     """
     patches: list[tuple[int, bytes]] = []
-    position = 8
-    while position + 12 <= len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
-        end = position + 8 + length
-        if data[position + 4 : position + 8] in _PNG_TEXTS and end + 4 <= len(data):
-            checksum = zlib.crc32(memoryview(data)[position + 4 : end]).to_bytes(4, "big")
+    for start, name, end in _chunks(data):
+        if name in _PNG_TEXTS and end + 4 <= len(data):
+            checksum = zlib.crc32(memoryview(data)[start + 4 : end]).to_bytes(4, "big")
             if data[end : end + 4] != checksum:
                 patches.append((end, checksum))
-        position = end + 4
     if not patches:
         return data
     mended = bytearray(data)
@@ -75,15 +89,15 @@ def cut_short(kind: str, data: bytes) -> bool:
         return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda") or b"\xff\xda" not in data
     if kind == "GIF":
         return not data.endswith(b"\x3b")
+    if kind == "PNG":
+        return b"IEND" not in data[-12:] and all(name != b"IEND" for _, name, _ in _chunks(data))
     return _claimed_end(kind, data) > len(data)
 
 
 def _claimed_end(kind: str, data: bytes) -> int:
     """Where the file ends by its own words; 0 when it says nothing of it."""
-    if kind == "PNG":
-        return 0 if b"IEND" in data[-12:] else _last_end(data, 8, header=8, extra=4)
     if kind in {"AVIF", "HEIF"}:
-        return _last_end(data, 0, header=0, extra=0)
+        return _last_end(data)
     if kind == "WEBP":
         return 8 + int.from_bytes(data[4:8], "little")
     if kind == "BMP":
@@ -91,15 +105,25 @@ def _claimed_end(kind: str, data: bytes) -> int:
     return ifd.last_offset(data) if kind == "TIFF" else 0
 
 
-def _last_end(data: bytes, at: int, *, header: int, extra: int) -> int:
-    """Where the last chunk or box ends by its own length; beyond the data when it was cut off."""
+def _chunks(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """(Offset, name, end of the content) of every chunk of a PNG up to its last, `IEND`."""
+    at, name = 8, b""
+    while at + 12 <= len(data) and name != b"IEND":
+        name, end = data[at + 4 : at + 8], at + 8 + int.from_bytes(data[at : at + 4], "big")
+        yield at, name, end
+        at = end + 4
+
+
+def _last_end(data: bytes) -> int:
+    """Where the last box of an ISO base media file ends by its own length; beyond the data when it was cut off."""
+    at = 0
     while at + 8 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")
-        if header == 0 and length == 1:
+        if length == 1:
             length = int.from_bytes(data[at + 8 : at + 16], "big")
-        if header == 0 and length < 8:  # the box reaches to the end of the file, or is damaged
+        if length < 8:  # the box reaches to the end of the file, or is damaged
             return len(data)
-        at += header + length + extra
+        at += length
     return at + (8 if at < len(data) else 0)
 
 
