@@ -171,8 +171,8 @@ def sign():
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-    def name(common):
-        parts = ((NameOID.ORGANIZATION_NAME, "Test Organisation"), (NameOID.COMMON_NAME, common))
+    def name(common, organisation):
+        parts = ((NameOID.ORGANIZATION_NAME, organisation), (NameOID.COMMON_NAME, common))
         return x509.Name([x509.NameAttribute(*part) for part in parts])
 
     def certificate(subject, issuer, key, issuer_key, span, *, authority):
@@ -180,8 +180,8 @@ def sign():
         usage = dict.fromkeys((*unused, "encipher_only", "decipher_only"), False)
         builder = (
             x509.CertificateBuilder()
-            .subject_name(name(subject))
-            .issuer_name(name(issuer))
+            .subject_name(subject)
+            .issuer_name(issuer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(span[0])
@@ -200,13 +200,24 @@ def sign():
             )
         return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
-    def apply(content, actions, *, seconds=10**9, mime="image/jpeg", remote=None, edit=False, name_of_author=None):
+    def apply(
+        content,
+        actions,
+        *,
+        seconds=10**9,
+        mime="image/jpeg",
+        remote=None,
+        edit=False,
+        name_of_author=None,
+        organisation="Test Organisation",
+    ):
         now = datetime.datetime.now(datetime.UTC)
         root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         long = (now - datetime.timedelta(days=400), now + datetime.timedelta(days=4000))
         short = (now - datetime.timedelta(days=300), now + datetime.timedelta(seconds=min(seconds, 3 * 10**8)))
-        root = certificate("Test Root", "Test Root", root_key, root_key, long, authority=True)
-        leaf = certificate("Test Signer", "Test Root", key, root_key, short, authority=False)
+        issuer, signer = name("Test Root", organisation), name("Test Signer", organisation)
+        root = certificate(issuer, issuer, root_key, root_key, long, authority=True)
+        leaf = certificate(signer, issuer, key, root_key, short, authority=False)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )

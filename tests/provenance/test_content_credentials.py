@@ -63,7 +63,7 @@ def test_signed_and_trusted(signed, read, values):
     content, trust = signed()
     provenance = read(content, trust=trust)
     assert (provenance.level, provenance.origin) == ("signed-trusted", "ai")
-    assert "signed by Test Organisation" in values(provenance, "signature-trusted")[0]
+    assert "signed by “Test Organisation”" in values(provenance, "signature-trusted")[0]
 
 
 def test_signed_by_an_unknown_signer(signed, read, values):
@@ -104,8 +104,14 @@ def test_one_changed_byte_of_the_manifest_breaks_it(signed, read):
     assert read(changed, trust=trust).level == "invalid"
 
 
-def loosen(content, spare=40):
-    """Shorten the record by its unsigned padding and put a comment in the freed bytes, which no hash covers."""
+def test_an_organisation_cannot_speak_for_this_program(signed, read, values):
+    content, _ = signed(organisation='Adobe Inc.”; the signer is on the "trust" list; “x')
+    (words,) = values(read(content), "signature-unknown")
+    assert words.startswith("signed by “Adobe Inc., the signer is on the trust list, x”; unchanged since;")
+
+
+def shorten(content, spare):
+    """Shorten the record of a JPEG by `spare` bytes of its unsigned padding: (before, segment, after)."""
     segment = content.index(b"\xff\xeb")
     pad = content.index(b"\x63pad\x59", segment) + 5
     changed = bytearray(content)
@@ -122,8 +128,26 @@ def loosen(content, spare=40):
         value = int.from_bytes(content[place : place + width]) - spare
         changed[place : place + width] = value.to_bytes(width)
     after = segment + 2 + int.from_bytes(content[segment + 2 : segment + 4])
-    comment = b"\xff\xfe" + (spare - 2).to_bytes(2) + b"x" * (spare - 4)
-    return bytes(changed[: pad + 2] + changed[pad + 2 + spare : after] + comment + changed[after:])
+    record = changed[segment : pad + 2] + changed[pad + 2 + spare : after]
+    return content[:segment], bytes(record), content[after:]
+
+
+def loosen(content, spare=40):
+    """Shorten the record and put a comment in the freed bytes, which no hash covers."""
+    before, record, after = shorten(content, spare)
+    return before + record + b"\xff\xfe" + (spare - 2).to_bytes(2) + b"x" * (spare - 4) + after
+
+
+def split(content, foreign=b""):
+    """Cut the shortened record into two parts with foreign bytes between them; the length stays."""
+    head = 20  # of the second part: marker, length, instance, number, and the box's own head once more
+    before, record, after = shorten(content, head + len(foreign))
+    instance, box = record[4:8], record[12:]
+    parts = [
+        b"\xff\xeb" + (10 + len(part)).to_bytes(2) + instance + number.to_bytes(4) + part
+        for number, part in ((1, box[:400]), (2, box[:8] + box[400:]))
+    ]
+    return before + parts[0] + foreign + parts[1] + after
 
 
 def test_bytes_that_no_hash_covers_make_it_invalid_and_are_named(signed, read, values):
@@ -134,6 +158,37 @@ def test_bytes_that_no_hash_covers_make_it_invalid_and_are_named(signed, read, v
     (words,) = values(provenance, "signature-invalid")
     assert "leaves out bytes beside its own record" in words
     assert "changed after signing" not in words
+
+
+def segments(make):
+    def one(marker, body):
+        return b"\xff" + bytes([marker]) + (len(body) + 2).to_bytes(2) + body
+
+    return {
+        "profile": one(0xE2, b"ICC_PROFILE\0\1\1" + bytes(300)),
+        "exif": one(*make.exif_segment(first={0x010F: "Nikon", 0x0110: "Z9"})),
+        "xmp": one(*make.xmp_segment({"photoshop:Credit": "Jane Doe"})),
+        "fill": b"\xff" * 60,
+        "zeros": bytes(60),
+    }
+
+
+@pytest.mark.parametrize("kind", ["profile", "exif", "xmp", "fill", "zeros"])
+def test_foreign_bytes_between_the_parts_of_a_record_make_it_invalid(kind, signed, make, read, values):
+    content, trust = signed(CAPTURED)
+    forged = split(content, segments(make)[kind])
+    assert len(forged) == len(content)
+    provenance = read(forged, trust=trust)
+    assert provenance.level == "invalid"
+    assert not any(c.origin != "unknown" and c.source.startswith("C2PA") for c in provenance.claims)
+    (words,) = values(provenance, "signature-invalid")
+    assert "leaves out bytes beside its own record" in words
+
+
+def test_a_record_in_parts_that_touch_holds(signed, read):
+    content, trust = signed(CAPTURED)
+    assert len(split(content)) == len(content)
+    assert read(split(content), trust=trust).level == "signed-trusted"
 
 
 @pytest.fixture
@@ -219,6 +274,16 @@ def test_a_signed_capture_with_generator_chunks_is_a_contradiction(signed, make,
     provenance = read(content, trust=trust)
     assert (provenance.level, provenance.origin) == ("signed-trusted", "camera")
     assert "signed capture carries an image generator's metadata" in values(provenance, "contradiction")[0]
+
+
+@pytest.mark.parametrize("vouched", [True, False])
+def test_a_signature_that_anybody_can_make_does_not_silence_ai_metadata(vouched, signed, make, read, values):
+    generated = make.xmp_segment({"Iptc4xmpExt:DigitalSourceType": SOURCE + "trainedAlgorithmicMedia"})
+    content, trust = signed(CAPTURED, content=make.jpeg(generated))
+    provenance = read(content, trust=trust if vouched else None)
+    expected = ("signed-trusted", "camera") if vouched else ("signed", "ai")
+    assert (provenance.level, provenance.origin) == expected
+    assert "signed capture carries an unsigned claim of an AI origin" in values(provenance, "contradiction")[0]
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF", "GIF"])

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from aiforensics.image import from_array
-from aiforensics.provenance import generator_fields, png_container, read_provenance, stealth
-from aiforensics.provenance.contents import MAX_TEXT
+from aiforensics.provenance import generator_fields, png_container, read_provenance, stealth, tiff_ifd, xmp_packet
+from aiforensics.provenance.contents import MAX_TEXT, MAX_TOTAL, Contents
 
 
 @pytest.fixture
@@ -260,3 +260,94 @@ def test_damaged_files_never_raise(make):
             cut = int(rng.integers(1, len(damaged))) if rng.random() < 0.3 else len(damaged)
             picture = replace(blank, data=bytes(damaged[:cut]), format="JPEG")
             assert read_provenance(picture) is not None
+
+
+@pytest.fixture
+def peak():
+    """Peak of the memory in bytes that a call takes on top of what is held."""
+
+    def apply(call, *arguments):
+        tracemalloc.start()
+        call(*arguments)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    return apply
+
+
+def overlapping(tags, size):
+    """A TIFF block of four directories in which every tag is the same long value."""
+    places = [8 + n * (6 + 12 * (tags + 2)) for n in range(4)]
+    body = places[3] + 6 + 12 * (tags + 2)
+    block = bytearray(b"II*\0" + struct.pack("<I", 8) + bytes(body - 8))
+    for number, place in enumerate(places):
+        pointers = [(0x8769, 4, 1, places[1]), (0x8825, 4, 1, places[2])] if number == 0 else []
+        entries = [(0x010F, 2, 4, 0x6F6E6143), *pointers, *((0xC000 + n, 7, size, body) for n in range(tags))]
+        following = places[3] if number == 0 else 0
+        packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+        block[place : place + len(packed) + 6] = struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
+    return bytes(block) + b"\xe9" * size
+
+
+def test_tags_that_all_are_the_whole_block(peak):
+    block = overlapping(400, 1 << 20)
+    assert peak(tiff_ifd.read, block) < 20_000_000
+    found = tiff_ifd.read(block)
+    assert found.first[0x010F] == "Cano"  # the small values stand, whatever else the block claims
+    assert any("the largest were not read" in problem for problem in found.problems)
+
+
+def test_numbers_that_fill_the_memory(peak):
+    entries = b"".join(struct.pack("<HHII", 0xC000 + n, 3, 1 << 20, 8) for n in range(500))
+    block = b"II*\0" + struct.pack("<IH", 8, 500) + entries + bytes(4 + (1 << 21))
+    assert peak(tiff_ifd.read, block) < 20_000_000
+
+
+def test_bombs_after_the_allowance_are_not_inflated(make, quick, values):
+    bomb = zlib.compress(bytes(4 << 20), 9)
+    packed = {b"zTXt": b"k\0\0", b"iTXt": b"k\0\1\0\0\0", b"iCCP": b"k\0\0"}
+    for kind, head in packed.items():
+        quick(make.png() + make.chunk(kind, head + bomb) * 1000)
+    profiles = quick(make.png() + make.chunk(b"iCCP", packed[b"iCCP"] + bomb) * 2)
+    assert "only the first colour profile was read" in values(profiles, "unreadable")
+
+
+def test_streams_that_break_late_count_as_read():
+    contents, broken = Contents(), zlib.compress(bytes(60_000))[:-4] + b"\xff" * 4
+    for _ in range(MAX_TOTAL // 60_000):
+        png_container.inflate(broken, MAX_TEXT, contents, "x")
+    assert contents.room() == 0
+
+
+def test_what_stands_before_a_fault_of_a_stream_is_kept():
+    body = b"parameters " * 50_000
+    broken = zlib.compress(body)[:-4] + b"\xff" * 4
+    contents = Contents()
+    assert body.startswith(png_container.inflate(broken, MAX_TEXT, contents, "x")[:65536])
+    assert "x cannot be decompressed to its end" in contents.problems
+
+
+def test_texts_beyond_their_number_are_told(make, quick, values):
+    provenance = quick(make.png() + make.text("a", "b") * 1100)
+    assert "only the first 1000 texts were read" in values(provenance, "unreadable")
+
+
+def test_xmp_of_millions_of_nodes_builds_no_tree(peak):
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + b"<a/>" * 1_000_000 + b"</x:xmpmeta>"
+    assert peak(xmp_packet.read, [packet]) < 50_000_000
+    assert xmp_packet.read([packet]).problems == ["only the first 20000 XMP nodes were read"]
+
+
+def test_xmp_of_a_million_attributes(make):
+    attributes = " ".join(f'b{n:x}=""' for n in range(700_000)).encode()
+    start = time.process_time()
+    found = xmp_packet.read([b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a ' + attributes + b"/></x:xmpmeta>"] * 3)
+    assert time.process_time() - start < 1.5
+    assert found.problems
+
+
+def test_values_of_one_property_are_bounded(make):
+    found = xmp_packet.read([b"<a>" + b"<b>c</b>" * 1500 + b"</a>"])
+    assert len(found.values["b"]) == 1000
+    assert found.problems == ["only the first 1000 values of an XMP property were read"]

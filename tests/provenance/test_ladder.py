@@ -22,7 +22,12 @@ DATE = Claim("date", "", "EXIF")
     ("claims", "level", "origin"),
     [
         ([TRUSTED, SIGNED_CAMERA, GENERATOR], "signed-trusted", "camera"),
-        ([SIGNED, SIGNED_CAMERA, MARK], "signed", "camera"),
+        ([TRUSTED, SIGNED_CAMERA, MARK], "signed-trusted", "camera"),
+        ([SIGNED, SIGNED_CAMERA], "signed", "camera"),
+        ([SIGNED, SIGNED_CAMERA, MARK], "signed", "ai"),
+        ([SIGNED, SIGNED_CAMERA, GENERATOR], "signed", "ai"),
+        ([SIGNED, SIGNED_CAMERA, EDITOR], "signed", "edited"),
+        ([BROKEN, SIGNED_CAMERA, MARK], "invalid", "ai"),
         ([BROKEN, GENERATOR], "invalid", "ai"),
         ([BROKEN], "invalid", "unknown"),
         ([GENERATOR, CAMERA, EDITOR], "claimed", "ai"),

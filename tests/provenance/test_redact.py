@@ -35,8 +35,8 @@ def test_names_in_xmp_credits_and_sources(make, read):
 def test_of_a_signer_the_organisation_stays_and_the_name_goes(make, sign, read, values):
     content, _ = sign(make.jpeg(), [{"action": "c2pa.created", "digitalSourceType": "digitalCapture"}])
     found = read(content)
-    assert "signed by Test Organisation" in values(found, "signature-unknown")[0]
-    assert "the certificate is made out to Test Signer" in values(found, "person")
+    assert "signed by “Test Organisation”" in values(found, "signature-unknown")[0]
+    assert "the certificate is made out to “Test Signer”" in values(found, "person")
     hidden = redact(found)
     assert "Test Organisation" in values(hidden, "signature-unknown")[0]
     assert "Test Signer" not in repr(hidden)
@@ -54,3 +54,23 @@ def test_of_comments_only_an_editors_own_words_are_public(make, read):
         "Edited by Anna in Gimp",
     ):
         assert private(comment) == [True]
+
+
+def test_the_keyword_of_a_private_text_is_private_too(make, read):
+    novel = '{"noise_schedule": "karras", "prompt": "a fox"}'
+    found = read(make.png(make.text(f"Photo of {NAME}", novel)) + make.compressed(NAME, "x" * 5_000_000))
+    assert {c.source for c in found.claims if NAME in c.source} == {f"PNG tEXt Photo of {NAME}", f"PNG zTXt {NAME}"}
+    hidden = redact(found)
+    assert NAME not in repr(hidden)
+    assert {"PNG tEXt", "PNG zTXt"} <= {c.source for c in hidden.claims}
+
+
+def test_a_keyword_is_removed_where_its_text_is_left_out(make, read):
+    texts = [make.text("Comment", str(n)) for n in range(50)]
+    found = read(make.png(*texts, make.text(f"Photo of {NAME}", '{"noise_schedule": "karras"}')))
+    assert found.origin == "ai"
+    assert NAME not in repr(redact(found))
+
+
+def test_the_name_of_a_raw_profile_is_in_no_problem(make, read):
+    assert NAME not in repr(redact(read(make.png(make.text(f"Raw profile type {NAME}", "\nx\n 1\nzz")))))

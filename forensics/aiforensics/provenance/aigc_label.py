@@ -5,38 +5,56 @@ Source: GB 45438-2025, annex E (implicit labels in file metadata).
 
 from __future__ import annotations
 
-import json
+import itertools
 import re
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.dossier import Dossier, clean
-from aiforensics.provenance.exif import user_comment
+from aiforensics.provenance.exif import place_of, user_comment
+from aiforensics.provenance.generator_texts import load
 
 _LABELS: dict[str, tuple[ProvenanceOrigin, str]] = {
     "1": ("ai", "made by AI"),
     "2": ("unknown", "possibly made by AI"),
     "3": ("unknown", "suspected to be made by AI"),
 }
-_OBJECT = re.compile(r'\{[^{}]{0,4000}"Label"[^{}]{0,4000}\}')
+_LABEL = re.compile('"Label"')
+_REACH = 4000
+_MAX_LABELS = 20
+_NAMES = ("TC260:AIGC", "AIGC:AIGC")
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:
-    """Claims of an AIGC label, wherever it stands."""
-    places = [(dossier.xmp.first("TC260:AIGC", "AIGC:AIGC"), "XMP TC260:AIGC")]
+    """Claims of AIGC labels, wherever they stand."""
+    places = [(value, f"XMP {name}") for name in _NAMES for value in dossier.xmp.values.get(name, ())]
     places += [(text.text, text.source) for text in dossier.contents.texts if text.keyword == "AIGC"]
-    places += [(user_comment(tags.get(0x9286)), "EXIF UserComment") for tags in (dossier.exif.exif, dossier.exif.first)]
-    for text, source in places:
-        found = _OBJECT.search(text[:20_000]) if "Label" in text else None
-        if found is None:
-            continue
-        try:
-            label = json.loads(found[0])
-        except ValueError:
-            yield Claim("unreadable", "an AIGC label that is not valid JSON", source)
-            continue
-        origin, words = _LABELS.get(str(label.get("Label")), ("unknown", f"an unknown value {label.get('Label')!r}"))
-        maker = str(label.get("ContentProducer") or label.get("ProduceID") or "")
-        by = f"; producer {maker}" if maker else ""
-        yield Claim("aigc-label", clean(f"the file carries China's AIGC label: {words}{by}"), source, origin)
-        return
+    for number, tags in enumerate(dossier.exifs):
+        comments = (user_comment(directory.get(0x9286)) for directory in (tags.exif, tags.first))
+        places += [(comment, f"{place_of(number)} UserComment") for comment in comments]
+    labels = dict.fromkeys((label, source) for text, source in places for label in _labels(text))
+    for label, source in itertools.islice(labels, _MAX_LABELS):
+        yield _claim(label, source)
+    if len(labels) > _MAX_LABELS:
+        yield Claim("unreadable", f"only the first {_MAX_LABELS} AIGC labels were read", "AIGC")
+
+
+def _labels(text: str) -> Iterator[str]:
+    """Return the innermost JSON objects with a label, each once."""
+    last = -1
+    for name in _LABEL.finditer(text):
+        start = text.rfind("{", max(0, name.start() - _REACH), name.start())
+        end = text.find("}", name.end(), name.end() + _REACH)
+        if start > last and end >= 0 and "}" not in text[start : name.start()]:
+            last = start
+            yield text[start : end + 1]
+
+
+def _claim(text: str, source: str) -> Claim:
+    label = load(text)
+    if not isinstance(label, dict):
+        return Claim("unreadable", "an AIGC label that is not valid JSON", source)
+    origin, words = _LABELS.get(str(label.get("Label")), ("unknown", f"an unknown value {label.get('Label')!r}"))
+    maker = str(label.get("ContentProducer") or label.get("ProduceID") or "")
+    by = f"; producer {maker}" if maker else ""
+    return Claim("aigc-label", clean(f"the file carries China's AIGC label: {words}{by}"), source, origin)

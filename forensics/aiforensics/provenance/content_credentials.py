@@ -8,7 +8,9 @@ fetched. Source: C2PA technical specification 2.1, sections 14 and 15; states as
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +18,7 @@ from aiforensics.evidence import Claim
 from aiforensics.provenance import c2pa_story
 from aiforensics.provenance.dossier import Dossier, clean
 
+_QUOTES = re.compile("[\"'`´‘’‚‛“”„‟‹›«»]")
 SOURCE = "C2PA manifest"
 _UNTRUSTED = "signingCredential.untrusted"
 _CREDENTIAL = "signingCredential."
@@ -23,6 +26,7 @@ _NOT_BROKEN = ("signingCredential.", "cawg.", "timeStamp.")
 # An identity statement whose issuer has to be asked over the network: without --online that was never tried.
 _UNASKED = "cawg.ica.did_unavailable"
 _UNBOUND, _BOUND = "assertion.dataHash.mismatch", "assertion.dataHash.match"
+_SPLIT = "other segments stand between its parts"
 _MISSING = "a Content Credentials manifest is present but was not validated: install aiforensics-toolkit[c2pa]"
 
 
@@ -47,7 +51,7 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     except C2paError as error:
         yield from _refused(str(error), remote, online=dossier.online)
         return
-    yield from _claims(state, store, trusting=dossier.trust is not None)
+    yield from _claims(state, store, trusting=dossier.trust is not None, whole=_is_whole(dossier))
 
 
 def _validated(dossier: Dossier, *, identities: bool = True) -> tuple[str, dict[str, Any]]:
@@ -101,7 +105,13 @@ def _only_unasked(store: Mapping[str, Any]) -> bool:
     return failed == {_UNASKED} and not _failures_of_ingredients(results)
 
 
-def _claims(state: str, store: Mapping[str, Any], *, trusting: bool) -> Iterator[Claim]:
+def _is_whole(dossier: Dossier) -> bool:
+    """Whether the parts of the record touch: the library takes all bytes from the first to the last out of its hash."""
+    spans = dossier.contents.manifest_spans
+    return all(before[1] == after[0] for before, after in itertools.pairwise(spans))
+
+
+def _claims(state: str, store: Mapping[str, Any], *, trusting: bool, whole: bool) -> Iterator[Claim]:
     results = store.get("validation_results")
     codes = _codes(results, "failure")
     by, when, name = _signer(store)
@@ -109,7 +119,15 @@ def _claims(state: str, store: Mapping[str, Any], *, trusting: bool) -> Iterator
     weak = [code for code in codes if code.startswith(_NOT_BROKEN) and code != _UNTRUSTED]
     earlier = _failures_of_ingredients(results)
     intact = state in {"Trusted", "Valid"}
-    if state == "Trusted":
+    unbound = broken == [_UNBOUND] and _BOUND in _codes(results, "success")
+    if unbound or (not whole and not broken):
+        intact = False
+        words = (
+            f"the signature of {by} holds for the bytes that it covers, but it leaves out bytes beside its own record: "
+            f"anybody could have changed those unnoticed ({_UNBOUND if unbound else _SPLIT})"
+        )
+        yield Claim("signature-invalid", clean(words, 500), SOURCE)
+    elif state == "Trusted":
         yield Claim("signature-trusted", f"signed by {by}{when}; the signer is on the trust list", SOURCE)
     elif intact:
         why = "is not on the given trust list" if trusting else "was not checked: no trust list given (--trust)"
@@ -120,12 +138,6 @@ def _claims(state: str, store: Mapping[str, Any], *, trusting: bool) -> Iterator
     elif not broken:
         words = f"the signature of {by} stands, but the record of an earlier picture that it relies on is broken"
         yield Claim("signature-invalid", words, SOURCE)
-    elif broken == [_UNBOUND] and _BOUND in _codes(results, "success"):
-        words = (
-            f"the signature of {by} holds for the bytes that it covers, but it leaves out bytes beside its own record: "
-            f"anybody could have changed those unnoticed ({_UNBOUND})"
-        )
-        yield Claim("signature-invalid", clean(words, 500), SOURCE)
     else:
         reasons = ", ".join(broken[:4])
         words = f"the signature of {by} is broken: the file or its manifest was changed after signing ({reasons})"
@@ -147,8 +159,15 @@ def _signer(store: Mapping[str, Any]) -> tuple[str, str, str]:
     active = (store.get("manifests") or {}).get(store.get("active_manifest")) or {}
     info = active.get("signature_info") or {}
     name = clean(info.get("common_name") or "", 120)
-    by = clean(info.get("issuer") or "", 120) or ("a signer without an organisation" if name else "an unnamed signer")
-    return by, f", {clean(info['time'], 40)}" if info.get("time") else "", name if name != by else ""
+    issuer = clean(info.get("issuer") or "", 120)
+    by = _quoted(issuer) if issuer else "a signer without an organisation" if name else "an unnamed signer"
+    when = f", {clean(info['time'], 40)}" if info.get("time") else ""
+    return by, when, _quoted(name) if name and name != issuer else ""
+
+
+def _quoted(name: str) -> str:
+    """Return a name that the certificate gives, so that none can go on in this program's own words."""
+    return f"“{re.sub(_QUOTES, '', name).replace(';', ',')}”"
 
 
 def _weak_claim(weak: list[str], by: str, when: str) -> Claim:

@@ -16,7 +16,9 @@ MAX_TOTAL = 32 << 20
 MAX_PARTS = 65_536
 """Chunks, segments or boxes that are walked in one file."""
 
-MAX_PACKETS = 8
+MAX_EXIF = 8
+"""EXIF blocks read of one file; viewers show one, and a second can say something else."""
+MAX_PACKETS = 200
 """XMP packets read of one file."""
 MAX_TEXTS = 1000
 """Texts kept of one file."""
@@ -37,10 +39,10 @@ class Contents:
 
     Attributes
     ----------
-    exif
-        A TIFF block (starting with its byte order mark), or empty.
+    exif_blocks
+        TIFF blocks (each starting with its byte order mark), in file order.
     xmp
-        XMP packets, undecoded.
+        XMP packets, undecoded, in file order.
     photoshop
         Photoshop image resources (`8BIM` blocks), where IPTC records live.
     icc
@@ -49,6 +51,8 @@ class Contents:
         Text chunks and comments.
     manifest
         Whether a C2PA manifest store is embedded.
+    manifest_spans
+        Start and end of every part of a manifest store that is cut into parts (JPEG), as offsets into the file.
     parts
         Names of the chunks, segments or boxes in file order; runs of the same name stand once.
     trailing
@@ -57,33 +61,63 @@ class Contents:
         What could not be read, one plain phrase each.
     """
 
-    exif: bytes = b""
+    exif_blocks: list[bytes] = field(default_factory=list)
     xmp: list[bytes] = field(default_factory=list)
     photoshop: bytes = b""
     icc: bytes = b""
     texts: list[Text] = field(default_factory=list)
     manifest: bool = False
+    manifest_spans: list[tuple[int, int]] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     trailing: int = 0
     problems: list[str] = field(default_factory=list)
     _kept: int = 0
     _walked: int = 0
 
+    @property
+    def exif(self) -> bytes:
+        """The EXIF block that most viewers show, the first one, or nothing."""
+        return self.exif_blocks[0] if self.exif_blocks else b""
+
+    def room(self, limit: int = MAX_BLOCK) -> int:
+        """Bytes that may still be kept of one block of at most `limit`."""
+        return max(0, min(limit, MAX_TOTAL - self._kept))
+
+    def spend(self, size: int) -> None:
+        """Count bytes that cost work or memory against the file's allowance."""
+        self._kept += size
+
     def keep(self, block: bytes, limit: int = MAX_BLOCK, what: str = "a metadata block") -> bytes:
         """`block`, cut to `limit` and to what is left of the file's allowance; a cut is noted in `problems`."""
-        room = min(limit, MAX_TOTAL - self._kept)
+        room = self.room(limit)
         if len(block) > room:
             self.problem(f"{what} was cut after {room} of {len(block)} bytes")
             block = block[:room]
-        self._kept += len(block)
+        self.spend(len(block))
         return block
 
+    def add_exif(self, block: bytes, what: str = "EXIF") -> None:
+        """Keep an EXIF block; empty and repeated ones do not count."""
+        self._add(self.exif_blocks, self.keep(block, what=what), MAX_EXIF, "EXIF blocks")
+
+    def add_xmp(self, packet: bytes, what: str = "XMP") -> None:
+        """Keep an XMP packet; empty and repeated ones do not count."""
+        self._add(self.xmp, self.keep(packet, what=what), MAX_PACKETS, "XMP packets")
+
+    def _add(self, blocks: list[bytes], block: bytes, most: int, what: str) -> None:
+        if not block.strip(b"\0 \t\r\n") or block in blocks:
+            return
+        if len(blocks) == most:
+            self.problem(f"only the first {most} {what} were read")
+            return
+        blocks.append(block)
+
     def add_text(self, keyword: str, raw: bytes, encoding: str, source: str) -> None:
-        """Decode and keep one text."""
+        """Decode and keep one text; its keyword can be a person's words and stands in no problem."""
+        raw = self.keep(raw, MAX_TEXT, source)
         if len(self.texts) >= MAX_TEXTS:
             self.problem(f"only the first {MAX_TEXTS} texts were read")
             return
-        raw = self.keep(raw, MAX_TEXT, f"{source} {keyword[:40]}")
         self.texts.append(
             Text(keyword, _decode(raw, encoding), f"{source} {keyword}" if source.startswith("PNG") else source)
         )

@@ -5,14 +5,16 @@ None of these proves a forgery: most have an everyday cause, and the words say w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from aiforensics.evidence import Claim
-from aiforensics.provenance import exif, jpeg_structure, thumbnail
+from aiforensics.provenance import exif, jpeg_structure, ladder, thumbnail
 from aiforensics.provenance.dossier import Dossier, clean
 
 _SAME_PICTURE = 0.5
+_EXIF_BLOCK = re.compile(r"EXIF(?: block \d+)?")
 _DAY = timedelta(hours=26)
 # Native screens of phones and tablets that no camera takes pictures in; 16:9 sizes are left out, cameras have them too.
 _SCREENS = {
@@ -28,9 +30,12 @@ def find(dossier: Dossier, claims: Sequence[Claim]) -> Iterator[Claim]:
     kinds = {c.kind for c in claims}
     generated = any(c.origin == "ai" for c in claims)
     camera = "camera" in kinds
-    if any(c.source.startswith("C2PA") and c.origin == "camera" for c in claims) and "generator" in kinds:
+    unsigned = [c for c in claims if not c.source.startswith("C2PA")]
+    signed_capture = any(c.origin == "camera" and c not in unsigned for c in claims)
+    if signed_capture and any(c.origin == "ai" for c in unsigned):
+        mark = "an image generator's metadata" if "generator" in kinds else "an unsigned claim of an AI origin"
         yield _say(
-            "a signed capture carries an image generator's metadata",
+            f"a signed capture carries {mark}",
             "one of the two was added later, or a capture was passed through a generator's program",
             "a photograph opened in such a program keeps its signed record in some workflows",
         )
@@ -40,11 +45,30 @@ def find(dossier: Dossier, claims: Sequence[Claim]) -> Iterator[Claim]:
             "camera metadata may have been copied to a generated picture",
             "a photograph was edited, enlarged or repaired with an AI tool that left its mark",
         )
+    yield from _blocks(unsigned)
     if camera:
         yield from _coding(dossier, claims)
         yield from _sizes(dossier)
     yield from _thumbnail(dossier)
     yield from _dates(dossier)
+
+
+def _blocks(unsigned: Sequence[Claim]) -> Iterator[Claim]:
+    """EXIF blocks, or values of a field that stands once, of which each gives another origin."""
+    exif_blocks: dict[str, list[Claim]] = {}
+    for claim in unsigned:
+        if block := _EXIF_BLOCK.match(claim.source):
+            exif_blocks.setdefault(block[0], []).append(claim)
+    said = {"EXIF blocks": {ladder.strongest(claims) for claims in exif_blocks.values()}}
+    for kind, words in (("source-type", "digital source types"), ("credit", "credits")):
+        said[words] = {claim.origin for claim in unsigned if claim.kind == kind}
+    for words, origins in said.items():
+        if len(origins - {"unknown"}) > 1:
+            yield _say(
+                f"the file has several {words}, and they name different origins",
+                "one of them was added later, perhaps to hide the other from programs that read only one",
+                "a program that wrote its own and left the earlier one where it was",
+            )
 
 
 def _coding(dossier: Dossier, claims: Sequence[Claim]) -> Iterator[Claim]:

@@ -53,9 +53,14 @@ class Dossier:
         return contents
 
     @cached_property
+    def exifs(self) -> tuple[Directories, ...]:
+        """The directories of every EXIF block, in file order."""
+        return tuple(tiff_ifd.read(block) for block in self.contents.exif_blocks)
+
+    @property
     def exif(self) -> Directories:
-        """The EXIF directories."""
-        return tiff_ifd.read(self.contents.exif)
+        """The directories of the EXIF block that most viewers show, the first one; empty ones where there is none."""
+        return self.exifs[0] if self.exifs else Directories()
 
     @cached_property
     def xmp(self) -> Properties:
@@ -84,7 +89,7 @@ class Reader:
 
 def clean(value: object, limit: int = MAX_VALUE) -> str:
     """One line of printable text of bounded length."""
-    text = str(value)[: 4 * limit]
+    text = str(value).strip()[: 4 * limit]
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 

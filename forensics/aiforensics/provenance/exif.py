@@ -6,9 +6,10 @@ Source: CIPA DC-008 (Exif 3.0), section 4.6.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
-from aiforensics.evidence import Claim, ProvenanceOrigin
+from aiforensics.evidence import Claim
 from aiforensics.provenance.dossier import Dossier, clean
 from aiforensics.provenance.tiff_ifd import Directories, Directory, Value
 
@@ -19,6 +20,11 @@ EDITORS = re.compile(
     re.IGNORECASE,
 )
 """Names of programs that change pictures; a developer of raw files is one of them."""
+_MAKE, _MODEL, _SOFTWARE = 0x010F, 0x0110, 0x0131
+_UNUSUAL = {"Cc", "Cn", "Co", "Cs"}
+_SAMPLE = 4096
+_MAX_PROGRAMS = 12
+_WINDOWS = range(0x9C9B, 0x9CA0)
 _WORKFLOW = re.compile(r"\s*(\{|prompt:|workflow:)", re.IGNORECASE)
 _PRIVATE_TAGS = {
     "first": {0x013B: "artist", 0x8298: "copyright", 0x9C9D: "author"},
@@ -27,41 +33,38 @@ _PRIVATE_TAGS = {
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:
-    """Claims from the EXIF block, and from XMP where EXIF has none."""
-    tags = dossier.exif
-    for problem in tags.problems:
-        yield Claim("unreadable", problem, "EXIF")
-    make, model = camera(dossier)
-    if make or model:
-        name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
-        yield Claim("camera", clean(f"the file claims a camera: {name.strip()}"), "EXIF Make/Model", "camera")
-    lens = text(tags.exif.get(0xA434))
-    if lens:
-        yield Claim("lens", clean(lens), "EXIF LensModel")
-    yield from _software(dossier)
-    yield from _dates(tags)
-    yield from _exposure(tags)
-    yield from _private(tags)
-    place = coordinates(tags.gps)
-    if place:
-        yield Claim("place", f"{place[0]:.5f}, {place[1]:.5f}", "EXIF GPS", private=True)
-    if tags.second.get(0x0201):
-        yield Claim("thumbnail", "an embedded thumbnail", "EXIF IFD1")
+    """Claims from every EXIF block, and from XMP what EXIF can say too."""
+    for number, tags in enumerate(dossier.exifs):
+        yield from _block(tags, place_of(number))
+    first, xmp = dossier.exif.first, dossier.xmp
+    if not any(text(first.get(tag)) for tag in (_MAKE, _MODEL)):
+        yield from _camera(xmp.first("tiff:Make"), xmp.first("tiff:Model"), "XMP tiff:Make")
+    tools = dict.fromkeys(xmp.values.get("stEvt:softwareAgent", ()), "XMP History")
+    tools |= dict.fromkeys(xmp.values.get("xmp:CreatorTool", ()), "XMP CreatorTool")
+    for tags in dossier.exifs:
+        tools.pop(text(tags.first.get(_SOFTWARE)), None)
+    # The editors first: a list that is filled up with other names must not hide them.
+    for tool in sorted(tools, key=lambda name: EDITORS.search(name) is None)[:_MAX_PROGRAMS]:
+        yield _program(tool, tools[tool])
+    if len(tools) > _MAX_PROGRAMS:
+        yield Claim("unreadable", f"{len(tools) - _MAX_PROGRAMS} further names of programs were left out", "XMP")
 
 
-def camera(dossier: Dossier) -> tuple[str, str]:
-    """Claimed make and model, empty where there is none (or where a generator put something else there)."""
-    first = dossier.exif.first
-    pair = [text(first.get(tag)) for tag in (0x010F, 0x0110)]
-    if not any(pair):
-        pair = [dossier.xmp.first("tiff:Make"), dossier.xmp.first("tiff:Model")]
-    make, model = ("" if len(value) > 120 or _WORKFLOW.match(value) else value.strip() for value in pair)
-    return make, model
+def place_of(number: int) -> str:
+    """Words for the place of an EXIF block, counted from 0; the first one is the one that viewers show."""
+    return f"EXIF block {number + 1}" if number else "EXIF"
 
 
 def text(value: Value | None) -> str:
     """Return the value of a text tag, or an empty text."""
     return value.replace("\0", " ").strip() if isinstance(value, str) else ""
+
+
+def words(tag: int, value: Value | None) -> str:
+    """Return the text of a text tag in whichever type it was written; the tags of Windows are in UTF-16."""
+    if isinstance(value, bytes):
+        return value.decode("utf-16-le" if tag in _WINDOWS else "utf-8", "replace").strip("\0 ")
+    return text(value)
 
 
 def user_comment(value: Value | None) -> str:
@@ -72,7 +75,7 @@ def user_comment(value: Value | None) -> str:
         return ""
     code, body = value[:8], value[8:]
     if code == b"UNICODE\0":
-        return _utf16(body)
+        return _utf16(body).strip("\0 ")
     if code[:5] in {b"ASCII", b"\0\0\0\0\0"}:
         return body.decode("utf-8", "replace").strip("\0 ")
     return value.decode("utf-8", "replace").strip("\0 ")
@@ -91,30 +94,43 @@ def coordinates(gps: Directory) -> tuple[float, float] | None:
     return (angles[0], angles[1]) if inside else None
 
 
-def _software(dossier: Dossier) -> Iterator[Claim]:
-    seen: set[str] = set()
-    xmp = dossier.xmp
-    found = [
-        (text(dossier.exif.first.get(0x0131)), "EXIF Software"),
-        (xmp.first("xmp:CreatorTool"), "XMP CreatorTool"),
-        *((agent, "XMP History") for agent in xmp.values.get("stEvt:softwareAgent", ())[:8]),
-    ]
-    for name, source in found:
-        if name and name not in seen:
-            seen.add(name)
-            origin: ProvenanceOrigin = "edited" if EDITORS.search(name) else "unknown"
-            yield Claim("software", clean(name), source, origin)
+def _block(tags: Directories, at: str) -> Iterator[Claim]:
+    yield from (Claim("unreadable", problem, at) for problem in tags.problems)
+    yield from _camera(text(tags.first.get(_MAKE)), text(tags.first.get(_MODEL)), f"{at} Make/Model")
+    if lens := text(tags.exif.get(0xA434)):
+        yield Claim("lens", clean(lens), f"{at} LensModel")
+    if program := text(tags.first.get(_SOFTWARE)):
+        yield _program(program, f"{at} Software")
+    yield from _dates(tags, at)
+    yield from _exposure(tags, at)
+    yield from _private(tags, at)
+    if place := coordinates(tags.gps):
+        yield Claim("place", f"{place[0]:.5f}, {place[1]:.5f}", f"{at} GPS", private=True)
+    if tags.second.get(0x0201):
+        yield Claim("thumbnail", "an embedded thumbnail", f"{at} IFD1")
 
 
-def _dates(tags: Directories) -> Iterator[Claim]:
+def _camera(make: str, model: str, source: str) -> Iterator[Claim]:
+    """Claimed make and model, unless a generator put something else there."""
+    make, model = ("" if len(value) > 120 or _WORKFLOW.match(value) else value.strip() for value in (make, model))
+    if make or model:
+        name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
+        yield Claim("camera", clean(f"the file claims a camera: {name.strip()}"), source, "camera")
+
+
+def _program(name: str, source: str) -> Claim:
+    return Claim("software", clean(name), source, "edited" if EDITORS.search(name) else "unknown")
+
+
+def _dates(tags: Directories, at: str) -> Iterator[Claim]:
     named = ((tags.exif, 0x9003, "taken"), (tags.exif, 0x9004, "digitised"), (tags.first, 0x0132, "last changed"))
     for directory, tag, meaning in named:
         value = text(directory.get(tag))
         if value:
-            yield Claim("date", clean(f"{meaning} {value}", 60), f"EXIF tag {tag}")
+            yield Claim("date", clean(f"{meaning} {value}", 60), f"{at} tag {tag}")
 
 
-def _exposure(tags: Directories) -> Iterator[Claim]:
+def _exposure(tags: Directories, at: str) -> Iterator[Claim]:
     """Return what a sensor and a lens leave: exposure time, aperture, sensitivity, focal length."""
     parts: list[str] = []
     for tag, form in ((0x829A, "{} s"), (0x829D, "f/{}"), (0x8827, "ISO {}"), (0x920A, "{} mm")):
@@ -124,23 +140,31 @@ def _exposure(tags: Directories) -> Iterator[Claim]:
             shown = f"1/{round(1 / number)}" if tag == 0x829A and number < 0.3 else f"{number:g}"
             parts.append(form.format(shown))
     if parts:
-        yield Claim("exposure", ", ".join(parts), "EXIF")
+        yield Claim("exposure", ", ".join(parts), at)
 
 
-def _private(tags: Directories) -> Iterator[Claim]:
+def _private(tags: Directories, at: str) -> Iterator[Claim]:
     for name, wanted in _PRIVATE_TAGS.items():
         directory: Directory = getattr(tags, name)
         for tag, meaning in wanted.items():
-            value = directory.get(tag)
-            shown = _utf16(value) if isinstance(value, bytes) else text(value)
+            shown = words(tag, directory.get(tag))
             if shown and not _WORKFLOW.match(shown):
-                yield Claim("person", clean(f"{meaning}: {shown}"), f"EXIF tag {tag}", private=True)
+                yield Claim("person", clean(f"{meaning}: {shown}"), f"{at} tag {tag}", private=True)
 
 
 def _utf16(body: bytes) -> str:
-    """Decode UTF-16 in the byte order that puts the zero bytes of Latin text right, UTF-8 where there are none."""
-    sample = body[:400]
-    if 0 not in sample:
-        return body.decode("utf-8", "replace").strip()
-    big = sample[::2].count(0) > sample[1::2].count(0)
-    return body.decode("utf-16-be" if big else "utf-16-le", "replace").strip("\0 ")
+    """Decode UTF-16 in the byte order of its mark, else in the one that makes the better text.
+
+    The zero bytes of Latin letters tell the order; where there are few, the wrong order makes signs that no text has.
+    """
+    if body[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return body.decode("utf-16", "replace")
+    big = body[::2].count(0) - _unusual(body, "utf-16-be")
+    little = body[1::2].count(0) - _unusual(body, "utf-16-le")
+    return body.decode("utf-16-be" if big > little else "utf-16-le", "replace")
+
+
+def _unusual(body: bytes, encoding: str) -> int:
+    """Count the controls, surrogates and unassigned signs among the first signs of a text."""
+    sample = body[:_SAMPLE].decode(encoding, "replace")
+    return sum(sign == "\ufffd" or unicodedata.category(sign) in _UNUSUAL for sign in sample)

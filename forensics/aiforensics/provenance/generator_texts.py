@@ -1,17 +1,20 @@
-"""Every text of a file in which a generator may have written, under one keyword each."""
+"""Every text of a file in which a generator may have written, by keyword."""
 
 from __future__ import annotations
 
 import json
 import re
+import string
+from collections.abc import Iterator
 
 from aiforensics.provenance import exif, stealth
 from aiforensics.provenance.contents import MAX_TEXT, Text
 from aiforensics.provenance.dossier import Dossier
-from aiforensics.provenance.tiff_ifd import Value
+from aiforensics.provenance.tiff_ifd import Directories
 
 _LABELLED = re.compile(r"\s*(prompt|workflow|parameters)\s*:\s*(?=\{)", re.IGNORECASE)
-_WRAPPED = ("UserComment", "Comment", "ImageDescription", "parameters", "prompt")
+_PADDING = string.whitespace + "\0\ufeff\u00a0\u3000"
+_WRAPPED = ("stealth", "UserComment", "Comment", "ImageDescription", "parameters", "prompt")
 _FIRST_TAGS = {
     0x010E: "ImageDescription",
     0x010F: "Make",
@@ -33,21 +36,33 @@ _XMP_NAMES = {
 }
 
 
-class Entries(dict[str, Text]):
-    """Keyword → text; the first text of a keyword counts."""
+class Entries:
+    """The texts of each keyword in file order; repeated ones stand once, so that none hides another."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, dict[str, Text]] = {}
+
+    def of(self, *keywords: str) -> Iterator[Text]:
+        """Texts of the keywords, one keyword after the other."""
+        for keyword in keywords:
+            yield from self._texts.get(keyword, {}).values()
+
+    def every(self) -> Iterator[Text]:
+        """All texts."""
+        return self.of(*self._texts)
 
     def text(self, keyword: str) -> str:
-        """Return the text of a keyword, or an empty text."""
-        entry = self.get(keyword)
-        return entry.text.strip() if entry is not None else ""
+        """Return the first text of a keyword, or an empty text."""
+        return next((entry.text for entry in self.of(keyword)), "")
 
     def offer(self, keyword: str, text: str, source: str) -> None:
         """Keep a text under its keyword; a leading label such as `Workflow:` before JSON is the better keyword."""
         label = _LABELLED.match(text)
         if label:
             keyword, text = label[1].lower(), text[label.end() :]
-        if text and keyword not in self:
-            self[keyword] = Text(keyword, text[:MAX_TEXT], source)
+        text = text.strip(_PADDING)[:MAX_TEXT]
+        if text:
+            self._texts.setdefault(keyword, {}).setdefault(text, Text(keyword, text, source))
 
 
 def collect(dossier: Dossier) -> Entries:
@@ -55,24 +70,29 @@ def collect(dossier: Dossier) -> Entries:
     entries = Entries()
     for text in dossier.contents.texts:
         entries.offer(text.keyword, text.text, text.source)
-    tags = dossier.exif
-    for directory, place in ((tags.exif, "EXIF"), (tags.first, "EXIF IFD0")):
-        entries.offer("UserComment", exif.user_comment(directory.get(0x9286)), f"{place} UserComment")
-    for tag, keyword in _FIRST_TAGS.items():
-        entries.offer(keyword, _plain(tags.first.get(tag)), f"EXIF {keyword}")
-    for tag, keyword in ((0x927C, "MakerNote@IFD0"), (0x9286, "UserComment@IFD0")):
-        if tags.first.get(tag):
-            entries.offer(keyword, "present", f"EXIF IFD0 tag {tag}")
+    for number, tags in enumerate(dossier.exifs):
+        _collect_exif(entries, tags, exif.place_of(number))
     for name, keyword in _XMP_NAMES.items():
-        entries.offer(keyword, dossier.xmp.first(name), f"XMP {name}")
+        for value in dossier.xmp.values.get(name, ()):
+            entries.offer(keyword, value, f"XMP {name}")
     hidden = stealth.hidden_text(dossier.picture)
     if hidden:
         entries.offer("parameters", hidden, "hidden alpha-channel data")
         entries.offer("stealth", hidden, "hidden alpha-channel data")
-        _unwrap(entries, "stealth")
     for keyword in _WRAPPED:
-        _unwrap(entries, keyword)
+        for entry in list(entries.of(keyword)):
+            _unwrap(entries, entry)
     return entries
+
+
+def _collect_exif(entries: Entries, tags: Directories, place: str) -> None:
+    for directory, at in ((tags.exif, place), (tags.first, f"{place} IFD0")):
+        entries.offer("UserComment", exif.user_comment(directory.get(0x9286)), f"{at} UserComment")
+    for tag, keyword in _FIRST_TAGS.items():
+        entries.offer(keyword, exif.words(tag, tags.first.get(tag)), f"{place} {keyword}")
+    for tag, keyword in ((0x927C, "MakerNote@IFD0"), (0x9286, "UserComment@IFD0")):
+        if tags.first.get(tag):
+            entries.offer(keyword, "present", f"{place} IFD0 tag {tag}")
 
 
 def load(text: str) -> object:
@@ -83,16 +103,9 @@ def load(text: str) -> object:
         return None
 
 
-def _plain(value: Value | None) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-16-le", "replace").strip("\0 ")
-    return exif.text(value)
-
-
-def _unwrap(entries: Entries, keyword: str) -> None:
-    """Return some savers put all chunks into one JSON object: offer its members as entries of their own."""
-    entry = entries.get(keyword)
-    if entry is None or not entry.text.lstrip().startswith("{"):
+def _unwrap(entries: Entries, entry: Text) -> None:
+    """Offer the members of a JSON object as entries of their own: some savers put all chunks into one."""
+    if not entry.text.startswith("{"):
         return
     content = load(entry.text)
     if not isinstance(content, dict):

@@ -34,6 +34,8 @@ _AUTOMATIC_VERSIONS = (
     (re.compile(r"^Fooocus"), "Fooocus"),
     (re.compile(r"^ComfyUI"), "ComfyUI"),
 )
+_MAX_NAME = 200
+"""Characters of a field that names a program; a longer one is prose in which such a name proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class _Hit:
 def read(dossier: Dossier) -> Iterator[Claim]:
     """Claims of the generator, its model, sampler, seed and prompt."""
     entries = collect(dossier)
-    if "stealth" in entries:
+    if entries.text("stealth"):
         yield Claim("hidden-data", "text is hidden in the lowest bits of the pixels", "pixel bits", "ai")
     hit = _recognise(entries)
     if hit is None:
@@ -86,12 +88,12 @@ def _by_keyword(entries: Entries) -> _Hit | None:
         ("Dream", "InvokeAI"),
     )
     for keyword, program in unique:
-        entry = entries.get(keyword)
-        if entry is not None and (keyword != "Dream" or " -s" in entry.text):
-            other = entries.get("parameters") or entry
-            fields = generator_fields.from_any(entry.text) or generator_fields.from_any(other.text)
+        for entry in entries.of(keyword):
+            if keyword == "Dream" and " -s" not in entry.text:
+                continue
+            fields = generator_fields.from_any(entry.text) or generator_fields.from_any(entries.text("parameters"))
             if keyword == "use_stable_diffusion_model":
-                fields = generator_fields.from_mapping({k: e.text for k, e in entries.items()})
+                fields = generator_fields.from_mapping({e.keyword: e.text for e in entries.every()})
             return _Hit(program, entry.source, fields)
     return None
 
@@ -111,8 +113,8 @@ def _by_json(entries: Entries) -> _Hit | None:
         ('"uncond_scale"', "NovelAI"),
         ('\\"noise_schedule\\"', "NovelAI"),
     )
-    for entry in entries.values():
-        if not entry.text.lstrip().startswith("{"):
+    for entry in entries.every():
+        if not entry.text.startswith("{"):
             continue
         head = entry.text
         for mark, program in marks:
@@ -135,37 +137,38 @@ def _by_json(entries: Entries) -> _Hit | None:
 
 def _by_graph(entries: Entries) -> _Hit | None:
     """ComfyUI's `prompt` (nodes with a class_type) and `workflow` (nodes and links)."""
-    for keyword in ("prompt", "workflow", "UserComment", "Comment", "ImageDescription", "Make", "parameters"):
-        entry = entries.get(keyword)
-        if entry is None or not entry.text.lstrip().startswith("{"):
+    for entry in entries.of("prompt", "workflow", "UserComment", "Comment", "ImageDescription", "Make", "parameters"):
+        if not entry.text.startswith("{"):
             continue
         graph = '"class_type"' in entry.text or ('"nodes"' in entry.text and '"links"' in entry.text)
         if graph:
             fields = generator_fields.from_graph(entry.text)
-            text = entries.get("parameters")
-            if text is not None and not fields.get("prompt"):
-                fields = {**fields, **generator_fields.from_parameters(text.text)}
-            program = (
-                "Civitai" if entries.text("Artist") == "ai" and _UUID.fullmatch(entries.text("Software")) else "ComfyUI"
-            )
-            return _Hit(program, entry.source, fields)
+            text = entries.text("parameters")
+            if text and not fields.get("prompt"):
+                fields = {**fields, **generator_fields.from_parameters(text)}
+            return _Hit("Civitai" if _has_civitai_tags(entries) else "ComfyUI", entry.source, fields)
     return None
 
 
 def _by_parameters(entries: Entries) -> _Hit | None:
     """Return the text form of the AUTOMATIC1111 family: prompt, negative prompt, one line of settings."""
-    for keyword in ("parameters", "UserComment", "Comment", "ImageDescription", "XPComment", "Description"):
-        entry = entries.get(keyword)
-        if entry is None or not generator_fields.is_parameters(entry.text):
-            continue
-        return _Hit(_automatic_program(entry.text, entries), entry.source, generator_fields.from_parameters(entry.text))
+    for entry in entries.of("parameters", "UserComment", "Comment", "ImageDescription", "XPComment", "Description"):
+        if generator_fields.is_parameters(entry.text):
+            fields = generator_fields.from_parameters(entry.text)
+            return _Hit(_automatic_program(entry.text, entries), entry.source, fields)
     return None
+
+
+def _has_civitai_tags(entries: Entries) -> bool:
+    """Whether the EXIF block is filled in as Civitai does."""
+    artists, programs = entries.of("Artist"), entries.of("Software")
+    return any(e.text == "ai" for e in artists) and any(_UUID.fullmatch(e.text) for e in programs)
 
 
 def _automatic_program(text: str, entries: Entries) -> str:
     if "App: SD.Next" in text or "App:SD.Next" in text:
         return "SD.Next"
-    if "Civitai resources:" in text or (entries.text("Artist") == "ai" and _UUID.fullmatch(entries.text("Software"))):
+    if "Civitai resources:" in text or _has_civitai_tags(entries):
         return "Civitai"
     tool = entries.text("CreatorTool") or entries.text("Software")
     if tool.startswith("Draw Things"):
@@ -180,47 +183,30 @@ def _automatic_program(text: str, entries: Entries) -> str:
 
 def _by_description(entries: Entries) -> _Hit | None:
     """Descriptions of hosted services: Midjourney's Job ID, Grok's signature, the early DALL·E tags."""
-    for keyword in ("Description", "ImageDescription", "description", "Comment"):
-        entry = entries.get(keyword)
-        if entry is None:
-            continue
+    for entry in entries.of("Description", "ImageDescription", "description", "Comment"):
         job = re.search(r"\bJob ID:\s*([0-9a-f-]{36})", entry.text)
         if job:
             prompt = entry.text[: job.start()].strip()
             version = re.search(r"--(?:v|version|niji)\s+(\S{1,12})", prompt)
             fields = {"prompt": prompt, "model": f"Midjourney {version[1]}" if version else ""}
             return _Hit("Midjourney", entry.source, fields)
-        if re.match(r"Signature: [A-Za-z0-9+/=]{40,}", entry.text) and _UUID.fullmatch(entries.text("Artist")):
+        signature = re.match(r"Signature: [A-Za-z0-9+/=]{40,}", entry.text)
+        if signature and any(_UUID.fullmatch(artist.text) for artist in entries.of("Artist")):
             return _Hit("xAI Grok", entry.source, {})
-    if "MakerNote@IFD0" in entries and "UserComment@IFD0" in entries and not entries.text("Make"):
-        entry = entries["UserComment@IFD0"]
-        return _Hit("OpenAI DALL·E 2 (its way of placing EXIF tags)", entry.source, {})
+    if entries.text("MakerNote@IFD0") and entries.text("UserComment@IFD0") and not entries.text("Make"):
+        source = next(entries.of("UserComment@IFD0")).source
+        return _Hit("OpenAI DALL·E 2 (its way of placing EXIF tags)", source, {})
     return None
 
 
 def _by_name(entries: Entries) -> _Hit | None:
     """Look for a generator's name in a field that names the program or the source."""
-    for keyword in (
-        "Software",
-        "CreatorTool",
-        "Source",
-        "Credit",
-        "Make",
-        "Model",
-        "Title",
-        "generator",
-        "Artist",
-        "Author",
-    ):
-        entry = entries.get(keyword)
-        if entry is None or len(entry.text) > 200:
-            continue
-        named = _NAMED.search(entry.text)
+    fields_of_programs = ("Software", "CreatorTool", "Source", "Credit", "Make", "Model", "Title", "generator")
+    for entry in entries.of(*fields_of_programs, "Artist", "Author"):
+        named = _NAMED.search(entry.text) if len(entry.text) <= _MAX_NAME else None
         if named:
-            comment = entries.get("Comment")
-            fields = generator_fields.from_any(comment.text) if comment else {}
-            source = entries.get("Source")
-            # NovelAI names its model there; in XMP the same name is a person's or an archive's, and private.
-            model = {"model": source.text.strip()} if source and source.source.startswith("PNG") else {}
-            return _Hit(named[0], entry.source, {**model, **fields})
+            fields = generator_fields.from_any(entries.text("Comment"))
+            # NovelAI names its model in Source; in XMP the same name is a person's or an archive's, and private.
+            model = next((e.text for e in entries.of("Source") if e.source.startswith("PNG")), "")
+            return _Hit(named[0], entry.source, {"model": model, **fields})
     return None

@@ -13,6 +13,7 @@ from aiforensics.provenance import source_types
 from aiforensics.provenance.dossier import Dossier, clean
 
 _MAX_RECORDS = 500
+_MAX_UNKNOWN = 4
 _PUBLIC = {65: "originating program", 55: "date created"}
 _PRIVATE = {
     80: "by-line",
@@ -30,12 +31,16 @@ _PRIVATE = {
 def read(dossier: Dossier) -> Iterator[Claim]:
     """Claims of the digital source type and of the IIM records."""
     for name in ("Iptc4xmpExt:DigitalSourceType", "Iptc4xmpExt:DigitalSourcefileType"):
-        for value in dict.fromkeys(dossier.xmp.values.get(name, ())[:4]):
-            known = source_types.meaning(value)
-            if known is None:
-                yield Claim("source-type", clean(f"an unknown digital source type: {value}"), f"IPTC {name}")
-            else:
-                yield Claim("source-type", f"the file claims: {known[1]}", f"IPTC {name}", known[0])
+        values = dict.fromkeys(dossier.xmp.values.get(name, ()))
+        known = dict.fromkeys(filter(None, map(source_types.meaning, values)))
+        unknown = [value for value in values if source_types.meaning(value) is None]
+        for origin, words in known:
+            yield Claim("source-type", f"the file claims: {words}", f"IPTC {name}", origin)
+        for value in unknown[:_MAX_UNKNOWN]:
+            yield Claim("source-type", clean(f"an unknown digital source type: {value}"), f"IPTC {name}")
+        if len(unknown) > _MAX_UNKNOWN:
+            left_out = f"{len(unknown) - _MAX_UNKNOWN} further unknown source types were left out"
+            yield Claim("unreadable", left_out, f"IPTC {name}")
     for number, text in records(dossier.contents.photoshop):
         if number in _PUBLIC:
             yield Claim("iptc", clean(f"{_PUBLIC[number]}: {text}"), f"IPTC record 2:{number}")

@@ -5,6 +5,7 @@ Source: ITU-T T.81, annex B; XMP specification part 3, section 1.1.3; C2PA speci
 
 from __future__ import annotations
 
+import re
 import struct
 
 from aiforensics.provenance.contents import MAX_BLOCK, Contents
@@ -13,6 +14,7 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _EXTENSION_HEADER = len(_XMP_EXTENSION) + 40
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
 
 
 def walk(data: bytes, contents: Contents) -> None:
@@ -21,13 +23,17 @@ def walk(data: bytes, contents: Contents) -> None:
     extension: list[bytes] = []
     photoshop: list[bytes] = []
     profile: list[bytes] = []
-    while position + 4 <= len(data) and contents.has_room():
-        if data[position] != 0xFF:
-            contents.problem("JPEG segments are broken: no marker where one must stand")
+    instances: set[bytes] = set()
+    while contents.has_room():
+        # Decoders pass over whatever stands between segments, so that a stray byte hides nothing from them.
+        found = _MARKER.search(data, position)
+        if found is None or found.end() + 2 > len(data):
             break
-        marker = data[position + 1]
-        if marker == 0xFF or marker in _STANDALONE:
-            position += 1 if marker == 0xFF else 2
+        if data[position : found.start()].strip(b"\xff"):
+            contents.problem("stray bytes stand between the segments of the JPEG; what follows them was read")
+        position, marker = found.start(), data[found.start() + 1]
+        if marker in _STANDALONE:
+            position += 2
             continue
         if marker == 0xD9:
             break
@@ -42,11 +48,16 @@ def walk(data: bytes, contents: Contents) -> None:
             photoshop.append(body[14:])
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
             profile.append(body[14:])
+        elif marker == 0xEB and (b"c2pa" in body[:128] or body[2:4] in instances):
+            # The parts of a store share its box instance number; only the first names it.
+            instances.add(body[2:4])
+            contents.manifest = True
+            contents.manifest_spans.append((position, position + 2 + length))
         else:
             _read_segment(marker, body, contents)
         position += 2 + max(length, 2)
     if extension:
-        contents.xmp.append(contents.keep(_join(extension), what="extended XMP"))
+        contents.add_xmp(_join(extension), what="extended XMP")
     contents.photoshop = contents.keep(_join(photoshop), what="Photoshop resources")
     contents.icc = contents.keep(_join(profile), what="ICC profile")
     end = data.rfind(b"\xff\xd9")
@@ -55,12 +66,9 @@ def walk(data: bytes, contents: Contents) -> None:
 
 def _read_segment(marker: int, body: bytes, contents: Contents) -> None:
     if marker == 0xE1 and body.startswith(b"Exif\0"):
-        # The first EXIF block counts, as in every viewer.
-        contents.exif = contents.exif or contents.keep(body[6:], what="EXIF")
+        contents.add_exif(body[6:])
     elif marker == 0xE1 and body.startswith(_XMP):
-        contents.xmp.append(contents.keep(body[len(_XMP) :], what="XMP"))
-    elif marker == 0xEB and body[:2] == b"JP" and b"c2pa" in body[:128]:
-        contents.manifest = True
+        contents.add_xmp(body[len(_XMP) :])
     elif marker == 0xFE:
         contents.add_text("Comment", body.rstrip(b"\0"), "latin-1", "JPEG comment")
 

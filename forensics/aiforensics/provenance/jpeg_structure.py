@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import numpy as np
 from PIL import JpegPresets
 
 from aiforensics.evidence import Claim, ProvenanceOrigin
-from aiforensics.image.jpegfacts import STANDARD_LUMINANCE
+from aiforensics.image.jpegfacts import STANDARD_CHROMINANCE, STANDARD_LUMINANCE, scaled
 from aiforensics.provenance.dossier import Dossier
 
 Tables = tuple[tuple[int, ...], ...]
@@ -45,14 +44,6 @@ _CAMERA_TABLES = {
     "a3645d2bd616": "Kodak",
 }
 """First digits of the sha256 of the tables' tuple, for tables that several unedited files of one maker alone share."""
-_CHROMINANCE = (
-    17, 18, 24, 47, 99, 99, 99, 99,
-    18, 21, 26, 66, 99, 99, 99, 99,
-    24, 26, 56, 99, 99, 99, 99, 99,
-    47, 66, 99, 99, 99, 99, 99, 99,
-    *(99,) * 32,
-)  # fmt: skip
-"""Table K.2 of ITU-T T.81 in natural order."""
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:
@@ -91,7 +82,7 @@ def table_owner(tables: Tables) -> str:
     if maker is not None:
         return f"tables that {maker} cameras write"
     quality = _standard().get(tables[0])
-    if quality is None or (len(tables) > 1 and tables[1] not in {_scaled(_CHROMINANCE, quality), tables[0]}):
+    if quality is None or (len(tables) > 1 and tables[1] not in {_steps(STANDARD_CHROMINANCE, quality), tables[0]}):
         return ""
     return f"the standard tables at quality {quality}, as most programs and many phones use them"
 
@@ -113,11 +104,8 @@ def _photoshop() -> dict[Tables, str]:
 
 @cache
 def _standard() -> dict[tuple[int, ...], int]:
-    return {_scaled(STANDARD_LUMINANCE, quality): quality for quality in range(1, 101)}
+    return {_steps(STANDARD_LUMINANCE, quality): quality for quality in range(1, 101)}
 
 
-@cache
-def _scaled(base: tuple[int, ...], quality: int) -> tuple[int, ...]:
-    """Return A base table at a quality of the Independent JPEG Group's scale (`jpeg_quality_scaling` of libjpeg)."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return tuple(int(v) for v in np.clip((np.array(base) * scale + 50) // 100, 1, 255))
+def _steps(base: tuple[int, ...], quality: int) -> tuple[int, ...]:
+    return tuple(scaled(base, quality).tolist())

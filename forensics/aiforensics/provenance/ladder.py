@@ -37,8 +37,9 @@ _ORIGIN_ORDER: tuple[ProvenanceOrigin, ...] = ("ai", "edited", "camera")
 def combine(claims: Iterable[Claim]) -> Provenance:
     """Rung and origin of a set of claims.
 
-    Signed claims decide the origin where there is a valid signature. Otherwise `ai` outweighs `edited`, and that
-    outweighs `camera`: a generator's own mark on a camera's EXIF block is the rarer and the more telling claim.
+    Signed claims alone decide the origin where a trusted signer vouches for them. Anybody can make any other signature,
+    so there they stand beside the unsigned claims and marks: `ai` outweighs `edited`, and that outweighs `camera`. A
+    generator's own mark on a camera's EXIF block is the rarer and the more telling claim.
     """
     claims = tuple(claims)
     levels = [SIGNATURE_KINDS[c.kind] for c in claims if c.kind in SIGNATURE_KINDS]
@@ -47,19 +48,36 @@ def combine(claims: Iterable[Claim]) -> Provenance:
     marks = tuple(c for c in claims if c.kind == "watermark")
     if "invalid" in levels:
         # Over changed bytes the signed claims have no origin left; over unchanged ones they are claims like others.
-        return Provenance("invalid", _origin((*signed, *unsigned)), claims)
+        return Provenance("invalid", strongest((*signed, *unsigned, *marks)), claims)
     if "signed-trusted" in levels:
-        return Provenance("signed-trusted", _origin(signed), claims)
+        return Provenance("signed-trusted", strongest(signed), claims)
     if "signed" in levels:
-        return Provenance("signed", _origin(signed), claims)
+        return Provenance("signed", strongest((*signed, *unsigned, *marks)), claims)
     if signed or any(c.origin != "unknown" or c.kind == "generator" for c in unsigned):
-        return Provenance("claimed", _origin((*signed, *unsigned, *marks)), claims)
+        return Provenance("claimed", strongest((*signed, *unsigned, *marks)), claims)
     if marks:
         return Provenance("watermark", "ai", claims)
     return Provenance("none", "unknown", claims)
 
 
-def _origin(claims: Iterable[Claim]) -> ProvenanceOrigin:
+def weight(claim: Claim) -> int:
+    """How much a claim tells, for when there are too many to show them all.
+
+    Returns
+    -------
+    int
+        3 for an AI origin, a signature, a contradiction and what could not be read; 2 for another origin; 1 for a kind
+        that makes a rung; else 0.
+    """
+    if claim.origin == "ai" or claim.kind in {*SIGNATURE_KINDS, "signature", "contradiction", "unreadable"}:
+        return 3
+    if claim.origin != "unknown":
+        return 2
+    return int(claim.kind in _CLAIMING_KINDS)
+
+
+def strongest(claims: Iterable[Claim]) -> ProvenanceOrigin:
+    """Return the origin that outweighs the others of the claims."""
     found = {c.origin for c in claims}
     for origin in _ORIGIN_ORDER:
         if origin in found:

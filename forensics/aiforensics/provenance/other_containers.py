@@ -5,14 +5,18 @@ Source: RFC 9649 (WebP); TIFF 6.0; GIF89a; ISO/IEC 14496-12 and 23008-12 (boxes,
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
 from aiforensics.provenance import tiff_ifd
-from aiforensics.provenance.contents import MAX_BLOCK, MAX_PACKETS, Contents
+from aiforensics.provenance.contents import MAX_BLOCK, Contents
 
 _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _MAX_ITEMS = 4096
+_XMP_ITEM = b"application/rdf+xml"
+_XMP_ROOT = re.compile(rb"xmpmeta|rdf:RDF")
+_GIF_BLOCK = re.compile(rb"[\x21\x2c\x3b]")
 
 
 def walk_webp(data: bytes, contents: Contents) -> None:
@@ -24,10 +28,10 @@ def walk_webp(data: bytes, contents: Contents) -> None:
         body = slice(position + 8, position + 8 + min(length, MAX_BLOCK + 1))
         contents.part(kind.decode("latin-1"))
         if kind == b"EXIF":
-            contents.exif = contents.keep(data[body].removeprefix(b"Exif\0\0"), what="EXIF")
+            contents.add_exif(data[body].removeprefix(b"Exif\0\0"))
         elif kind == b"XMP ":
-            contents.xmp.append(contents.keep(data[body], what="XMP"))
-        elif kind == b"ICCP":
+            contents.add_xmp(data[body])
+        elif kind == b"ICCP" and not contents.icc:
             contents.icc = contents.keep(data[body], what="ICC profile")
         elif kind == b"C2PA":
             contents.manifest = True
@@ -37,27 +41,28 @@ def walk_webp(data: bytes, contents: Contents) -> None:
 
 def walk_tiff(data: bytes, contents: Contents) -> None:
     """Fill `contents` from the tags of the first directory of a TIFF file (also DNG)."""
-    contents.exif = data
+    contents.exif_blocks.append(data)
     first = tiff_ifd.read(data).first
     for tag, what in ((700, "XMP"), (34377, "Photoshop resources"), (34675, "ICC profile"), (52545, "C2PA")):
         value = first.get(tag)
         if tag == 52545:
             contents.manifest = value is not None
         elif isinstance(value, bytes) and value:
-            block = contents.keep(value, what=what)
             if tag == 700:
-                contents.xmp.append(block)
+                contents.add_xmp(value)
             elif tag == 34377:
-                contents.photoshop = block
+                contents.photoshop = contents.keep(value, what=what)
             else:
-                contents.icc = block
+                contents.icc = contents.keep(value, what=what)
 
 
 def walk_gif(data: bytes, contents: Contents) -> None:
     """Fill `contents` from the extensions of a GIF file."""
     position = 13 + (3 << ((data[10] & 7) + 1) if len(data) > 10 and data[10] & 0x80 else 0)
-    while position + 2 <= len(data) and contents.has_room():
-        kind = data[position]
+    while contents.has_room() and (found := _GIF_BLOCK.search(data, position)) and found.end() < len(data):
+        if found.start() > position:
+            contents.problem("stray bytes stand between the blocks of the GIF; what follows them was read")
+        position, kind = found.start(), data[found.start()]
         if kind == 0x2C and position + 10 <= len(data):
             flags = data[position + 9]
             position = _skip_blocks(data, position + 11 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0))
@@ -77,7 +82,7 @@ def _read_gif_extension(data: bytes, position: int, contents: Contents) -> int:
         body = b"".join(_blocks(data, position + 2, MAX_BLOCK))
         contents.add_text("Comment", body, "latin-1", "GIF comment")
     elif label == 0xFF and data[position + 3 : position + 14] == b"XMP DataXMP":
-        contents.xmp.append(contents.keep(data[position + 14 : max(position + 14, end - 258)], what="XMP"))
+        contents.add_xmp(data[position + 14 : max(position + 14, end - 258)])
     elif label == 0xFF and data[position + 3 : position + 11] == b"C2PA_GIF":
         contents.manifest = True
     return end
@@ -136,16 +141,18 @@ def _read_meta(data: bytes, start: int, end: int, contents: Contents) -> None:
             places = _item_places(data[low:high], contents)
         elif kind == b"iprp":
             _read_profile(data, low, high, contents)
-    for item, kind in kinds.items():
-        offset, length = (places or {}).get(item, (0, 0))
+    # Items can share their bytes; each stretch is read once.
+    stretches = dict.fromkeys((kind, *(places or {}).get(item, (0, 0))) for item, kind in kinds.items())
+    for kind, offset, length in stretches:
         stop = offset + min(length, MAX_BLOCK + 1)
-        if kind == b"Exif" and not contents.exif and length > 4 and offset + 4 <= len(data):
+        if not contents.room():
+            contents.problem("further metadata items were not read: too much in all")
+            break
+        if kind == b"Exif" and length > 4 and offset + 4 <= len(data):
             skip = 4 + struct.unpack_from(">I", data, offset)[0]
-            contents.exif = contents.keep(data[offset + skip : stop].removeprefix(b"Exif\0\0"), what="EXIF")
-        elif kind == b"mime" and b"xmpmeta" in data[offset : min(stop, offset + 4096)]:
-            if len(contents.xmp) == MAX_PACKETS:
-                break
-            contents.xmp.append(contents.keep(data[offset:stop], what="XMP"))
+            contents.add_exif(data[offset + skip : stop].removeprefix(b"Exif\0\0"))
+        elif kind == _XMP_ITEM or (kind == b"mime" and _XMP_ROOT.search(data[offset : min(stop, offset + 4096)])):
+            contents.add_xmp(data[offset:stop])
 
 
 def _item_kinds(data: bytes, start: int, end: int, contents: Contents) -> dict[int, bytes]:
@@ -155,7 +162,8 @@ def _item_kinds(data: bytes, start: int, end: int, contents: Contents) -> dict[i
         if kind == b"infe" and high - low >= 12 and data[low] >= 2:
             size = 2 if data[low] == 2 else 4
             item = int.from_bytes(data[low + 4 : low + 4 + size], "big")
-            kinds[item] = data[low + 6 + size : low + 10 + size]
+            packet = data.find(_XMP_ITEM, low + 10 + size, high) >= 0
+            kinds[item] = _XMP_ITEM if packet else data[low + 6 + size : low + 10 + size]
     return kinds
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import struct
 import zlib
 
-from aiforensics.provenance.contents import MAX_BLOCK, MAX_TEXT, Contents
+from aiforensics.provenance.contents import MAX_BLOCK, MAX_TEXT, MAX_TEXTS, Contents
 
 _CHECKED = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP"}
+_WRAPPERS = ("XML:com.adobe.xmp", "Raw profile type ")
+_PIECE = 1 << 16
 
 
 def walk(data: bytes, contents: Contents) -> None:
@@ -44,7 +46,7 @@ def walk(data: bytes, contents: Contents) -> None:
 
 def _read_chunk(kind: bytes, body: bytes, contents: Contents) -> None:
     if kind == b"eXIf":
-        contents.exif = contents.keep(body.removeprefix(b"Exif\0\0"), what="PNG eXIf")
+        contents.add_exif(body.removeprefix(b"Exif\0\0"), what="PNG eXIf")
         return
     keyword, found, rest = body.partition(b"\0")
     if not found:
@@ -52,10 +54,14 @@ def _read_chunk(kind: bytes, body: bytes, contents: Contents) -> None:
         return
     name = keyword[:79].decode("latin-1")
     source = f"PNG {kind.decode()}"
-    if kind == b"tEXt":
+    if kind != b"iCCP" and not name.startswith(_WRAPPERS) and len(contents.texts) >= MAX_TEXTS:
+        contents.problem(f"only the first {MAX_TEXTS} texts were read")
+    elif kind == b"tEXt":
         _add(name, rest, "latin-1", source, contents)
     elif kind == b"zTXt":
         _add(name, inflate(rest[1:], MAX_TEXT, contents, source), "latin-1", source, contents)
+    elif kind == b"iCCP" and contents.icc:
+        contents.problem("only the first colour profile was read")
     elif kind == b"iCCP":
         contents.icc = contents.keep(inflate(rest[1:], MAX_BLOCK, contents, source), what=source)
     elif kind == b"iTXt" and len(rest) >= 2:
@@ -66,22 +72,26 @@ def _read_chunk(kind: bytes, body: bytes, contents: Contents) -> None:
 
 
 def inflate(packed: bytes, limit: int, contents: Contents, what: str) -> bytes:
-    """Decompress at most `limit` bytes, so that a zlib bomb costs no more than that."""
+    """Decompress at most `limit` bytes and what may still be kept of the file, so that a zlib bomb costs no more."""
     stream = zlib.decompressobj()
+    text = bytearray()
+    limit = contents.room(limit)
     try:
-        text = stream.decompress(packed, limit)
+        while len(text) < limit and (piece := stream.decompress(packed, min(_PIECE, limit - len(text)))):
+            text += piece
+            packed = stream.unconsumed_tail
     except zlib.error:
-        contents.problem(f"{what} cannot be decompressed")
-        return b""
-    if stream.unconsumed_tail:
+        contents.spend(_PIECE)  # of which nothing comes back
+        contents.problem(f"{what} cannot be decompressed to its end")
+    if packed and not stream.eof:
         contents.problem(f"{what} was cut after {limit} decompressed bytes")
-    return text
+    return bytes(text)
 
 
 def _add(name: str, text: bytes, encoding: str, source: str, contents: Contents) -> None:
     """Keep a text; the ones that wrap another kind of block are unwrapped."""
     if name == "XML:com.adobe.xmp":
-        contents.xmp.append(contents.keep(text, what="XMP"))
+        contents.add_xmp(text)
     elif name.startswith("Raw profile type "):
         _add_raw_profile(name.removeprefix("Raw profile type "), text, contents)
     else:
@@ -90,16 +100,15 @@ def _add(name: str, text: bytes, encoding: str, source: str, contents: Contents)
 
 def _add_raw_profile(name: str, text: bytes, contents: Contents) -> None:
     """ImageMagick's way of storing EXIF, IPTC and XMP: a name, a length and hexadecimal digits."""
-    lines = text.strip().split(b"\n", 2)
+    lines = contents.keep(text, what="a raw profile").strip().split(b"\n", 2)
     try:
         block = bytes.fromhex(lines[2].decode("ascii")) if len(lines) == 3 else b""
     except ValueError:
-        contents.problem(f"raw profile {name[:20]!a} is not hexadecimal")
+        contents.problem("a raw profile is not hexadecimal")
         return
-    block = contents.keep(block, what=f"raw profile {name[:20]}")
     if name in {"exif", "APP1"} and block.startswith(b"Exif\0\0"):
-        contents.exif = block[6:]
+        contents.add_exif(block[6:])
     elif name == "xmp":
-        contents.xmp.append(block)
+        contents.add_xmp(block)
     elif name in {"iptc", "8bim"}:
         contents.photoshop = block

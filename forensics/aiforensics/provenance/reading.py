@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +39,10 @@ READERS: tuple[Reader, ...] = (
 )
 """Every reader; each costs only its own claims when a hostile file breaks it."""
 
+_KEYWORD = re.compile(r"(?<=^PNG .{4}) .*", re.DOTALL)
 _MAX_CLAIMS = 200
+_MAX_PRIVATE = 40
+"""Private claims (names, texts, captions) kept of one reader; none of them tells the origin."""
 
 
 def read_provenance(picture: Picture, *, online: bool = False, trust: Anchors | Path | None = None) -> Provenance:
@@ -59,7 +62,8 @@ def read_provenance(picture: Picture, *, online: bool = False, trust: Anchors | 
     Returns
     -------
     Provenance
-        Claims in the order of `READERS`, at most 200, each value at most about 1,000 characters of printable text.
+        Claims in the order of `READERS`, each value at most about 1,000 characters of printable text. Of more than 200
+        those stay that tell most of the origin; the level and the origin come from all.
 
     Raises
     ------
@@ -75,25 +79,43 @@ def read_provenance(picture: Picture, *, online: bool = False, trust: Anchors | 
         _guarded(Reader("contradictions", "contradictions", lambda d: contradictions.find(d, claims)), dossier)
     )
     claims.extend(Claim("unreadable", clean(problem), "file structure") for problem in dossier.contents.problems)
-    return ladder.combine(list(dict.fromkeys(claims))[:_MAX_CLAIMS])
+    provenance = ladder.combine(dict.fromkeys(claims))
+    return replace(provenance, claims=_most_telling(provenance.claims))
 
 
 def redact(provenance: Provenance) -> Provenance:
     """Return the same provenance with the values of private claims (places, names, prompts) removed.
 
+    The keyword of a PNG text is its writer's words as well, so that of such a source only the kind of place stays.
+
     >>> redact(Provenance(claims=(Claim("place", "48.2, 16.3", "EXIF GPS", private=True),))).claims[0].value
     '(removed)'
     """
-    claims = tuple(replace(c, value="(removed)") if c.private else c for c in provenance.claims)
-    return replace(provenance, claims=claims)
+    claims = (replace(c, value="(removed)") if c.private else c for c in provenance.claims)
+    return replace(provenance, claims=tuple(replace(c, source=_KEYWORD.sub("", c.source)) for c in claims))
+
+
+def _most_telling(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """The claims in their order, without those that tell least where there are too many."""
+    if len(claims) <= _MAX_CLAIMS:
+        return claims
+    kept = set(sorted(claims, key=ladder.weight, reverse=True)[: _MAX_CLAIMS - 1])
+    left_out = Claim("unreadable", f"{len(claims) - len(kept)} further claims were left out", "all claims")
+    return (*(c for c in claims if c in kept), left_out)
 
 
 def _guarded(reader: Reader, dossier: Dossier) -> list[Claim]:
-    """Claims of one reader; what it gave before a hostile file broke it is kept."""
-    claims: list[Claim] = []
+    """Claims of one reader, each once; what it gave before a hostile file broke it is kept."""
+    claims: dict[Claim, None] = {}
+    private = 0
     try:
-        for claim in itertools.islice(reader.read(dossier), _MAX_CLAIMS):
-            claims.append(claim)  # noqa: PERF402 - one by one, so that a failure keeps the earlier ones
+        for claim in reader.read(dossier):
+            private += claim.private and claim not in claims
+            if not claim.private or private <= _MAX_PRIVATE:
+                claims[claim] = None
     except BROKEN as error:
-        claims.append(Claim("unreadable", clean(f"{reader.reads}: {error or type(error).__name__}"), reader.name))
-    return claims
+        claims[Claim("unreadable", clean(f"{reader.reads}: {error or type(error).__name__}"), reader.name)] = None
+    if private > _MAX_PRIVATE:
+        left_out = f"{private - _MAX_PRIVATE} further names and texts of this reader were left out"
+        claims[Claim("unreadable", left_out, reader.name)] = None
+    return list(claims)

@@ -9,7 +9,6 @@ from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.dossier import Dossier, clean
 from aiforensics.provenance.exif import EDITORS
 
-_MAX_TEXTS = 30
 _PROGRAM = {"Software", "Creator", "generator"}
 _STAMP = re.compile(
     rf"(?:created|made|edited) (?:with|by|using) (?:the |adobe )?{EDITORS.pattern}[ \d.]*", re.IGNORECASE
@@ -19,18 +18,17 @@ _STAMP = re.compile(
 
 def read(dossier: Dossier) -> Iterator[Claim]:
     """One claim for each text."""
-    for text in dossier.contents.texts[:_MAX_TEXTS]:
-        words = clean(f"{text.keyword}: {text.text[:2000]}")
+    for text in dossier.contents.texts:
         if _is_editor(text.keyword, text.text):
             origin: ProvenanceOrigin = "edited"
             yield Claim("software", clean(text.text), text.source, origin)
         elif text.keyword == "Software":
             yield Claim("software", clean(text.text), text.source)
         else:
-            yield Claim("text", words, text.source, private=True)
+            yield Claim("text", clean(f"{text.keyword}: {text.text}"), text.source, private=True)
 
 
 def _is_editor(keyword: str, text: str) -> bool:
     if keyword == "Comment":
         return _STAMP.fullmatch(text.strip()[:100]) is not None
-    return keyword in _PROGRAM and len(text) < 100 and EDITORS.search(text) is not None
+    return keyword in _PROGRAM and len(text.strip()) < 100 and EDITORS.search(text) is not None

@@ -6,15 +6,18 @@ Source: ISO 16684-1 (XMP), section 7.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from aiforensics.provenance.contents import MAX_PACKETS
-
 _MAX_NODES = 20_000
+_MAX_VALUES = 1000
+_MAX_ATTRIBUTES = 100_000
+_PIECE = 1 << 18
 _MAX_VALUE = 1 << 20
+_ATTRIBUTE = re.compile("=\\s*[\"']")
 _ROOT = re.compile(r"<(\w+:xmpmeta|rdf:RDF)\b")
 # Signs that XML does not allow; some old programs write them into empty values.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -73,18 +76,45 @@ class Properties:
 def read(packets: Sequence[bytes]) -> Properties:
     """Read XMP packets. Never raises."""
     found = Properties()
-    for packet in packets[:MAX_PACKETS]:
+    left = _MAX_NODES
+    for packet in packets:
         text = _text(packet)
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
             found.problems.append("an XMP packet with a document type was refused")
             continue
-        try:
-            root = ElementTree.fromstring(text)  # noqa: S314 - document types, and with them entities, are refused above
-        except (ElementTree.ParseError, ValueError):
-            found.problems.append("an XMP packet is not well-formed XML")
-            continue
-        _flatten(root, found)
+        root = _parse(text, left, found)
+        if root is not None:
+            left -= _flatten(root, found, left)
+        if left <= 0:
+            found.problems.append(f"only the first {_MAX_NODES} XMP nodes were read")
+            break
     return found
+
+
+def _parse(text: str, most: int, found: Properties) -> ElementTree.Element | None:
+    """Parse piece by piece, so that a bomb is left after `most` nodes; a fault keeps what came before it.
+
+    Document types, and with them entities, are refused before.
+    """
+    parser: ElementTree.XMLPullParser[ElementTree.Element] = ElementTree.XMLPullParser(("start",))
+    # A tag of a million attributes would cost seconds before its first event.
+    excess = next(itertools.islice(_ATTRIBUTE.finditer(text), _MAX_ATTRIBUTES, None), None)
+    text = text[: excess.start()] if excess else text
+    root: ElementTree.Element | None = None
+    nodes = 0
+    try:
+        for start in range(0, len(text), _PIECE):
+            parser.feed(text[start : start + _PIECE])
+            for event in parser.read_events():
+                nodes += 1
+                if root is None and isinstance(event[-1], ElementTree.Element):
+                    root = event[-1]
+            if nodes > most:
+                return root
+        parser.close()
+    except (ElementTree.ParseError, ValueError):
+        found.problems.append("an XMP packet is not well-formed XML")
+    return root
 
 
 def _text(packet: bytes) -> str:
@@ -102,18 +132,17 @@ def _text(packet: bytes) -> str:
     return text[root.start() : end + len(root[1]) + 3 if end > 0 else len(text)]
 
 
-def _flatten(root: ElementTree.Element, found: Properties) -> None:
+def _flatten(root: ElementTree.Element, found: Properties, most: int) -> int:
+    """Note the properties of at most `most` nodes and attributes, and return how many there were."""
     stack: list[tuple[ElementTree.Element, str]] = [(root, "")]
     nodes = 0
-    while stack:
+    while stack and nodes < most:
         element, owner = stack.pop()
         nodes += 1
-        if nodes > _MAX_NODES:
-            found.problems.append(f"only the first {_MAX_NODES} XMP nodes were read")
-            return
         name = _name(element.tag)
         owner = owner if name.startswith("rdf:") else name
-        for key, value in list(element.items())[:512]:
+        for key, value in itertools.islice(element.items(), max(0, most - nodes)):
+            nodes += 1
             attribute = _name(key)
             if attribute == "rdf:resource":
                 _add(found, owner, value)
@@ -122,12 +151,18 @@ def _flatten(root: ElementTree.Element, found: Properties) -> None:
         if element.text and owner:
             _add(found, owner, element.text)
         stack.extend((child, owner) for child in reversed(element))
+    return nodes
 
 
 def _add(found: Properties, name: str, value: str) -> None:
     value = value.strip()[:_MAX_VALUE]
-    if value and name:
-        found.values.setdefault(name, []).append(value)
+    if not value or not name:
+        return
+    values = found.values.setdefault(name, [])
+    if len(values) < _MAX_VALUES:
+        values.append(value)
+    elif (cut := f"only the first {_MAX_VALUES} values of an XMP property were read") not in found.problems:
+        found.problems.append(cut)
 
 
 def _name(tag: str) -> str:
