@@ -5,6 +5,7 @@ import sys
 import threading
 import zipfile
 from functools import partial
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -127,14 +128,55 @@ def test_a_picture_that_the_cluster_loses_costs_itself(ray, fakes, tmp_path):
     assert "ObjectLostError" in results[1]["error"]["message"]
 
 
+class Forged:
+    """A finding that a node makes up."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def to_dict(self):
+        return self.said
+
+
+def test_what_a_node_says_is_read_as_what_a_local_worker_says(ray, fakes, tmp_path):
+    sound = fakes.finding("elsewhere.png").to_dict()
+    said = {
+        "a.png": sound,
+        "b.png": {**sound, "verdict": "sure"},
+        "c.png": {**sound, "p_ai": float("nan")},
+        "d.png": [],
+        "e.png": {**sound, "note": "x" * 9_000_000},
+    }
+    for name in said:
+        (tmp_path / name).write_bytes(b"x")
+
+    class Liar:
+        def scan_bytes(self, data, path):
+            return Forged(said[Path(path).name])
+
+    results = list(cluster.scan_items(Listing([tmp_path]), Liar))
+    assert [result["path"] for result in results] == [str(tmp_path / name) for name in said]
+    assert kinds(results) == ["found", *["unreadable"] * 4]
+    assert all("gave no result" in result["error"]["message"] for result in results[1:])
+    assert ray.log.count("kill") >= 4
+
+
+def test_a_node_that_answers_with_no_bytes_costs_one_file(ray, fakes, tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"x")
+    get = ray.get
+    monkeypatch.setattr(ray, "get", lambda ref: {"path": "x"} if b"a.png" in get(ref) else get(ref))
+    assert kinds(cluster.scan_items(Listing([tmp_path]), fakes.Scanner)) == ["unreadable", "found"]
+
+
 def broken_member(path):
-    """An archive whose member says it is LZMA and is not."""
+    """An archive whose member says it is deflated and is not."""
     with zipfile.ZipFile(path, "w") as out:
-        out.writestr(zipfile.ZipInfo("a.jpg"), bytes(range(200)), compress_type=zipfile.ZIP_LZMA)
+        out.writestr(zipfile.ZipInfo("a.jpg"), bytes(range(200)), compress_type=zipfile.ZIP_DEFLATED)
     raw = bytearray(path.read_bytes())
-    raw[39] = 0xFF  # the first byte of the LZMA properties
+    raw[35] = 0xFF  # the first byte of what is packed
     path.write_bytes(raw)
-    return Item("lz.zip!a.jpg", str(path), 0)
+    return Item("broken.zip!a.jpg", str(path), 0)
 
 
 def test_what_cannot_be_read_is_refused_as_in_a_local_run(ray, fakes, tmp_path, monkeypatch):
@@ -142,7 +184,7 @@ def test_what_cannot_be_read_is_refused_as_in_a_local_run(ray, fakes, tmp_path, 
     os.mkfifo(tmp_path / "pipe.png")
     names = ["vanished.png", "pipe.png", "n" * 300, "a.png/b.png"]
     items = [Item(name, str(tmp_path / name)) for name in names]
-    items += [Item("folder", str(tmp_path)), broken_member(tmp_path / "lz.zip"), Item("x.zip!a", "x.zip", 7)]
+    items += [Item("folder", str(tmp_path)), broken_member(tmp_path / "broken.zip"), Item("x.zip!a", "x.zip", 7)]
     factory = partial(fakes.GateScanner, "default")
     there = list(cluster.scan_items(items, factory))
     here = list(scan_items(items, factory, workers=1))

@@ -1,11 +1,13 @@
 """The mapper of a batch over a Ray cluster; needs the extra `ray`.
 
 Pictures are read here and travel to the nodes, so the nodes need no common disk. They need the same version of this
-package, and the bundle where `model` is a folder.
+package, and the bundle where `model` is a folder. Ray unpickles what nodes send, so they must be machines that you
+trust; their answers are read as those of local workers all the same.
 """
 
 from __future__ import annotations
 
+import json
 import stat
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -13,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from aiforensics.batch.answer import MAX_ANSWER_BYTES, AnswerError, read_message, to_result
 from aiforensics.batch.crew import START_SECONDS, in_order
 from aiforensics.batch.listing import Item, read_member
 from aiforensics.batch.worker import Result, Scans
@@ -68,11 +71,13 @@ class _Scanner:
     def __init__(self, factory: Callable[[], Scans]) -> None:
         self.scanner = factory()
 
-    def scan(self, data: bytes, path: str) -> Result:
+    def scan(self, data: bytes, path: str) -> bytes:
+        """The result as JSON, which the driver reads as it reads a local worker's."""
         try:
-            return self.scanner.scan_bytes(data, path).to_dict()
+            result = self.scanner.scan_bytes(data, path).to_dict()
         except Exception as error:  # a defect that one file lays bare must not cost the others
-            return Refusal.of(path, error).to_dict()
+            result = Refusal.of(path, error).to_dict()
+        return json.dumps(result).encode()
 
 
 class _RayCrew:
@@ -122,7 +127,7 @@ class _RayCrew:
 
     def _take(self, ref: Any) -> dict[int, Result]:  # noqa: ANN401
         try:
-            result = self.ray.get(ref)
+            said = self.ray.get(ref)
         except self.ray.exceptions.RayTaskError as error:
             lost = Refusal.of("", error.cause)
             return self._lose(ref, lost.kind, lost.message)
@@ -133,7 +138,12 @@ class _RayCrew:
             return self._lose(ref, "unreadable", "this file ended the process that read it")
         except self.ray.exceptions.RayError as error:
             return self._lose(ref, "unreadable", f"the cluster lost this file: {type(error).__name__}")
-        actor, number, _, _ = self.busy.pop(ref)
+        actor, number, item, _ = self.busy[ref]
+        try:
+            result = to_result(read_message(_answer(said)), item.path)
+        except AnswerError as error:
+            return self._lose(ref, "unreadable", f"the process that read this file gave no result: {error}")
+        del self.busy[ref]
         self.idle.append(actor)
         return {number: result}
 
@@ -141,6 +151,12 @@ class _RayCrew:
         actor, number, item, _ = self.busy.pop(ref)
         self.ray.kill(actor)
         return {number: Refusal(item.path, kind, line).to_dict()}
+
+
+def _answer(said: object) -> bytes:
+    if not isinstance(said, bytes) or len(said) > MAX_ANSWER_BYTES:
+        raise AnswerError(f"it is not JSON of at most {MAX_ANSWER_BYTES} bytes")
+    return said
 
 
 def _read(item: Item) -> bytes:

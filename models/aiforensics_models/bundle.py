@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -169,7 +170,9 @@ class Bundle:
         _ = self.reference, self.calibration
         head = self.head
         with self._opening("head"):
-            head(np.zeros(len(self.features)))
+            answer = head(np.zeros(len(self.features)))
+            if not (math.isfinite(answer.log_odds) and np.isfinite(answer.shares).all()):
+                raise ValueError("it answers with what is no number")
 
     @contextmanager
     def _opening(self, part: str) -> Iterator[None]:
@@ -245,7 +248,14 @@ def _problem(manifest: Mapping[str, Any]) -> str | None:
         return f"classes is {manifest['classes']}: log-odds here are of the second of {CLASSES}"
     if not all(isinstance(expected, str) for expected in manifest["files"].values()):
         return "files holds a sum that is no text"
-    return _bad_entry(manifest) or _bad_file(manifest) or _bad_calibration(manifest)
+    return _bad_name(manifest) or _bad_entry(manifest) or _bad_file(manifest) or _bad_calibration(manifest)
+
+
+def _bad_name(manifest: Mapping[str, Any]) -> str | None:
+    if not (manifest["name"].isprintable() and manifest["version"].isprintable()):
+        return "name or version holds control signs"
+    twice = next((name for name, times in Counter(manifest["features"]).items() if times > 1), None)
+    return None if twice is None else f"features names {twice!r} twice"
 
 
 def _bad_entry(manifest: Mapping[str, Any]) -> str | None:
@@ -254,8 +264,11 @@ def _bad_entry(manifest: Mapping[str, Any]) -> str | None:
         if not isinstance(value, str):
             return f"{key} is missing"
     reference = manifest.get("reference")
-    if reference is not None and not (isinstance(reference, dict) and isinstance(reference.get("usual"), int | float)):
+    usual = reference.get("usual") if isinstance(reference, dict) else None
+    if reference is not None and (isinstance(usual, bool) or not isinstance(usual, int | float)):
         return "reference lacks usual"
+    if usual is not None and not 0 < usual < math.inf:
+        return f"reference.usual is {usual}: it is a distance, above 0"
     return None
 
 
@@ -275,10 +288,11 @@ def _bad_file(manifest: Mapping[str, Any]) -> str | None:
 def _bad_calibration(manifest: Mapping[str, Any]) -> str | None:
     try:
         calibration = Calibration.from_dict(manifest["calibration"])
-        numbers = [calibration.real_below, calibration.ai_from]
-        numbers += [n for line in calibration.conditions.values() for n in (line.slope, line.offset, line.spread)]
+        low, high = calibration.real_below, calibration.ai_from
+        numbers = [n for line in calibration.conditions.values() for n in (line.slope, line.offset, line.spread)]
         if "good" in calibration.conditions and all(map(math.isfinite, numbers)):
-            return None
+            in_order = 0 <= low <= high <= 1
+            return None if in_order else f"calibration needs 0 <= real_below {low} <= ai_from {high} <= 1"
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         return f"calibration cannot be read ({type(error).__name__}: {error})"
     return "calibration lacks its condition good, or holds what is no number"

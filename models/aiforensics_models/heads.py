@@ -20,6 +20,8 @@ from aiforensics_models.trees import TreeEnsemble
 
 EMBEDDING = "embedding.log_odds"
 """Name of the feature that carries the embedding network's log-odds."""
+MAX_PLAYERS = 16
+"""Analyzers of a deep head at most: it asks every coalition of them, 65,536 of so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class DeepHead:
         self._embedding = features.index(EMBEDDING)
         names = [name for name in features if name != EMBEDDING]
         players = list(dict.fromkeys(name.partition(".")[0] for name in names))
+        if len(players) > MAX_PLAYERS:
+            raise ValueError(f"its features are of {len(players)} analyzers, over {MAX_PLAYERS}")
         self._owner = np.array([players.index(name.partition(".")[0]) for name in names])
         self._weights = _shapley_weights(len(players))
         self._coalitions = np.array(list(itertools.product([False, True], repeat=len(players))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -13,6 +13,17 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 EXTENDED = 64
 """Side in pixels that the gate extends smaller windows to, by reflection."""
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_INSIDE: Mapping[str, Mapping[int, str]] = {
+    "Model": {7: "Graph", 20: "Training", 25: "Function"},
+    "Training": {1: "Graph", 2: "Graph"},
+    "Function": {7: "Node", 11: "Attribute"},
+    "Graph": {1: "Node", 5: "Tensor", 15: "SparseTensor"},
+    "Node": {5: "Attribute"},
+    "Attribute": {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "SparseTensor", 23: "SparseTensor"},
+    "SparseTensor": {1: "Tensor", 2: "Tensor"},
+}
+"""Messages of ONNX that lead to tensors, with the fields that do (onnx.proto3 of ONNX 1.23)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +171,15 @@ class OnnxNetwork:
     def __init__(self, path: Path, prepare: Preparation) -> None:
         import onnxruntime  # noqa: PLC0415 - 0.2 s that listing bundles need not pay
 
+        model = path.read_bytes()
+        if _has_external_data(memoryview(model), "Model"):
+            raise ValueError("it keeps weights in files outside the bundle's sums: export it with all weights inside")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            path.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        options.add_session_config_entry("session.load_model_format", "ONNX")  # the format that was looked into
+        self._session = onnxruntime.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
         self._prepare = prepare
 
     def __call__(self, pixels: Pixels) -> NetworkOutput:
@@ -175,3 +188,43 @@ class OnnxNetwork:
         logits, embedding, activation = (np.asarray(part) for part in found)
         shown = self._prepare.over_window(pixels, activation[0])
         return NetworkOutput(np.asarray(logits[0], np.float64), embedding[0], shown)
+
+
+def _has_external_data(data: memoryview, message: str, depth: int = 0) -> bool:
+    """Whether a tensor of a model lies in another file, which ONNX Runtime looks for in the current folder."""
+    if depth > 64:
+        raise ValueError("its graphs are nested too deeply")
+    if message == "Tensor":
+        return any(field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value) for field, value in _fields(data))
+    return any(
+        _has_external_data(value, _INSIDE[message][field], depth + 1)
+        for field, value in _fields(data)
+        if field in _INSIDE[message] and isinstance(value, memoryview)
+    )
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+    """Fields of a protobuf message by number: bytes, or a number; https://protobuf.dev/programming-guides/encoding."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        kind = tag & 7
+        value: memoryview | int = 0
+        if kind == 0:
+            value, at = _varint(data, at)
+        elif kind in (1, 2, 5):
+            size, at = _varint(data, at) if kind == 2 else (8 if kind == 1 else 4, at)
+            value, at = data[at : at + size], at + size
+        if kind not in (0, 1, 2, 5) or tag >= 1 << 32 or at > len(data):
+            raise ValueError("it is no ONNX model, or a damaged one")
+        yield tag >> 3, value
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    """A number of seven bits a byte, and where it ends."""
+    number = 0
+    for place, byte in enumerate(data[at : at + 10]):
+        number |= (byte & 127) << 7 * place
+        if byte < 128:
+            return number, at + place + 1
+    raise ValueError("it is no ONNX model, or a damaged one")

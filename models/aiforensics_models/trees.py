@@ -20,6 +20,7 @@ from aiforensics_models import ubjson
 
 Floats = NDArray[np.float64]
 _Bounds = NDArray[np.float32]
+_DEEPEST = 64
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class TreeEnsemble:
         Raises
         ------
         ValueError
-            If the model is of another kind, or the file is damaged.
+            If the model is of another kind, its trees are none or deeper than 64 splits, or the file is damaged.
         """
         data = path.read_bytes()
         learner = (ubjson.loads(data) if path.suffix == ".ubj" else json.loads(data))["learner"]
@@ -123,12 +124,21 @@ def _leaves(trees: Sequence[Mapping[str, Any]]) -> tuple[Floats, NDArray[np.int6
     ends = joined("left_children", np.int64) == -1
     left, right = (np.repeat(first, sizes) + joined(f"{side}_children", np.int64) for side in ("left", "right"))
     asked, split = joined("split_indices", np.int64), joined("split_conditions", np.float32)
-    rows, value = joined("sum_hessian", np.float64), joined("base_weights", np.float64)
+    start, size = (np.repeat(one, sizes)[~ends] for one in (first, sizes))
+    children = np.stack([left[~ends], right[~ends]])
+    # Every node but the first has one parent at most: else a way down may be endless, or the ways without number.
+    outside = bool(np.any((children <= start) | (children >= start + size)) or np.any(asked[~ends] < 0))
+    if outside or np.bincount(children.ravel(), minlength=1).max() > 1:
+        raise ValueError("the nodes of a tree do not form a tree")
+    # A leaf's margin stands where others have their threshold; its base weight is another number where it was pruned.
+    rows, value = joined("sum_hessian", np.float64), split.astype(np.float64)
     node, empty = first, np.zeros((len(first), 0))
     feature, low, high, share = empty.astype(np.int64), empty.astype(np.float32), empty.astype(np.float32), empty
-    found = []
+    found: list[tuple[Floats, NDArray[np.int64], _Bounds, _Bounds, Floats]] = []
     while len(node):
         leaf = ends[node]
+        if len(found) > _DEEPEST:
+            raise ValueError(f"a tree is deeper than {_DEEPEST} splits")
         found.append((value[node[leaf]], feature[leaf], low[leaf], high[leaf], share[leaf]))
         node, feature, low, high, share = node[~leaf], feature[~leaf], low[~leaf], high[~leaf], share[~leaf]
         feature, low, high, share = _wider(feature, low, high, share, feature.shape[1] + 1)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore = ["garbling_scanners.py"]  # a module of worker processes, which finds its imports there alone
+
 
 @pytest.fixture
 def garbling(fakes, monkeypatch):

@@ -2,7 +2,9 @@
 
 import gc
 import os
-from multiprocessing.connection import Connection
+import signal
+import socket
+import time
 from pathlib import Path
 
 from fake_scanners import finding
@@ -58,15 +60,25 @@ class Scanner:
         if stem == "other":
             return finding("another.png")
         if stem in RAW:
-            (pipe,) = (one for one in gc.get_objects() if isinstance(one, Connection) and not one.closed)
-            pipe.send_bytes(RAW[stem])
+            connection().sendall(RAW[stem] + b"\n")
+        if stem == "half":
+            connection().sendall(b'{"schema":')
+            os.kill(os.getpid(), signal.SIGSTOP)
+        while stem == "drip":
+            connection().sendall(b" ")
+            time.sleep(0.01)
         return Said(OBJECTS[stem]) if stem in OBJECTS else finding(source)
 
     def scan_bytes(self, data, path):
         raise NotImplementedError
 
 
+def connection():
+    """The socket to the parent, as hostile code would find it."""
+    (found,) = (one for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0)
+    return found
+
+
 def babble_at_start():
-    (pipe,) = (one for one in gc.get_objects() if isinstance(one, Connection) and not one.closed)
-    pipe.send_bytes(b"loading the model\n")
+    connection().sendall(b"loading the model\n")
     return Scanner()

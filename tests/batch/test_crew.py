@@ -102,6 +102,15 @@ def test_whatever_a_worker_says_costs_one_file_at_most(garbling, folder):
     assert not multiprocessing.active_children()
 
 
+def test_a_worker_that_stops_in_mid_answer_costs_one_file(garbling, folder):
+    root = folder("drip.png", "half.png", "zz.png")
+    start = time.monotonic()
+    results = list(scan_items(Listing([root]), garbling.Scanner, workers=1, timeout=1.5))
+    assert [r["error"]["kind"] if "error" in r else r["verdict"] for r in results] == ["timeout", "timeout", "real"]
+    assert time.monotonic() - start < 30
+    assert not multiprocessing.active_children()
+
+
 def test_a_signal_without_a_name_is_told_by_its_number(garbling, folder):
     first, second = scan_items(Listing([folder("signal.png", "zz.png")]), garbling.Scanner, workers=1)
     assert first["error"]["message"] == "this file ended the process that read it (signal 35)"

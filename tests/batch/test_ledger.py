@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aiforensics.batch import COLUMNS, BatchError, Ledger, to_row
-from aiforensics.batch.ledger import read_back
+from aiforensics.batch.ledger import from_cell, read_back, to_cell
 from aiforensics.evidence import Refusal
 
 CONTRACT = "path,sha256,format,width,height,verdict,p_ai,low,high,quality,provenance,top_reason,error"
@@ -36,6 +36,50 @@ def test_rows_carry_the_finding_and_no_formula(fakes):
 def test_no_cell_begins_like_a_formula(start):
     path = to_row(Refusal(f"{start}1", "unreadable", "x").to_dict())["path"]
     assert path[0] in "'\\"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("name", ["x;=1+1;.jpg", 'x;"=1+1".jpg', "a,b;@x.jpg", ";-1", "a;\t=1", ";'=1"])
+def test_no_cell_is_a_formula_wherever_a_spreadsheet_splits(delimiter, name):
+    stream = io.StringIO()
+    Ledger(stream, "csv").write(Refusal(name, "unreadable", f"the member {name} is broken").to_dict())
+    for row in csv.reader(io.StringIO(stream.getvalue()), delimiter=delimiter):
+        assert not [cell for cell in row if cell.strip('"').startswith(tuple("=+-@\t\r"))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\nb", r"a\x0ab", "\\\n", r"\x5cx0a", r"C:\pictures\x.jpg", r"\\xff", "'=x", "a;=1", "caf\udce9", "\x85;", ""],
+)
+def test_a_cell_is_read_back_as_the_text_it_was(text):
+    assert from_cell(to_cell(text)) == text
+    assert to_cell(r"C:\pictures\x.jpg") == r"C:\pictures\x.jpg"
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_names_that_look_alike_in_a_cell_are_two_names(tmp_path, fakes, kind):
+    names = ["a\nb.jpg", r"a\x0ab.jpg", r"a\x5cx0ab.jpg"]
+    ledger = Ledger(tmp_path / "o", kind)
+    ledger.write(fakes.finding(names[0]).to_dict())
+    ledger.close()
+    ledger = Ledger(tmp_path / "o", kind, resume=True)
+    assert [ledger.holds(name) for name in names] == [True, False, False]
+    for name in names[1:]:
+        ledger.write(fakes.finding(name).to_dict())
+    ledger.close()
+    assert [result["path"] for result in read_back(tmp_path / "o", kind)] == names
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_refusals_of_the_file_that_is_continued_are_counted(tmp_path, results, kind):
+    ledger = Ledger(tmp_path / "o", kind)
+    for result in [*results, Refusal("b.png", "timeout", "no result").to_dict()]:
+        ledger.write(result)
+    ledger.close()
+    assert ledger.refused == 0
+    again = Ledger(tmp_path / "o", kind, resume=True)
+    assert again.refused == 2
+    again.close()
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -85,7 +129,12 @@ def test_without_resume_the_file_starts_anew(tmp_path, results):
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [("csv", "a,b\n1,2\n"), ("jsonl", "{}\n"), ("jsonl", "[1]\n"), ("jsonl", "x\n")]
+    ("kind", "text"),
+    [
+        ("csv", "a,b\n1,2\n"),
+        ("csv", ",".join(COLUMNS) + "\n" + "x" * 200_000 + "\n"),
+        *(("jsonl", text) for text in ("{}\n", "[1]\n", "x\n", '{"path": 1}\n')),
+    ],
 )
 def test_another_file_is_not_continued(tmp_path, kind, text):
     (tmp_path / "o").write_text(text)

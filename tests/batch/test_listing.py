@@ -1,6 +1,7 @@
 import inspect
 import io
 import os
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -16,7 +17,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 @pytest.fixture(autouse=True)
 def fresh():
-    listing._members.cache_clear()
+    listing._open.cache_clear()
 
 
 def archive(path, members):
@@ -33,10 +34,13 @@ def test_a_folder_gives_its_pictures_in_order_and_counts_the_rest(tmp_path):
     (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
     (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "z.lock").symlink_to(tmp_path / "nowhere")
     found = Listing([tmp_path])
     names = [os.path.relpath(item.path, tmp_path) for item in found]
-    assert names == ["a.png", "b.JPG", "bare", "link.png", str(Path("sub", "z.webp"))]
-    assert found.skipped == 6  # notes.txt, .hidden.png, .git, barer, circle, dangling.png
+    assert names == ["a.png", "b.JPG", "bare", "dangling.png", "link.png", str(Path("sub", "z.webp"))]
+    assert [item.path.rpartition(os.sep)[2] for item in found if isinstance(item, Refusal)] == ["dangling.png"]
+    assert found.left_out == {".txt": 1, ".png": 1, ".lock": 1, "": 3}  # "": .git, barer, circle
+    assert found.skipped == 6
 
 
 def test_named_files_are_always_tried_and_missing_ones_are_refused(tmp_path):
@@ -107,22 +111,27 @@ def test_a_defect_that_an_archive_lays_bare_is_one_refusal(tmp_path, monkeypatch
     def defect(file):
         raise ZeroDivisionError(file)
 
-    monkeypatch.setattr(listing, "_members", defect)
+    monkeypatch.setattr(listing, "_opened", defect)
+    archive(tmp_path / "a.zip", {"p.png": PNG})
     (tmp_path / "z.png").write_bytes(PNG)
     first, second = Listing([tmp_path / "a.zip", tmp_path / "z.png"])
     assert isinstance(first, Refusal)
+    assert "ZeroDivisionError" in first.message
     assert isinstance(second, Item)
 
 
-def test_a_broken_lzma_member_is_an_input_error(tmp_path):
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("name", ["p.png", "bare"])
+def test_members_whose_unpacking_has_no_bound_are_not_unpacked(tmp_path, monkeypatch, method, name):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
-        out.writestr(zipfile.ZipInfo("p.png"), PNG, compress_type=zipfile.ZIP_LZMA)
-    raw = bytearray((tmp_path / "a.zip").read_bytes())
-    raw[39] = 0xFF  # the first byte of the LZMA properties
-    (tmp_path / "a.zip").write_bytes(raw)
-    (item,) = Listing([tmp_path / "a.zip"])
-    with pytest.raises(InputError, match="cannot be unpacked"):
-        read_member(item)
+        out.writestr(zipfile.ZipInfo(name), bytes(999), compress_type=method)
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    (found,) = Listing([tmp_path / "a.zip"])
+    if isinstance(found, Item):
+        with pytest.raises(InputError, match="neither stored nor deflated"):
+            read_member(found)
+    else:
+        assert (name, found.kind) == ("bare", "unsupported")
 
 
 def test_names_in_utf8_are_read_as_that_even_where_the_archive_does_not_say_so(tmp_path):
@@ -147,9 +156,52 @@ def test_an_archive_gives_its_members_without_unpacking_to_disk(tmp_path):
     found = Listing([path])
     items = list(found)
     assert [item.path for item in items] == [f"{path}!d/one.png", f"{path}!../../up.jpg"]
-    assert found.skipped == 3
+    assert found.left_out == {".png": 2, ".txt": 1}
     assert read_member(items[0]) == PNG
     assert [f.name for f in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_members_without_an_ending_are_known_by_their_bytes(tmp_path):
+    path = archive(tmp_path / "a.zip", {"d/bare": PNG * 1000, "barer": b"text", "empty": b"", "a.png": PNG})
+    found = Listing([path])
+    assert [item.member for item in found] == [0, 3]
+    assert found.left_out == {"": 2}
+
+
+def test_a_name_that_is_too_long_is_refused_and_the_rest_goes_on(tmp_path):
+    path = archive(tmp_path / "a.zip", {"\x01" * 40_000 + ".png": PNG, "a" * 4092 + ".png": PNG, "b.png": PNG})
+    first, second, third = Listing([path])
+    assert isinstance(first, Refusal)
+    assert first.kind == "too-large"
+    assert len(first.path) < 5000 < len(second.path) + 1000
+    assert (second.member, third.member) == (1, 2)
+
+
+def test_a_picture_that_is_named_as_an_archive_is_a_picture(tmp_path):
+    path = str(tmp_path / "photo.zip")
+    Path(path).write_bytes(PNG)
+    assert list(Listing([path])) == [Item(path, path)]
+
+
+def test_an_archive_is_read_once_for_all_its_members(tmp_path, monkeypatch):
+    reads = []
+    real = zipfile.ZipFile._RealGetContents
+    monkeypatch.setattr(zipfile.ZipFile, "_RealGetContents", lambda self: (reads.append(1), real(self))[1])
+    path = archive(tmp_path / "a.zip", {f"{i}.png": PNG for i in range(30)})
+    assert [read_member(item) for item in Listing([path])] == [PNG] * 30
+    assert len(reads) == 1
+
+
+def test_an_archive_that_changed_is_read_anew_and_the_one_before_closed(tmp_path):
+    path = archive(tmp_path / "a.zip", {"p.png": PNG})
+    before = listing._opened(path)
+    stream = before.fp
+    (item,) = Listing([path])
+    del before
+    assert not stream.closed
+    archive(tmp_path / "a.zip", {"p.png": PNG + b"changed"})
+    assert read_member(item) == PNG + b"changed"
+    assert stream.closed
 
 
 def test_an_archive_is_known_by_its_bytes(tmp_path):
@@ -186,10 +238,29 @@ def test_a_member_that_lies_about_its_size_is_cut_or_refused(tmp_path):
         read_member(item)
 
 
-@pytest.mark.parametrize("cap", ["MAX_MEMBERS", "directory"])
-def test_archives_with_too_many_members_are_refused(tmp_path, monkeypatch, cap):
-    path = archive(tmp_path / "a.zip", {f"{i}.png": b"" for i in range(40)})
-    monkeypatch.setattr(listing, "MAX_MEMBERS", 39 if cap == "MAX_MEMBERS" else 2)
+def directory_only(path, count, *, zip64):
+    """An archive that is a directory of so many members and states the size of it twice, the second time wrongly."""
+    entry = (
+        struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 0, 20, 0, 0, 0, 0, 0, 0, 10, 10, 5, 0, 0, 0, 0, 0, 0) + b"a.jpg"
+    )
+    start, size = 30, count * len(entry)
+    with path.open("wb") as out:
+        out.write(b"PK\3\4" + bytes(26) + entry * count)
+        if zip64:
+            out.write(struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 20, 20, 0, 0, count, count, size, start))
+            out.write(struct.pack("<4sLQL", b"PK\6\7", 0, start + size, 1))
+        out.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 100 if zip64 else size, start, 0))
+    return str(path)
+
+
+@pytest.mark.parametrize("cap", [39, 2])  # by the count of its members, by its size
+@pytest.mark.parametrize("zip64", [False, True])
+def test_archives_with_too_many_members_are_refused_before_they_are_listed(tmp_path, monkeypatch, cap, zip64):
+    path = directory_only(tmp_path / "a.zip", 40, zip64=zip64)
+    assert len(list(Listing([path]))) == 40
+    listing._open.cache_clear()
+    monkeypatch.setattr(listing, "MAX_MEMBERS", cap)
+    monkeypatch.setattr(zipfile.ZipInfo, "_decodeExtra", None)
     (refusal,) = Listing([path])
     assert isinstance(refusal, Refusal)
     assert refusal.kind == "too-large"

@@ -76,7 +76,12 @@ def test_a_file_outside_the_folder_is_refused(folder, name):
         ({"head": {"kind": "deep", "file": ".."}}, "outside its folder"),
         ({"head": {"kind": "deep", "file": "head.ubj"}}, "head.ubj has no sha256"),
         ({"reference": []}, "reference lacks usual"),
+        *(({"reference": {"usual": usual, "file": "r"}}, "above 0") for usual in (float("nan"), float("inf"), 0, -1)),
+        ({"reference": {"usual": True, "file": "r"}}, "reference lacks usual"),
         ({"reference": {"usual": 1.0, "file": "r"}}, "r has no sha256"),
+        ({"name": "\x1b[31mred"}, "control signs"),
+        ({"version": "1\n2"}, "control signs"),
+        ({"features": ["a.b", "embedding.log_odds", "a.b"]}, "features names 'a.b' twice"),
         ({"calibration": {}}, "KeyError: 'conditions'"),
         ({"calibration": {"conditions": {}, "real_below": 0.1, "ai_from": 0.9}}, "condition good"),
         ({"calibration": {"conditions": [], "real_below": 0.1, "ai_from": 0.9}}, "AttributeError"),
@@ -90,6 +95,44 @@ def test_a_part_that_cannot_be_trusted_is_one_line(folder, change, line):
         Bundle.load(folder)
     assert line in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.7, 0.3), (-0.1, 0.5), (0.5, 1.1), (float("nan"), 0.5), (0.1, float("inf")), (2.0, -1.0)]
+)
+def test_thresholds_are_probabilities_in_order(folder, low, high):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    for limits, sound in (((low, high), False), ((0.0, 1.0), True), ((0.5, 0.5), True)):
+        manifest["calibration"] |= dict(zip(("real_below", "ai_from"), limits, strict=True))
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+        if sound:
+            Bundle.load(folder)
+        else:
+            with pytest.raises(BundleError, match="calibration needs 0 <= real_below"):
+                Bundle.load(folder)
+
+
+def test_a_head_that_answers_with_no_number_is_not_passed(folder, monkeypatch):
+    mix = {"embedding": 1.0, "handcrafted": float("nan"), "offset": 0.0}
+    tree = {
+        **{"left_children": [-1], "right_children": [-1], "split_indices": [0]},
+        **{"split_conditions": [0.5], "sum_hessian": [1.0]},
+    }
+    learner = {
+        "objective": {"name": "binary:logistic"},
+        "learner_model_param": {"base_score": "0.5"},
+        "gradient_booster": {"model": {"trees": [tree]}},
+    }
+    (folder / "head.json").write_text(json.dumps({"learner": learner}))
+    monkeypatch.setattr(Bundle, "network", lambda *_: None)
+    for weight, sound in ((1.0, True), (float("nan"), False)):
+        head = {"kind": "xgboost", "file": "head.json", "mix": {**mix, "handcrafted": weight}}
+        write_manifest(folder, {**MANIFEST_PARTS, "features": ["embedding.log_odds", "a.b"], "head": head})
+        if sound:
+            Bundle.load(folder).try_out()
+        else:
+            with pytest.raises(BundleError, match="what is no number"):
+                Bundle.load(folder).try_out()
 
 
 def test_calibration_holds_numbers(folder):

@@ -1,5 +1,6 @@
 """Heads: exact shares, in every kind."""
 
+import json
 import math
 from itertools import combinations
 
@@ -91,6 +92,73 @@ def test_shares_of_trees_are_xgboosts_own_contributions(data, depth, suffix, tmp
         shares, base = trees.contributions(row)
         assert shares == pytest.approx(contributions[:-1], abs=2e-5)
         assert base == pytest.approx(contributions[-1], abs=2e-5)
+
+
+def test_trees_that_were_pruned_answer_as_xgboost_does(data, tmp_path):
+    import xgboost
+
+    matrix = xgboost.DMatrix(data[0], label=data[1])
+    settings = {"objective": "binary:logistic", "tree_method": "exact", "gamma": 1.0, "max_depth": 8}
+    booster = xgboost.train(settings, matrix, 10)
+    booster.save_model(tmp_path / "head.ubj")
+    trees = TreeEnsemble.load(tmp_path / "head.ubj")
+    for row, margin in zip(data[0][:20], booster.predict(matrix, output_margin=True), strict=False):
+        shares, base = trees.contributions(row)
+        assert shares.sum() + base == pytest.approx(float(margin), abs=2e-5)
+
+
+def chain(depth, **change):
+    """A tree of so many splits, each on the right of the one before, as XGBoost's JSON has it."""
+    inner = [(2 * i + 1, 2 * i + 2) for i in range(depth)]
+    order = [0, *(2 * i for i in range(1, depth))]
+    left, right = [-1] * (2 * depth + 1), [-1] * (2 * depth + 1)
+    for node, (one, other) in zip(order, inner, strict=True):
+        left[node], right[node] = one, other
+    size = len(left)
+    tree = {"left_children": left, "right_children": right, "split_indices": [0] * size}
+    return {**tree, "split_conditions": [0.5] * size, "sum_hessian": [1.0] * size, **change}
+
+
+def save_trees(path, *trees):
+    learner = {
+        "objective": {"name": "binary:logistic"},
+        "learner_model_param": {"base_score": "0.5"},
+        "gradient_booster": {"model": {"trees": trees}},
+    }
+    path.write_text(json.dumps({"learner": learner}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"left_children": [0, -1, -1]},  # its own child
+        {"left_children": [1, 0, -1], "right_children": [2, 2, -1]},  # a circle
+        {"right_children": [1, -1, -1]},  # the same child twice: ways double at each such split
+        {"right_children": [3, -1, -1]},
+        {"right_children": [-2, -1, -1]},
+        {"split_indices": [-1, 0, 0]},
+    ],
+)
+def test_nodes_that_form_no_tree_are_refused(tmp_path, change):
+    with pytest.raises(ValueError, match="do not form a tree"):
+        TreeEnsemble.load(save_trees(tmp_path / "h.json", chain(1), chain(1, **change), chain(1)))
+
+
+def test_trees_may_be_64_splits_deep(tmp_path):
+    assert TreeEnsemble.load(save_trees(tmp_path / "h.json", chain(64))).value.shape == (65,)
+    with pytest.raises(ValueError, match="deeper than 64 splits"):
+        TreeEnsemble.load(save_trees(tmp_path / "h.json", chain(65)))
+
+
+def test_a_deep_head_of_too_many_analyzers_is_refused(tmp_path):
+    from safetensors.numpy import save_file
+
+    shapes = {"centre": 17, "scale": 17, "layer0.weight": (1, 17), "layer0.bias": 1}
+    save_file({name: np.ones(shape, np.float32) for name, shape in shapes.items()}, tmp_path / "h.safetensors")
+    names = (EMBEDDING, *(f"analyzer{i}.a" for i in range(17)))
+    with pytest.raises(ValueError, match="17 analyzers, over 16"):
+        load_head(tmp_path, {"kind": "deep", "file": "h.safetensors", "mix": MIX}, names)
 
 
 def test_trees_of_another_objective_are_refused(data, tmp_path):

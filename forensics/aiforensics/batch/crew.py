@@ -1,6 +1,6 @@
 """The supervisor: one process per worker, each replaced when it dies or stalls.
 
-`concurrent.futures` gives up the whole pool when one process dies, so this is a small supervisor of its own: a pipe
+`concurrent.futures` gives up the whole pool when one process dies, so this is a small supervisor of its own: a socket
 to each worker, a deadline for each item.
 """
 
@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import time
 from collections import deque
@@ -127,28 +128,60 @@ def usable_processors() -> int:
 
 
 class _Worker:
-    """One process, its pipe, and the item that it works on."""
+    """One process, the socket to it, what it has said so far, and the item that it works on."""
 
     def __init__(self, factory: Callable[[], Scans]) -> None:
         context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
+        self.connection, theirs = socket.socketpair()
         self.process = context.Process(target=serve, args=(theirs, factory), daemon=True, name="aiforensics-worker")
         with _one_thread_and_no_interrupt():
             self.process.start()
         theirs.close()
+        self.connection.setblocking(False)  # a worker that stops in mid-answer must not stop the parent
+        self.heard = bytearray()
         self.ready = False
         self.job: tuple[int, Item] | None = None
         self.deadline = time.monotonic() + START_SECONDS
 
     def give(self, number: int, item: Item, timeout: float) -> None:
-        """Hand over an item; before the worker is ready, its clock is that of the start."""
+        """Hand over an item; a worker that is not ready gets it when it is, and its clock is that of the start."""
         self.job = number, item
         if self.ready:
-            self.deadline = time.monotonic() + timeout
+            self._ask(item, timeout)
+
+    def begin(self, timeout: float) -> None:
+        """Take the worker for ready, and send it the item that waits for it."""
+        self.ready = True
+        if self.job is not None:
+            self._ask(self.job[1], timeout)
+
+    def _ask(self, item: Item, timeout: float) -> None:
+        self.deadline = time.monotonic() + timeout
         try:
-            self.connection.send_bytes(json.dumps([item.path, item.file, item.member]).encode())
+            self.connection.sendall(json.dumps([item.path, item.file, item.member]).encode() + b"\n")
         except OSError:
-            self.ready = False  # it died between two items, so this one is innocent and goes to another worker
+            self.ready = False  # it died (or went deaf) between two items, so this one is innocent and goes to another
+
+    def hear(self) -> bytes:
+        """Read what has come; the worker's line once it is whole, until then nothing.
+
+        Raises
+        ------
+        EOFError
+            If the worker has hung up.
+        AnswerError
+            If the line is longer than an answer may be.
+        """
+        said = self.connection.recv(1 << 18)
+        if not said:
+            raise EOFError
+        self.heard += said
+        if len(self.heard) > MAX_ANSWER_BYTES:
+            raise AnswerError(f"its answer is over {MAX_ANSWER_BYTES} bytes")
+        if not said.endswith(b"\n"):
+            return b""
+        line, self.heard = bytes(self.heard), bytearray()
+        return line
 
     def end(self, grace: float = 0.0) -> str:
         """End the process, after `grace` seconds for ending by itself, and say in words how it ended."""
@@ -195,7 +228,7 @@ class _Crew:
         for connection, worker in busy.items():
             if connection in spoken:
                 results.update(self._hear(worker))
-            elif worker.deadline <= time.monotonic():
+            if worker in self.workers and worker.job is not None and worker.deadline <= time.monotonic():
                 results.update(self._lose(worker, "timeout", f"no result within {self.timeout:g} s"))
         return results
 
@@ -208,22 +241,24 @@ class _Crew:
     def _hear(self, worker: _Worker) -> dict[int, Result]:
         """Take a worker's message: that it is ready, or a result; anything else costs it its place."""
         try:
-            message = read_message(worker.connection.recv_bytes(MAX_ANSWER_BYTES))
+            line = worker.hear()
+            if not line:
+                return {}
+            message = read_message(line)
             if worker.ready and worker.job is not None:
                 number, item = worker.job
                 result = to_result(message, item.path)
                 worker.job = None
                 return {number: result}
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             return self._lose(worker, "unreadable", _DIED)
-        except (AnswerError, OSError) as error:  # OSError: longer than an answer may be
+        except AnswerError as error:
             return self._lose(worker, "unreadable", f"the process that read this file gave no result: {error}")
         if "failed" in message:
             raise BatchError(str(message["failed"]))
         if message.keys() != {"ready"}:
             return self._lose(worker, "unreadable", "the process did not start as it should")
-        worker.ready = True
-        worker.deadline = time.monotonic() + self.timeout
+        worker.begin(self.timeout)
         self.failed_starts = 0
         return {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -21,13 +22,18 @@ COLUMNS = (
 """Columns of the CSV: the contract's, then what the file says of its origin, and the model."""
 
 Kind = Literal["csv", "jsonl"]
-_FORMULA = ("=", "+", "-", "@", "'", "＝", "＋", "－", "＠")
+_SIGNS = "=+-@'＝＋－＠"
+_FORMULA = tuple(_SIGNS)
+_UNSAFE = re.compile(rf'[\x00-\x1f\x7f-\x9f]|\\(?=x[0-9a-f]{{2}})|;(?=[{re.escape(_SIGNS)}"])')
+_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 
 
 def to_row(result: Mapping[str, Any]) -> dict[str, str]:
     """Lay a result out as the cells of `COLUMNS`; a cell without a value is empty.
 
-    Cells that a spreadsheet would run as a formula get an apostrophe in front, control signs become escapes.
+    Cells that a spreadsheet would run as a formula get an apostrophe in front, control signs become escapes. So do a
+    `;` before what may be a formula, because some spreadsheets split lines there, quotes or not, and a backslash that
+    would read as an escape itself.
     """
     cells = dict.fromkeys(COLUMNS, "")
     cells["path"] = to_cell(result["path"])
@@ -64,6 +70,11 @@ class Ledger:
     resume
         Continue the file: a last line without its end is cut off, and what it holds is not written again.
 
+    Attributes
+    ----------
+    refused
+        How many refusals the file that is continued holds; 0 for a new one.
+
     Raises
     ------
     BatchError
@@ -74,6 +85,7 @@ class Ledger:
         self.kind: Kind = kind
         self.path = target if isinstance(target, Path) else None
         self.model = ""
+        self.refused = 0
         self._done: set[bytes] = set()
         self._begun = resume and isinstance(target, Path) and self._load(target)
         self._target = target  # a path until it is opened
@@ -92,7 +104,7 @@ class Ledger:
 
     def holds(self, path: str) -> bool:
         """Whether the file that is continued has a line for this path."""
-        return bool(self._done) and _mark(to_cell(path)) in self._done
+        return bool(self._done) and _mark(path) in self._done
 
     def write(self, result: Result) -> None:
         """Append one result; one that the continued file holds is left out."""
@@ -146,9 +158,10 @@ class Ledger:
             return
         try:
             result = _from_csv(line) if self.kind == "csv" else json.loads(line)
-            self._done.add(_mark(to_cell(result["path"]) if self.kind == "jsonl" else result["cell"]))
+            self._done.add(_mark(result["path"]))
             self.model = _model(result) or self.model
-        except (ValueError, KeyError, TypeError, IndexError):
+            self.refused += "error" in result
+        except (csv.Error, ValueError, KeyError, TypeError, IndexError, AttributeError):
             raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
 
 
@@ -164,22 +177,21 @@ def read_back(path: Path, kind: Kind) -> Iterator[Result]:
 
 def _from_csv(line: str) -> Result:
     row = dict(zip(COLUMNS, next(csv.reader(io.StringIO(line))), strict=True))
-    path = row["path"].removeprefix("'")
+    path = from_cell(row["path"])
     if row["error"]:
-        kind, _, message = row["error"].partition(": ")
-        return {"schema": SCHEMA, "path": path, "cell": row["path"], "error": {"kind": kind, "message": message}}
+        kind, _, message = from_cell(row["error"]).partition(": ")
+        return {"schema": SCHEMA, "path": path, "error": {"kind": kind, "message": message}}
     name, version, sha256 = row["model"].rsplit(" ", 2)
     return {
         **{key: row[key] for key in ("sha256", "format", "verdict")},
         **{key: int(row[key]) for key in ("width", "height")},
         "schema": SCHEMA,
         "path": path,
-        "cell": row["path"],
         "p_ai": float(row["p_ai"]),
         "interval": [float(row["low"]), float(row["high"])],
         "quality": {"level": row["quality"], "reasons": []},
         "provenance": {"level": row["provenance"], "origin": row["origin"], "claims": []},
-        "reasons": [{"text": row["top_reason"].removeprefix("'")}] if row["top_reason"] else [],
+        "reasons": [{"text": from_cell(row["top_reason"])}] if row["top_reason"] else [],
         "model": {"name": name, "version": version, "sha256": sha256},
     }
 
@@ -191,11 +203,16 @@ def _model(result: Mapping[str, Any]) -> str:
 
 
 def to_cell(text: str) -> str:
-    """One line that no spreadsheet runs as a formula."""
-    plain = "".join(c if c >= " " and not "\x7f" <= c <= "\x9f" else f"\\x{ord(c):02x}" for c in text)
+    """One line that no spreadsheet runs as a formula; `from_cell` takes it back."""
+    plain = _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return f"'{plain}" if plain.startswith(_FORMULA) else plain
 
 
-def _mark(cell: str) -> bytes:
+def from_cell(cell: str) -> str:
+    """The text that `to_cell` made a cell of."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), cell.removeprefix("'"))
+
+
+def _mark(path: str) -> bytes:
     """Eight bytes per path: a million of them fit into memory."""
-    return blake2b(cell.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return blake2b(path.encode("utf-8", "surrogateescape"), digest_size=8).digest()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import lzma
+import io
 import os
+import re
 import stat
-import struct
+import weakref
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from aiforensics.evidence import ErrorKind, InputError, Refusal
 from aiforensics.image import SUFFIXES
-from aiforensics.image.sniff import is_picture
+from aiforensics.image.sniff import is_picture, sniff
 
 MAX_MEMBERS = 100_000
 """Members of one archive at most."""
@@ -23,6 +25,11 @@ MAX_MEMBER_BYTES = 200_000_000
 """Unpacked size of one member at most."""
 MAX_RATIO = 200
 """Unpacked against packed size at most, for members over a megabyte: pictures hardly shrink, bombs do."""
+MAX_NAME = 4096
+"""Characters of a member's name at most, as for paths on a disk."""
+_SNIFFED = 4096
+"""Bytes that tell whether a member whose name has no ending is a picture."""
+_ENDING = re.compile(r"\.[a-z0-9]{1,8}")
 _NAME_IS_UTF8 = 0x800
 """Flag of a ZIP member whose name is UTF-8; without it, the name is said to be in the code page of the first PCs."""
 
@@ -50,22 +57,33 @@ class Listing:
     """The items of a batch, in a fixed order, listed as they are needed.
 
     Files and archives that are named are always tried. Folders are walked in the order of names: hidden files, other
-    files than pictures, archives, and links to folders (they may go in circles) are left out and counted in `skipped`.
+    files than pictures, archives, and links to folders (they may go in circles) are left out and counted. A name
+    without an ending, in a folder or an archive, is a picture's by the first bytes.
 
     Parameters
     ----------
     sources
         Files, folders and ZIP archives, or a single one. One that is missing or cannot be looked at becomes a refusal,
         so that it shows among the results; so does such an entry of a folder.
+
+    Attributes
+    ----------
+    left_out
+        How many were left out, by ending in small letters; folders, names without an ending and odd ones under `""`.
     """
 
     def __init__(self, sources: str | Path | Iterable[str | Path]) -> None:
         named = [sources] if isinstance(sources, str | Path) else sources  # a text is no sequence of names
         self.sources = [os.fspath(source) for source in named]
-        self.skipped = 0
+        self.left_out: Counter[str] = Counter()
+
+    @property
+    def skipped(self) -> int:
+        """How many were left out in all."""
+        return self.left_out.total()
 
     def __iter__(self) -> Iterator[Item | Refusal]:
-        self.skipped = 0
+        self.left_out = Counter()
         for source in self.sources:
             if not source:  # which as a path is the current folder
                 yield Refusal(source, "not-found", "this name is empty: name a file or a folder")
@@ -96,25 +114,33 @@ class Listing:
                 elif _is_listed(place):
                     yield Item(path, path)
                 else:
-                    self.skipped += 1
+                    self.left_out[_ending(path)] += 1
             except OSError as error:
                 yield _unseen(path, error)
 
     def _archive(self, file: str) -> Iterator[Item | Refusal]:
         try:
-            members = _members(file)
+            archive = _opened(file)
         except Exception as error:  # whatever ails one archive must not cost the others
             yield Refusal.of(file, error)
             return
-        for index, info in enumerate(members):
-            called = _called(info)
-            name = PurePosixPath(called)
+        for index, info in enumerate(archive.infolist()):
             if info.is_dir():
                 continue
-            if name.suffix and _may_be_picture(name.name) and "__MACOSX" not in name.parts:
-                yield Item(f"{file}!{called}", file, index)
-            else:
-                self.skipped += 1
+            called = _called(info)
+            path = f"{file}!{called}"
+            if len(called) > MAX_NAME:
+                # One more character than a name that is taken, so that the cut one is nobody else's.
+                cut = f"{file}!{called[:MAX_NAME]}…"
+                yield Refusal(cut, "too-large", f"the member's name has {len(called)} characters, over {MAX_NAME}")
+                continue
+            try:
+                if _is_listed_member(archive, info, PurePosixPath(called)):
+                    yield Item(path, file, index)
+                else:
+                    self.left_out[_ending(called)] += 1
+            except InputError as error:
+                yield Refusal.of(path, error)
 
 
 def read_member(item: Item) -> bytes:
@@ -125,16 +151,25 @@ def read_member(item: Item) -> bytes:
     InputError
         For a member that is too large, packed too tightly, encrypted or broken.
     """
-    info = _members(item.file)[item.member]
+    archive = _opened(item.file)
+    info = archive.infolist()[item.member]
     if info.file_size > MAX_MEMBER_BYTES:
         raise InputError("too-large", f"the member unpacks to {info.file_size} bytes, over {MAX_MEMBER_BYTES}")
     if info.file_size > 1_000_000 and info.file_size > MAX_RATIO * max(info.compress_size, 1):
         raise InputError("too-large", f"the member is packed more than {MAX_RATIO}:1, as archive bombs are")
+    return _unpack(archive, info, MAX_MEMBER_BYTES + 1)
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, count: int) -> bytes:
+    """The first bytes of a member, so many at most."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # zipfile unpacks bzip2 and LZMA without a bound: 700 bytes may fill a gigabyte, whatever size they state.
+        raise InputError("unsupported", "the archive member cannot be unpacked: it is neither stored nor deflated")
     try:
-        with zipfile.ZipFile(item.file) as archive, archive.open(info) as stream:
-            return stream.read(MAX_MEMBER_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError) as error:
-        # RuntimeError: zipfile's word for a member that is encrypted or packed by a method it lacks.
+        with archive.open(info) as stream:
+            return stream.read(count)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        # RuntimeError: zipfile's word for a member that is encrypted.
         raise InputError("unreadable", f"the archive member cannot be unpacked: {error}") from None
 
 
@@ -167,7 +202,27 @@ def _is_open_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_listed(entry: os.DirEntry[str]) -> bool:
-    return _may_be_picture(entry.name) and entry.is_file() and bool(Path(entry.name).suffix or is_picture(entry.path))
+    if not _may_be_picture(entry.name):
+        return False
+    if not Path(entry.name).suffix:
+        return entry.is_file() and is_picture(entry.path)
+    if entry.is_symlink():
+        entry.stat()  # a link to nowhere has an error to tell, which is_file() keeps to itself
+    return entry.is_file()
+
+
+def _is_listed_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: PurePosixPath) -> bool:
+    if not _may_be_picture(name.name) or "__MACOSX" in name.parts:
+        return False
+    return bool(name.suffix) or _starts_as_picture(_unpack(archive, info, _SNIFFED))
+
+
+def _starts_as_picture(start: bytes) -> bool:
+    try:
+        sniff(start)
+    except InputError:
+        return False
+    return True
 
 
 def _may_be_picture(name: str) -> bool:
@@ -175,42 +230,56 @@ def _may_be_picture(name: str) -> bool:
     return not name.startswith(".") and (not suffix or suffix in SUFFIXES)
 
 
+def _ending(name: str) -> str:
+    """The ending that a name is counted under; a stranger's odd ones are not told apart."""
+    suffix = Path(name).suffix.lower()
+    return suffix if _ENDING.fullmatch(suffix) else ""
+
+
 def _is_archive(file: str) -> bool:
-    if Path(file).suffix.lower() == ".zip":
-        return True
+    """Whether a file is an archive by its bytes, or by its name where its bytes are no picture."""
     try:
         with Path(file).open("rb") as stream:
-            return stream.read(4) == b"PK\3\4"
+            start = stream.read(_SNIFFED)
     except OSError:
         return False
+    return start.startswith(b"PK\3\4") or (Path(file).suffix.lower() == ".zip" and not _starts_as_picture(start))
+
+
+class _BoundedFile(io.BufferedReader):
+    """A file that zipfile opens an archive from: it reads the whole directory in one go, however long that is."""
+
+    bounded = True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._bound((size or 0) <= MAX_MEMBERS * 512)
+        data = super().read(size)
+        self._bound(data.count(b"PK\1\2") <= MAX_MEMBERS)
+        return data
+
+    def _bound(self, fits: bool) -> None:
+        if self.bounded and not fits:
+            raise InputError("too-large", f"the archive lists more than {MAX_MEMBERS} members: split it")
+
+
+def _opened(file: str) -> zipfile.ZipFile:
+    """Open an archive, or take the one that is still open: a worker asks for it once per member."""
+    try:
+        state = Path(file).stat()
+        return _open(file, state.st_mtime_ns, state.st_size)
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
+        raise InputError("unreadable", f"this is not a readable ZIP archive: {error}") from None
 
 
 @lru_cache(maxsize=1)
-def _members(file: str) -> list[zipfile.ZipInfo]:
-    """Read the archive's directory; kept, because a worker asks for it once per member."""
+def _open(file: str, changed: int, size: int) -> zipfile.ZipFile:
+    """Open an archive as it is now: a file that changed is another one."""
+    stream = _BoundedFile(io.FileIO(file))
     try:
-        if _directory_bytes(file) > MAX_MEMBERS * 512:
-            raise InputError("too-large", f"the archive lists more than {MAX_MEMBERS} members: split it")
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
-        raise InputError("unreadable", f"this is not a readable ZIP archive: {error}") from None
-    if len(members) > MAX_MEMBERS:
-        raise InputError("too-large", f"the archive lists {len(members)} members, over {MAX_MEMBERS}: split it")
-    return members
-
-
-def _directory_bytes(file: str) -> int:
-    """Size of the archive's directory by its end record, read before zipfile loads that directory whole."""
-    with Path(file).open("rb") as stream:
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(max(0, size - 65_557 - 76))  # a comment of at most 65,535 bytes follows the record
-        tail = stream.read()
-    at = tail.rfind(b"PK\5\6")
-    if at < 0 or len(tail) < at + 22:
-        raise zipfile.BadZipFile("its directory is missing")
-    (directory,) = struct.unpack_from("<L", tail, at + 12)
-    at64 = tail.rfind(b"PK\6\6", 0, at)
-    if directory == 0xFFFFFFFF and 0 <= at64 <= len(tail) - 48:
-        (directory,) = struct.unpack_from("<Q", tail, at64 + 40)
-    return int(directory)
+        archive = zipfile.ZipFile(stream)
+    except Exception:
+        stream.close()
+        raise
+    stream.bounded = False
+    weakref.finalize(archive, stream.close)  # when the cache has another one and nobody reads this one any more
+    return archive

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from aiforensics.batch.listing import Item, read_member
@@ -46,13 +46,14 @@ def scan_item(scanner: Scans, item: Item) -> Result:
         return Refusal.of(item.path, error).to_dict()
 
 
-def serve(connection: Connection, factory: Callable[[], Scans]) -> None:
+def serve(connection: socket.socket, factory: Callable[[], Scans]) -> None:
     """Answer the parent's items until it hangs up. Runs in a process of its own.
 
     Parameters
     ----------
     connection
-        Takes `[path, file, member]`, gives `{"ready": true}` or `{"failed": line}` once, then one result per item.
+        Takes `[path, file, member]`, gives `{"ready": true}` or `{"failed": line}` once, then one result per item; each
+        is a line.
     factory
         Makes the scanner; called once.
     """
@@ -62,15 +63,17 @@ def serve(connection: Connection, factory: Callable[[], Scans]) -> None:
         scanner = factory()
         _limit_opencv()
     except Exception as error:  # the parent raises it for its user
-        connection.send_bytes(json.dumps({"failed": str(error) or type(error).__name__}).encode())
+        _say(connection, {"failed": str(error) or type(error).__name__})
         return
-    connection.send_bytes(b'{"ready": true}')
-    while True:
-        try:
-            path, file, member = json.loads(connection.recv_bytes())
-        except EOFError:
-            return
-        connection.send_bytes(json.dumps(scan_item(scanner, Item(path, file, member))).encode())
+    _say(connection, {"ready": True})
+    with connection, connection.makefile("rb") as lines:
+        for line in lines:
+            path, file, member = json.loads(line)
+            _say(connection, scan_item(scanner, Item(path, file, member)))
+
+
+def _say(connection: socket.socket, message: dict[str, Any]) -> None:
+    connection.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _limit_opencv() -> None:
