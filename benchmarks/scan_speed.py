@@ -113,7 +113,7 @@ def _best(action: Callable[[], None]) -> float:
 
 def _run(*arguments: str) -> None:
     subprocess.run(
-        [sys.executable, *arguments], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
+        [sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import aiforensics
 from aiforensics_cli.app import COMMANDS, EXTRAS
+from aiforensics_cli.checkup import requirements
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -77,6 +78,7 @@ def test_the_metadata_agree_with_the_code():
     assert PROJECT["project"]["version"] == aiforensics.__version__
     assert f"version: {aiforensics.__version__}" in (ROOT / "CITATION.cff").read_text("utf-8")
     assert f"## {aiforensics.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert requirements() == tuple(line.partition(">=")[0] for line in PROJECT["project"]["dependencies"])
     assert set(EXTRAS.values()) | {"all"} == set(PROJECT["project"]["optional-dependencies"])
     for package in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         assert (ROOT / package / "py.typed").exists()
@@ -117,6 +119,12 @@ def test_the_commands_of_the_readme_exist(line, capsys, monkeypatch):
     shown = capsys.readouterr().out
     for option in (word.split("=")[0] for word in words if word.startswith("--")):
         assert option in shown
+
+
+def test_the_readme_shows_what_its_commands_print():
+    check = [sys.executable, ROOT / "benchmarks" / "readme_output.py", "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert not done.returncode, done.stderr
 
 
 def test_links_of_the_readme_lead_somewhere():

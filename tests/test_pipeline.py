@@ -11,10 +11,11 @@ from PIL import Image
 from skimage import data as pictures
 
 import aiforensics
-from aiforensics.evidence import InputError, Refusal
+from aiforensics.evidence import InputError, Quality, Refusal
 from aiforensics.image import decode, from_array
-from aiforensics.pipeline import Scanner, measure
+from aiforensics.pipeline import Scanner, decide, measure
 from aiforensics_models.bundle import BundleError
+from aiforensics_models.calibration import Calibration, Line
 from aiforensics_models.heads import EMBEDDING
 
 
@@ -233,3 +234,44 @@ def test_the_public_api(tmp_path):
         aiforensics.scan_many([good], model="nowhere")
     with pytest.raises(ValueError, match="no device 'gpu'"):
         Scanner(device="gpu")
+
+
+def test_a_picture_of_one_colour_is_flat_and_not_black_and_white(scanner):
+    finding = scanner.scan_bytes(encoded(np.full((300, 300, 3), (200, 10, 10), np.uint8), "PNG"))
+    assert finding.quality.reasons[0] == "almost no texture to examine"
+    assert not any("black and white" in reason or "tint" in reason for reason in finding.quality.reasons)
+
+
+def test_a_picture_under_one_tint_is_not_called_black_and_white(scanner):
+    grey = pictures.astronaut().mean(axis=2, keepdims=True) * 0.8 + 25.0
+    tinted = np.add(grey, [16.0, 0.0, -16.0]).astype(np.uint8)
+    assert scanner.scan_bytes(encoded(tinted, "PNG")).quality.reasons[0] == "one tint: no colour to measure"
+
+
+@pytest.mark.parametrize(
+    ("p", "said"),
+    [
+        (0.6, "The probability 60% lies between 23% and 91%,"),
+        (0.9125, "The probability 91.2% lies between 22.9% and 91.4%,"),
+        (0.91396, "The probability 91.396% lies between 22.900% and 91.400%,"),
+        (0.004, "The probability <1% is below 23%,"),
+        (0.997, "The probability >99% is at or above 91%,"),
+    ],
+)
+def test_a_decision_tells_the_probability_from_the_thresholds(p, said):
+    calibration = Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.229, 0.914)
+    _, decision = decide(calibration, p, Quality("good"), (max(0.0, p - 0.01), min(1.0, p + 0.01)))
+    assert decision.startswith(said)
+
+
+def test_tables_that_change_no_pixel_change_no_probability(scanner):
+    stream = io.BytesIO()
+    image = Image.fromarray(pictures.astronaut()).resize((1024, 1024), Image.Resampling.BICUBIC).crop((0, 0, 512, 512))
+    image.save(stream, "JPEG", quality=90)
+    data = bytearray(stream.getvalue())
+    found = scanner.scan_bytes(bytes(data))
+    at = data.index(b"\xff\xdb") + 5 + 63
+    data[at] = 255  # the finest step, which no coefficient of an enlarged picture uses
+    again = scanner.scan_bytes(bytes(data))
+    assert (np.asarray(Image.open(stream)) == np.asarray(Image.open(io.BytesIO(bytes(data))))).all()
+    assert (again.p_ai, again.interval, again.condition) == (found.p_ai, found.interval, found.condition)

@@ -6,8 +6,11 @@ use. Nobody sees a traceback unless `--debug` is given.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -17,8 +20,14 @@ from aiforensics_cli.console import complain, hush
 
 DONE, MATCHED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of the contract: done; a `--fail-on` policy matched; usage error or refused input; Ctrl-C."""
+TERMINATED = 143
+"""What a shell reports for a program that was asked to end (128 + SIGTERM)."""
 PIPE_CLOSED = 141
 """What a shell reports for a program whose reader went away (128 + SIGPIPE), such as `aiforensics … | head -1`."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends a command as Ctrl-C does, so that what is done is kept."""
 
 
 class Row(NamedTuple):
@@ -93,9 +102,9 @@ class Porch(TyperGroup):
         except BrokenPipeError:
             hush()
             raise typer.Exit(PIPE_CLOSED) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             complain("interrupted; what is done is kept")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from None
         except Exception as error:
             line = expected(error)
             if line is None:
@@ -159,6 +168,8 @@ def expected(error: Exception) -> str | None:
 
 def main() -> None:
     """Run the command line of this process; never returns."""
+    _ready_streams()
+    signal.signal(signal.SIGTERM, _terminate)
     args = sys.argv[1:]
     end = args.index("--") if "--" in args else len(args)
     debug = "--debug" in args[:end]
@@ -170,3 +181,16 @@ def main() -> None:
             raise
         complain(f"internal error: {type(error).__name__}: {error} (--debug shows where)")
         sys.exit(REFUSED)
+
+
+def _ready_streams() -> None:
+    """Give every stream that the caller closed a place, and no sign of a name or a note the power to end a batch."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise Terminated

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from importlib import import_module, metadata
 from typing import Any
 
@@ -11,8 +12,6 @@ from aiforensics import __version__
 from aiforensics_cli.app import EXTRAS
 
 DISTRIBUTION = "aiforensics-toolkit"
-_PACKAGES = {"cv2": "opencv-python-headless", "skimage": "scikit-image", "PIL": "pillow"}
-_BASE = ("numpy", "scipy", "cv2", "skimage", "PIL", "xgboost", "onnxruntime", "safetensors", "typer", "rich", "jinja2")
 _OPTIONAL = {
     "sklearn": "scikit-learn",
     "pytorch_grad_cam": "grad-cam",
@@ -30,7 +29,7 @@ def checkup() -> dict[str, Any]:
         `tool`, `python`, `system`, `base` (library: version or None), `extras` (extra: library: version or None),
         `devices`, `bundles` (name: version, or what is wrong with it), `works` (whether a scan can work).
     """
-    base = {name: _version(_PACKAGES.get(name, name)) for name in _BASE}
+    base = {name: _version(name) for name in requirements()}
     extras: dict[str, dict[str, str | None]] = {}
     for package, extra in EXTRAS.items():
         name = _OPTIONAL.get(package, package)
@@ -46,6 +45,15 @@ def checkup() -> dict[str, Any]:
         "bundles": bundles,
         "works": all(base.values()) and any(bundle["intact"] for bundle in bundles.values()),
     }
+
+
+def requirements() -> tuple[str, ...]:
+    """Name what every installation needs, as the distribution itself says; nothing where it is not installed as one."""
+    try:
+        lines = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return ()
+    return tuple(re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line)
 
 
 def advice(facts: dict[str, Any]) -> list[str]:

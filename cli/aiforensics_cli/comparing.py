@@ -44,7 +44,7 @@ def find_finding(text: str, image: Path) -> dict[str, Any]:
 
 
 def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: float) -> list[tuple[str, str, str]]:
-    """List what differs, as (key, told, seen), in the order of `KEYS`.
+    """List what differs, as (key, told, seen), in the order of `KEYS`; of another picture, the sha256 alone.
 
     Parameters
     ----------
@@ -53,6 +53,8 @@ def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: flo
     tolerance
         How far two numbers may differ, as a share of the larger; whole numbers and words must be equal.
     """
+    if told.get("sha256") != seen.get("sha256"):  # nothing of one picture's finding has to hold for another picture
+        return [("sha256", _words(told.get("sha256")), f"{_words(seen.get('sha256'))}: another picture")]
     found = []
     for key in KEYS:
         pair = [dict(_leaves(_at(finding, key), key)) for finding in (told, seen)]
@@ -77,6 +79,8 @@ def _objects(text: str) -> list[Any]:
             while at < len(text) and text[at].isspace():
                 at += 1
     except ValueError as error:
+        if text.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
+            raise typer.BadParameter("this is a page: give what `aiforensics scan --json` printed") from None
         raise typer.BadParameter(f"this is not JSON: {error}") from None
     return values
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
+from rich.text import Text
 
 from aiforensics.evidence import Finding, Refusal
 from aiforensics_cli.app import DONE, MATCHED, PIPE_CLOSED, REFUSED
@@ -35,7 +36,7 @@ def examine_all(scanner: Scanner, paths: Iterable[str]) -> Iterator[Examination 
     """Examine paths (`-` is standard input); a refused one is a line on standard error, and a `Refusal` here."""
     console = messages()
     for path in paths:
-        with console.status(f"examining {clean(path)}"):
+        with console.status(Text(f"examining {clean(path)}")):
             item = _examine(scanner, path)
         if isinstance(item, Refusal):
             complain(f"{'standard input' if path == '-' else named(path)}: {item.message}")

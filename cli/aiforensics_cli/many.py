@@ -15,8 +15,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from aiforensics.batch import BatchError, Item, Ledger, Listing, Result, Scans, scan_items
-from aiforensics.batch.ledger import read_back, to_cell
+from aiforensics.batch.ledger import read_back
 from aiforensics.evidence import Refusal
+from aiforensics.explain import percent
 from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED
 from aiforensics_cli.console import clean, hush, messages, named
 
@@ -31,18 +32,21 @@ class Outputs:
     ----------
     csv, jsonl
         A file name, `-` for standard output, or None.
-    html
-        The page to write when the batch ends.
+    html, title
+        The page to write when the batch ends, and its heading.
     resume
         Continue the files.
     """
 
-    def __init__(self, csv: str | None, jsonl: str | None, html: Path | None, *, resume: bool = False) -> None:
+    def __init__(
+        self, csv: str | None, jsonl: str | None, html: Path | None, *, title: str = "Batch", resume: bool = False
+    ) -> None:
         if csv == "-" and jsonl == "-":
             raise typer.BadParameter("only one of --csv and --jsonl can go to standard output: give the other a file")
         if resume and (csv in (None, "-")) and (jsonl in (None, "-")):
             raise typer.BadParameter("--resume needs a --csv FILE or --jsonl FILE to go on with")
         self.html = html
+        self.title = title
         self.unread = False
         self.earlier: list[Result] = []
         self.rows: list[Result] = []
@@ -54,7 +58,7 @@ class Outputs:
             self.ledgers.append(Ledger(_standard_output() if jsonl == "-" else Path(jsonl), "jsonl", resume=resume))
         if html and resume:
             self.earlier += map(_slim, _earlier(self.ledgers))
-        self.on_terminal = sys.stdout.isatty() and (self.plain or "-" in (csv, jsonl))
+        self.on_terminal = (self.plain or "-" in (csv, jsonl)) and sys.stdout.isatty()
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +66,11 @@ class Outputs:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for ledger in self.ledgers:
             ledger.close()
+
+    @property
+    def refused_before(self) -> int:
+        """Refusals that the files which are continued hold already."""
+        return max((ledger.refused for ledger in self.ledgers), default=0)
 
     def lacks(self, item: Item | Refusal) -> bool:
         """Whether an item has still to be scanned."""
@@ -96,9 +105,9 @@ class Outputs:
         if self.html:
             from aiforensics.report import batch_page  # noqa: PLC0415 - only with --html
 
-            again = {to_cell(row["path"]) for row in self.rows}  # scanned anew, for a second file that lacked it
-            kept = [row for row in self.earlier if to_cell(row["path"]) not in again]
-            batch_page([*kept, *self.rows], self.html)
+            again = {row["path"] for row in self.rows}  # scanned anew, for a second file that lacked it
+            kept = [row for row in self.earlier if row["path"] not in again]
+            batch_page([*kept, *self.rows], self.html, title=self.title)
 
     def keep(self) -> None:
         """Write the page of a batch that ended early, if it got anywhere."""
@@ -125,6 +134,7 @@ def run(
 
         found = cluster.scan_items(items, factory, address=ray, workers=workers, timeout=timeout)
     counts: Counter[str] = Counter()
+    before = outputs.refused_before
     start = time.monotonic()
     ended = False
     try:
@@ -140,9 +150,10 @@ def run(
     finally:
         found.close()
         if ended or counts:  # a batch that did not get anywhere has no summary
-            messages().print(_summary(counts, time.monotonic() - start, listing.skipped), soft_wrap=True)
+            seconds = time.monotonic() - start
+            messages().print(_summary(counts, seconds, before, listing.left_out), soft_wrap=True)
     outputs.finish()
-    return PIPE_CLOSED if outputs.unread else REFUSED if counts["refused"] else DONE
+    return PIPE_CLOSED if outputs.unread else REFUSED if counts["refused"] or before else DONE
 
 
 @contextmanager
@@ -172,18 +183,22 @@ def _counts(counts: Counter[str]) -> str:
     return " · ".join(f"{counts[name]:,} {name}" for name in ("ai", "real", "inconclusive", "refused") if counts[name])
 
 
-def _summary(counts: Counter[str], seconds: float, skipped: int) -> str:
+def _summary(counts: Counter[str], seconds: float, before: int, left_out: Counter[str]) -> str:
     total = counts.total()
     rate = f" ({total / seconds:.1f}/s)" if total and seconds > 0 else ""
-    left = f"; {skipped:,} other file{'s' * (skipped > 1)} left out" if skipped else ""
-    return f"{total:,} picture{'s' * (total != 1)} in {seconds:.1f} s{rate}: {_counts(counts) or 'nothing to do'}{left}"
+    earlier = f"; {before:,} refused in the run before" if before else ""
+    files = left_out.total()
+    kinds = ", ".join(f"{count:,} {kind or 'of no or another kind'}" for kind, count in left_out.most_common(5))
+    left = f"; {files:,} other file{'s' * (files > 1)} left out ({clean(kinds)})" if files else ""
+    done = f"{total:,} picture{'s' * (total != 1)} in {seconds:.1f} s{rate}: {_counts(counts) or 'nothing to do'}"
+    return f"{done}{earlier}{left}"
 
 
 def _plain(result: Result) -> str:
     if "error" in result:
         return clean(f"{'refused':<13} {'':>4}  {'':<8} {named(result['path'])}: {result['error']['message']}")
     quality = result["quality"]["level"]
-    return clean(f"{result['verdict']:<13} {result['p_ai']:>4.0%}  {quality:<8} {result['path']}")
+    return clean(f"{result['verdict']:<13} {percent(result['p_ai']):>4}  {quality:<8} {result['path']}")
 
 
 def _slim(result: Result) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     from aiforensics.lab.detector import ScannerDetector  # noqa: PLC0415
     from aiforensics.lab.evaluate import evaluate  # noqa: PLC0415
     from aiforensics.lab.leaveout import leave_one_source_out  # noqa: PLC0415
+    from aiforensics.lab.overlap import drawn, seen  # noqa: PLC0415
     from aiforensics.lab.refit import refit  # noqa: PLC0415
     from aiforensics.lab.views import SWEEP  # noqa: PLC0415
     from aiforensics.pipeline import Scanner  # noqa: PLC0415
@@ -79,16 +80,25 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     scanner = Scanner(plan.model, device=plan.device)
     bundle = scanner.bundle
     with bar("grouping pictures") as progress:
-        samples = load_dataset(plan.data, seed=plan.seed, need=(), keep_broken=True, progress=progress)
+        seed, shares = drawn(bundle.manifest, plan.seed)
+        samples = load_dataset(plan.data, seed=seed, shares=shares, need=(), keep_broken=True, progress=progress)
     fit = None
     if plan.leave_one_source_out:
         report = messages().print
         fit = refit(bundle.manifest, plan.work, weights=plan.weights, seed=plan.seed, report=report)
-    judged = [sample for sample in samples if plan.split in ("all", sample.split)]
-    judged = list(thin(judged, plan.limit or len(judged), seed=plan.seed))
+    there = [sample for sample in samples if plan.split in ("all", sample.split)]
+    judged = list(thin(there, plan.limit or len(there), seed=plan.seed))
     sweep = SWEEP if plan.robustness else ()
     with bar("judging pictures") as progress:
-        found = evaluate(judged, ScannerDetector(scanner), sweep=sweep, seed=plan.seed, progress=progress)
+        found = evaluate(
+            judged,
+            ScannerDetector(scanner),
+            sweep=sweep,
+            of=len(there),
+            seen=seen(bundle),
+            seed=plan.seed,
+            progress=progress,
+        )
     content = found.to_dict()
     if fit is not None:
         with bar("training with sources left out") as progress:
@@ -147,6 +157,8 @@ def show_audit(heading: str, content: Mapping[str, Any]) -> None:
 
 def show_evaluation(content: Mapping[str, Any]) -> None:
     """Print the headline of an evaluation by condition, the hardest sources, and the rows with sources left out."""
+    from aiforensics.lab.evaluation_report import reach  # noqa: PLC0415 - not for --help
+
     console = _wide()
     panels = [content, *content["conditions"].values(), *([content["as_found"]] if content["as_found"] else [])]
     table = _table(
@@ -158,13 +170,13 @@ def show_evaluation(content: Mapping[str, Any]) -> None:
     for label, key, heading in (("ai", "roc_auc", "AUC"), ("real", "called_ai", "false alarms")):
         rows = [(name, row) for name, row in content["per_source"].items() if row["label"] == label and key in row]
         rows.sort(key=lambda row: row[1][key] * (1 if label == "ai" else -1))
-        columns = ["", "judged", heading, "95 % interval", "called ai", "inconclusive"]
+        columns = ["", "judged", "groups", heading, "95 % interval", "called ai", "inconclusive"]
         sources = _table(f"Hardest {label} sources", columns)
         for name, row in rows[:_WORST]:
-            low, high = row[f"{key}_interval"]
-            reach = "too few" if low is None else f"{low:.3f} to {high:.3f}"
+            counts = [str(row[count]) for count in ("judgements", "groups")]
+            interval = reach(row[f"{key}_interval"], between=" to ")
             shares = [f"{row[share]:.3f}" for share in ("called_ai", "inconclusive")]
-            sources.add_row(clean(name), str(row["judgements"]), f"{row[key]:.3f}", reach, *shares)
+            sources.add_row(clean(name), *counts, f"{row[key]:.3f}", interval, *shares)
         console.print(sources)
     if "leave_one_source_out" in content:
         left = _table(
@@ -194,7 +206,7 @@ def _table(title: str, columns: list[str]) -> Table:
 
 
 def _figure(panel: Mapping[str, Any], key: str, digits: int) -> str:
-    value, (low, high) = panel[key], panel["intervals"][key]
-    if value is None:
-        return "–"
-    return f"{value:.{digits}f}" + ("" if low is None else f"\n{low:.{digits}f}–{high:.{digits}f}")
+    from aiforensics.lab.evaluation_report import reach  # noqa: PLC0415 - not for --help
+
+    value, interval = panel[key], panel["intervals"][key]
+    return "–" if value is None else f"{value:.{digits}f}\n{reach(interval, digits=digits)}"

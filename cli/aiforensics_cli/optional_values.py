@@ -49,11 +49,24 @@ def complete(args: list[str], options: Mapping[str, tuple[str, Callable[[str], b
 def is_table(word: str) -> bool:
     """Whether a word after `--csv` or `--jsonl` is the file to write rather than an input to read.
 
-    It is one if it ends like a table, or if nothing of this name exists yet.
+    It is one if it ends like a table, if nothing of this name exists yet, or if what exists is a device or a table of
+    an earlier batch.
     """
     if word.startswith("-"):
         return word == "-"
-    return Path(word).suffix.lower() in _TABLES or not Path(word).exists()
+    path = Path(word)
+    if path.suffix.lower() in _TABLES or not path.exists():
+        return True
+    return not path.is_dir() and (not path.is_file() or _holds_results(path))
+
+
+def _holds_results(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(32)
+    except OSError:
+        return False
+    return start.startswith((b"path,sha256,", b'{"schema": "aiforensics'))
 
 
 def is_address(word: str) -> bool:

@@ -45,6 +45,34 @@ TrustOption = Annotated[
 ]
 
 
+def data_place(name: str) -> Path:
+    """Read the name of a data set; pathlib would take an empty one for the current folder."""
+    if not name:
+        from aiforensics.lab.dataset import DatasetError  # noqa: PLC0415 - not for a scan
+
+        raise DatasetError("'': not a folder or a manifest CSV")
+    return Path(name)
+
+
+def no_stream(value: Path | None) -> Path | None:
+    """Refuse `-` for a page, which standard output would mix with results."""
+    if value == Path("-"):
+        raise typer.BadParameter("a page goes to a file: name one")
+    return value
+
+
+PageOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        dir_okay=False,
+        callback=no_stream,
+        help="Write a self-contained HTML page.",
+    ),
+]
+
+
 def check_gradcam(wanted: bool, *outputs: object) -> None:
     """Refuse `--gradcam` where nothing would show what it takes seconds to make."""
     if wanted and not any(outputs):

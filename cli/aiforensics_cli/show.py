@@ -58,15 +58,16 @@ def show_finding(console: Console, finding: Finding, reasons: int | None = TOP_R
     _line(console, Text(HEADLINES[finding.verdict], VERDICT_STYLES[finding.verdict]), indent=2)
     if finding.decision:
         _line(console, Text(clean(finding.decision), "dim"), indent=2)
-    _field(console, "p(AI)", _probability(finding, console.width))
     quality = finding.quality
+    usable = quality.level != "poor"
+    _field(console, "p(AI)", _probability(finding, console.width) if usable else _unusable(finding))
     words = "; ".join(quality.reasons) or QUALITY_WORDS[quality.level]
     _field(console, "Evidence", Text.assemble((quality.level, QUALITY_STYLES[quality.level]), f" · {clean(words)}"))
     name = next(rung.name for rung in LADDER if rung.level == finding.provenance.level)
     _field(console, "Provenance", Text(f"{name} · {overall(finding)}"))
     for claim in finding.provenance.claims:
         _field(console, "", Text(f"{clean(claim.kind)}: {clean(claim.value)} ({clean(claim.source)})", "dim"))
-    for i, reason in enumerate(finding.reasons[:reasons]):
+    for i, reason in enumerate(finding.reasons[:reasons] if usable else ()):
         _field(console, "Why" if i == 0 else "", _reason(reason))
     for i, note in enumerate(finding.notes):
         _field(console, "Notes" if i == 0 else "", Text(clean(note)))
@@ -98,6 +99,8 @@ def show_cues(console: Console, finding: Finding) -> None:
                 f"{feature.name} = {feature.value:.4g}{unit}", (f"  {meanings.get(feature.name, '')}", "dim")
             )
             _field(console, "Measured" if i == 0 else "", text)
+        if card.map_key:
+            _field(console, "Its map", Text(card.map_key))
         _field(console, "Fooled by", Text(card.fooled_by))
         _field(console, "Ignore when", Text(card.ignore_when))
         _field(console, "Source", Text(card.source, "dim"))
@@ -180,6 +183,10 @@ def _probability(finding: Finding, width: int) -> Text:
     if room >= 11:
         text.append("  " + bar(low, finding.p_ai, high, room), "not bold")
     return text
+
+
+def _unusable(finding: Finding) -> Text:
+    return Text(f"the score of {percent(finding.p_ai)} is not to be used: too few traces are left", "dim")
 
 
 def _reason(reason: Reason) -> Text:

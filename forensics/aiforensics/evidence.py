@@ -73,6 +73,8 @@ class Card:
         When a careful person ignores it.
     source
         The paper, equation or DOI that the measurement follows.
+    map_key
+        How its map is read, in one line; empty where it draws none.
     """
 
     title: str
@@ -80,6 +82,7 @@ class Card:
     fooled_by: str
     ignore_when: str
     source: str
+    map_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

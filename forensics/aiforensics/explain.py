@@ -28,6 +28,14 @@ QUALITY_WORDS: Final[dict[QualityLevel, str]] = {
 }
 """What a level of evidence quality means for the reader."""
 
+CONDITION_WORDS: Final[dict[str, str]] = {
+    "good": "a picture without strong compression",
+    "compressed": "a compressed picture (like JPEG quality 82 or lower)",
+    "small": "a small picture (under 176 pixels)",
+    "grey": "a picture without colour",
+}
+"""The calibration conditions of the shipped bundle in words; each has a line of its own from score to probability."""
+
 ORIGIN_WORDS: Final[dict[ProvenanceOrigin, str]] = {
     "ai": "made by AI",
     "camera": "taken by a camera",
@@ -58,12 +66,14 @@ LADDER: Final[tuple[Rung, ...]] = (
 
 NETWORK_CARD: Final = Card(
     title="Embedding network",
-    looks_for="Small-scale pixel patterns that a neural network learned from pictures of known origin, "
-    "in the colours and in high-pass residuals.",
+    looks_for="Patterns in the pixels of each window that a neural network learned from pictures of known origin. "
+    "The model card says which network, and on what it was trained.",
     fooled_by="Generators unlike those it was trained on, strong re-compression, added noise, "
     "and photographs processed heavily by a phone.",
     ignore_when="The evidence quality is poor, or the picture is a drawing, a scan or a screenshot.",
-    source="The model card of the bundle named under Reproduction",
+    source="The bundle's model card (aiforensics models show)",
+    map_key="Orange: what speaks for AI to the network; blue: for a real picture. The strongest place of the picture "
+    "has full colour, however weak it is.",
 )
 """The card of the embedding network, which is part of the model and no analyzer."""
 
@@ -153,7 +163,7 @@ _CLAIMED: Final[dict[ProvenanceOrigin, str]] = {
 
 _CARRIERS: Final[dict[ProvenanceLevel, str]] = {
     "signed-trusted": "The file is signed by a trusted signer",
-    "signed": "The file is signed by an unknown signer",
+    "signed": "The file carries a signature by an unknown signer",
     "claimed": "The file carries unsigned metadata",
     "watermark": "The picture carries an open watermark",
 }

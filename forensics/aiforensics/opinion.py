@@ -44,6 +44,6 @@ class Opinion:
 
     @property
     def spread(self) -> float:
-        """Standard error of the log-odds, over ensemble members and over windows."""
+        """Standard deviation of the log-odds over ensemble members, and of their mean over windows, together."""
         logits = np.stack([output.logits for output in self.outputs])
         return math.hypot(float(logits.mean(axis=0).std()), float(logits.mean(axis=1).std()) / math.sqrt(len(logits)))

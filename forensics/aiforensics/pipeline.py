@@ -296,19 +296,28 @@ def decide(
     verdict = calibration.verdict(p_ai)
     if quality.level == "poor":
         return "inconclusive", f"The evidence is too poor to judge the pixels: {quality.reasons[0]}."
+    p, real_below, ai_from = _told_apart(p_ai, calibration.real_below, calibration.ai_from)
     if verdict == "inconclusive":
         return verdict, (
-            f"The probability {p_ai:.2f} lies between {calibration.real_below:.2f} and {calibration.ai_from:.2f}, "
-            "where this model is wrong too often to say."
+            f"The probability {p} lies between {real_below} and {ai_from}, where this model is wrong too often to say."
         )
     if verdict == "ai":
-        line, few = f"at or above {calibration.ai_from:.2f}", "which few real pictures reach"
+        line, few = f"at or above {ai_from}", "which few real pictures reach"
         weak = interval[0] < calibration.ai_from
     else:
-        line, few = f"below {calibration.real_below:.2f}", "which few AI pictures stay under"
+        line, few = f"below {real_below}", "which few AI pictures stay under"
         weak = interval[1] >= calibration.real_below
     caveat = " Its plausible range crosses that line: a weak answer." if weak else ""
-    return verdict, f"The probability {p_ai:.2f} is {line}, {few}.{caveat}"
+    return verdict, f"The probability {p} is {line}, {few}.{caveat}"
+
+
+def _told_apart(p: float, *lines: float) -> tuple[str, ...]:
+    """Write a probability and the thresholds in per cent, with the fewest digits that do not make two of them one."""
+    digits = 0
+    while digits < 3 and f"{100 * p:.{digits}f}" in [f"{100 * line:.{digits}f}" for line in lines]:
+        digits += 1
+    written = "<1%" if p < 0.01 else ">99%" if p > 0.99 else f"{100 * p:.{digits}f}%"
+    return (written, *(f"{100 * line:.{digits}f}%" for line in lines))
 
 
 def _measurements(values: Mapping[str, float], shares: Mapping[str, float]) -> tuple[Measurement, ...]:

@@ -23,6 +23,8 @@ FLAT = 3.0
 """Standard deviation of the luma, in grey levels, below which a picture shows no texture to examine."""
 COLOURLESS = 2.0
 """Standard deviation of R - G and of B - G, in levels, below which a picture is black and white."""
+TINTED = 6.0
+"""Mean of R - G or of B - G, in levels, from which a picture of one tint is no longer called black and white."""
 PALETTE, FEW_COLOURS, FEW_SHADES = 256, 128, 16
 """Colours up to which evidence is limited, and poor; shades up to which that of a black-and-white picture is poor."""
 
@@ -54,39 +56,45 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         poor.append(f"only {picture.width} × {picture.height} pixels")
     elif short < SMALL:
         limited.append(f"{picture.width} × {picture.height} pixels")
-    compression = effective_quality(picture, values)
+    seen = float(values.get("jpeg.quality_estimate", 100.0))
+    compression = min(seen, float(picture.jpeg.quality)) if picture.jpeg else seen
     if compression < CRUSHED:
         poor.append(f"heavy compression (like JPEG quality {compression:.0f})")
     elif compression < COMPRESSED:
         limited.append(f"strong compression (like JPEG quality {compression:.0f})")
     grey = not any(coloured(window.pixels) for window in picture.windows)
     shades = max(distinct(window.pixels, enough=PALETTE) for window in picture.windows)
-    if max(float(window.luma.std()) for window in picture.windows) < FLAT:
+    flat = max(float(window.luma.std()) for window in picture.windows) < FLAT
+    if flat:
         poor.append("almost no texture to examine")
+    elif short < TINY:
+        pass  # so few pixels have few colours
     elif shades <= (FEW_SHADES if grey else FEW_COLOURS):
         poor.append(f"only {shades} {'shades' if grey else 'colours'}, which hide the traces of the picture's making")
     elif not grey and shades <= PALETTE:
         limited.append(f"only {shades} colours, as many as a palette has")
-    if grey:
-        limited.append("black and white: the colour cues say nothing")
+    if grey and not flat:
+        limited.append(
+            f"{'one tint' if tinted(picture.windows[0].pixels) else 'black and white'}: no colour to measure"
+        )
     if strangeness > 2.0:
         poor.append("unlike anything that the model was trained on")
     elif strangeness > 1.0:
         limited.append("unlike most pictures that the model was trained on")
     level = "poor" if poor else "limited" if limited else "good"
-    return Assessment(Quality(level, tuple(poor + limited)), _condition(short, grey, compression))  # type: ignore[arg-type]
-
-
-def effective_quality(picture: Picture, values: Mapping[str, float]) -> float:
-    """The lower of the IJG quality of the file's own tables and the one that the pixels still show, 1 to 100."""
-    seen = float(values.get("jpeg.quality_estimate", 100.0))
-    return min(seen, float(picture.jpeg.quality)) if picture.jpeg else seen
+    return Assessment(Quality(level, tuple(poor + limited)), _condition(short, grey, seen))  # type: ignore[arg-type]
 
 
 def coloured(pixels: NDArray[np.uint8]) -> bool:
     """Whether (h, w, 3) pixels show more than shades of one tint."""
     red, green, blue = (pixels[..., channel].astype(np.int16) for channel in range(3))
     return max(float((red - green).std()), float((blue - green).std())) >= COLOURLESS
+
+
+def tinted(pixels: NDArray[np.uint8]) -> bool:
+    """Whether (h, w, 3) pixels without colour of their own lie under a tint, as sepia prints do."""
+    red, green, blue = pixels.reshape(-1, 3).mean(axis=0)
+    return max(abs(float(red - green)), abs(float(blue - green))) >= TINTED
 
 
 def distinct(pixels: NDArray[np.uint8], enough: int) -> int:
@@ -119,9 +127,10 @@ def strangeness(
     return float(np.sqrt(np.mean(np.square(scores))) / usual)
 
 
-def _condition(short: int, grey: bool, compression: float) -> str:
+def _condition(short: int, grey: bool, seen: float) -> str:
+    """Name the condition by what the pixels show: the file's tables can be changed without them, and p must not be."""
     if short < SMALL:
         return "small"
     if grey:
         return "grey"
-    return "compressed" if compression < 83.0 else "good"
+    return "compressed" if seen < 83.0 else "good"

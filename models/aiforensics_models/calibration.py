@@ -13,13 +13,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Verdict = Literal["ai", "real", "inconclusive"]
+INTERVAL = 0.9
+"""Share of what may be expected that an interval holds."""
+NORMAL_95 = 1.645
+"""Standard deviations on each side that hold `INTERVAL` of a normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One condition's calibration: p = sigmoid(slope · log-odds + offset).
 
-    `spread`, a standard error in calibrated log-odds, is the part of the interval that all its pictures share.
+    `spread`, a standard deviation in calibrated log-odds, is the part of the interval that all its pictures share: what
+    hangs on the choice of sources and, in a fusion, on how a picture was delivered.
     """
 
     slope: float
@@ -53,20 +58,21 @@ class Calibration:
         return _sigmoid(line.slope * log_odds + line.offset)
 
     def interval(self, log_odds: float, spread: float, condition: str) -> tuple[float, float]:
-        """90 % interval of p.
+        """90 % interval of p: where another delivery of the same picture is expected (JPEG again, another crop).
 
         Parameters
         ----------
         log_odds
             The head's answer.
         spread
-            Standard deviation of that answer over ensemble members and windows, in log-odds.
+            Standard deviation of the network's log-odds over ensemble members and windows. It stands for that of the
+            whole answer, because the other features have no members to ask.
         condition
             The condition that the picture is judged under.
         """
         line = self.line(condition)
         centre = line.slope * log_odds + line.offset
-        half = 1.645 * math.hypot(line.slope * spread, line.spread)
+        half = NORMAL_95 * math.hypot(line.slope * spread, line.spread)
         return _sigmoid(centre - half), _sigmoid(centre + half)
 
     def verdict(self, p_ai: float) -> Verdict:

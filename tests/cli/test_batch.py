@@ -108,6 +108,19 @@ def test_resume_scans_only_what_is_missing(run, album, tmp_path, kind):
     assert "nothing to do" in run(*flags, "--resume").err
 
 
+def test_a_resumed_batch_tells_of_what_was_refused_before(run, album, tmp_path):
+    assert run("batch", album, "--csv", tmp_path / "o.csv", "--workers", 1).status == 2
+    done = run("batch", album, "--csv", tmp_path / "o.csv", "--resume", "--workers", 1)
+    assert done.status == 2
+    assert "nothing to do; 1 refused in the run before" in done.err
+
+
+def test_what_is_left_out_is_told_by_kind(run, album):
+    (album / "more.zip").write_bytes(b"PK")
+    (album / "a.jxl").write_bytes(b"x")
+    assert "3 other files left out (" in run("batch", album, "--workers", 1).err
+
+
 def test_usage_errors(run, album):
     assert run("batch", album, "--csv", "--jsonl").status == 2
     assert run("batch", album, "--resume").status == 2
@@ -205,11 +218,13 @@ def test_a_missing_ray_says_which_extra(run, album, monkeypatch):
     assert "pip install 'aiforensics-toolkit[ray]'" in done.err
 
 
-def test_ctrl_c_keeps_what_is_done(tmp_path, picture):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_what_is_done(tmp_path, picture, number, status):
     for i in range(60):
         picture(f"album/{i:02}-slow.png", 64, 64)
     out = tmp_path / "o.csv"
-    command = [sys.executable, PORCH, "batch", tmp_path / "album", "--csv", out, "--workers", "2"]
+    page = tmp_path / "o.html"
+    command = [sys.executable, PORCH, "batch", tmp_path / "album", "--csv", out, "--html", page, "--workers", "2"]
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
@@ -222,12 +237,13 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, picture):
     while not (out.exists() and out.read_bytes().count(b"\n") > 2):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert "Traceback" not in err
     assert "interrupted; what is done is kept" in err
     assert 2 <= len(rows(out.read_text())) < 60
+    assert "00-slow.png" in page.read_text()
 
 
 @pytest.mark.parametrize("command", [["scan", "--json"], ["batch", "--jsonl", "--workers", "1"]])

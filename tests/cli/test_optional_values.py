@@ -17,6 +17,9 @@ OPTIONS = {"--csv": ("-", is_table), "--ray": ("", is_address)}
         ("--csv --resume photos", "--csv=- --resume photos"),
         ("--csv=photos photos", "--csv=photos photos"),
         ("--csv a.zip", "--csv=- a.zip"),
+        ("--csv results photos", "--csv=results photos"),
+        ("--csv letter photos", "--csv=- letter photos"),
+        ("--csv /dev/null photos", "--csv=/dev/null photos"),
         ("--ray photos", "--ray= photos"),
         ("--ray auto photos --csv", "--ray=auto photos --csv=-"),
         ("--ray head:6379 photos", "--ray=head:6379 photos"),
@@ -27,5 +30,7 @@ def test_complete(tmp_path, monkeypatch, given, wanted):
     (tmp_path / "photos").mkdir()
     (tmp_path / "old.csv").touch()
     (tmp_path / "a.zip").touch()
+    (tmp_path / "results").write_text("path,sha256,format,width,height\n")
+    (tmp_path / "letter").write_text("Dear Sir")
     monkeypatch.chdir(tmp_path)
     assert complete(given.split(), OPTIONS) == wanted.split()

@@ -1,5 +1,7 @@
 import io
 import json
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -253,3 +255,68 @@ def test_a_match_goes_before_a_refusal():
     tally = Tally([Policy.AI])
     tally.matched = tally.refused = True
     assert tally.status == 1
+
+
+def test_a_name_with_brackets_is_no_markup(run, picture):
+    done = run("scan", picture("a[/b].png"), picture("c.png"), "--json")
+    assert done.status == 0
+    assert len(done.objects) == 2
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_words_survive_an_output_that_is_not_unicode(picture, encoding):
+    command = [sys.executable, PORCH, "scan", picture("日本.png"), picture("c.png")]
+    done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert done.returncode == 0, done.stderr
+    assert b"\\u65e5" in done.stdout
+    assert done.stdout.count(b"Provenance") == 2
+
+
+def test_closed_streams_are_no_defect(picture, tmp_path):
+    line = f"{shlex.quote(sys.executable)} {shlex.quote(str(PORCH))}"
+    done = subprocess.run(["sh", "-c", f"{line} scan {picture('a.png')} >&- 2>&-"], check=False)
+    assert done.returncode == 0
+    done = subprocess.run(["sh", "-c", f"{line} scan - --json <&-"], check=False, capture_output=True)
+    assert done.returncode == 2
+    assert b"AttributeError" not in done.stdout + done.stderr
+    table = tmp_path / "o.csv"
+    done = subprocess.run(["sh", "-c", f"{line} batch {picture('a.png')} --csv {table} >&-"], check=False)
+    assert done.returncode == 0
+    assert len(table.read_text().splitlines()) == 2
+
+
+def test_an_interrupted_report_holds_what_was_done(run, picture, tmp_path, monkeypatch, fakes):
+    before = fakes.GateScanner.examine
+
+    def interrupted(self, source):
+        if "second" in str(source):
+            raise KeyboardInterrupt
+        return before(self, source)
+
+    monkeypatch.setattr(fakes.GateScanner, "examine", interrupted)
+    page = tmp_path / "o.html"
+    done = run("scan", picture("first.png"), picture("second.png"), "--report", page)
+    assert done.status == 130
+    assert "first.png" in page.read_text()
+
+
+def test_a_full_disk_costs_no_earlier_page_and_is_named(run, picture, tmp_path, monkeypatch):
+    page = tmp_path / "o.html"
+    page.write_text("the page of before")
+
+    def full(self, *_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(page), "write_text", full)
+    done = run("scan", picture("a.png"), "--report", page)
+    assert done.status == 2
+    assert f"{page}: No space left on device" in done.err
+    assert page.read_bytes() == b"the page of before"
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+@pytest.mark.parametrize("words", [("scan", "a.png", "--report", "-"), ("batch", "a.png", "--html", "-")])
+def test_a_page_does_not_go_to_standard_output(run, words):
+    done = run(*words)
+    assert done.status == 2
+    assert "a page goes to a file" in done.err

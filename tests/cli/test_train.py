@@ -54,6 +54,14 @@ def test_settings_that_do_not_fit_are_one_line(run, data, tmp_path, args, words)
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.parametrize(("recipes", "words"), [("", "nothing to compare"), ("cnn,cnn", "cnn is named twice")])
+def test_compare_refuses_before_it_reads_or_writes(run, data, tmp_path, recipes, words):
+    found = run("compare", data, "--recipes", recipes, "--out", tmp_path / "out")
+    assert found.status == 2
+    assert words in " ".join(found.err.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_data_is_one_line_before_training(run, data, tmp_path):
     def said(text):
         data.write_text(text)
@@ -110,3 +118,11 @@ def test_synth_refuses_in_one_line(run, tmp_path):
     found = run("synth", "sample", tmp_path, "--out", tmp_path / "made")
     assert found.status == 2
     assert "holds no trained generator" in found.err
+
+
+def test_synth_says_before_it_writes_what_a_distance_takes(run, tmp_path):
+    args = ("synth", "sample", tmp_path, "--out", tmp_path / "made", "--compare-with", tmp_path)
+    found = run(*args, "--count", 10)
+    assert found.status == 2
+    assert "--count of at least 16" in " ".join(found.err.split())
+    assert not (tmp_path / "made").exists()

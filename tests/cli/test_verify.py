@@ -52,6 +52,7 @@ def test_a_changed_picture_differs(run, told, picture):
     done = run("verify", report, picture("a.png", seed=5))
     assert done.status == 1
     assert "differs  sha256" in done.out
+    assert done.out.count("\n") == 1, "of another picture nothing else has to agree"
 
 
 def test_the_finding_of_the_picture_is_found_among_others(run, told, picture, tmp_path):

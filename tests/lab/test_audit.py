@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from skimage import data
 from aiforensics.lab.audit import audit, audit_prepared
 from aiforensics.lab.dataset import DatasetError, Sample, load_dataset
 from aiforensics.lab.lastjpeg import last_quality
-from aiforensics.lab.views import CLEAN, JPEG75, Codec, random_view, resize, webp
+from aiforensics.lab.views import CLEAN, JPEG75, Codec, resize, training_view, webp
 
 
 def leaking(report) -> set[str]:
@@ -28,6 +29,11 @@ def test_a_clean_set_has_no_leak(make_folder) -> None:
     assert report.pictures == {"real": 80, "ai": 80}
     assert {row.source: row.pictures for row in report.sources}["ai-one"] == 40
     assert report.sizes == {"ai": (96, 96, 96), "real": (96, 96, 96)}
+
+
+def matched(condition):
+    """A matched condition as what is made of a decoded file."""
+    return lambda picture, rng: condition(np.asarray(picture.image), rng)
 
 
 def by_quality(pixels, path, label) -> None:
@@ -69,7 +75,7 @@ def test_each_planted_shortcut_is_found(make_folder, save, cue) -> None:
     assert not leaking(report) & innocent
 
 
-@pytest.mark.parametrize("view", [random_view, CLEAN, JPEG75], ids=["random", "clean", "jpeg75"])
+@pytest.mark.parametrize("view", [training_view, matched(CLEAN), matched(JPEG75)], ids=["random", "clean", "jpeg75"])
 def test_a_view_takes_the_shortcuts_away(make_folder, view) -> None:
     def different(pixels, path, label) -> None:
         large = resize(pixels, 3.0, "cubic")
@@ -90,13 +96,16 @@ def test_an_unmatched_view_is_caught(make_folder) -> None:
         noisy = np.clip(pixels + grain, 0, 255).astype(np.uint8)
         Image.fromarray(noisy[: 80 if label == "ai" else 96]).save(path)
 
-    def unfair(pixels, _rng):
+    def unfair(picture, _rng):
+        pixels = np.asarray(picture.image)
         return Codec("JPEG", 70 if len(pixels) == 80 else 85).pass_through(np.ascontiguousarray(pixels[:64, :64]))
 
     report = audit_prepared(load_dataset(make_folder(30, textured), need=()), unfair)
     assert report.cues["size"].value == pytest.approx(0.5, abs=0.1)
     assert report.cues["quality"].value > 0.95
     assert report.leaks
+    assert "aiforensics.lab" not in " ".join(remark.advice for remark in report.remarks)
+    assert "one distribution of qualities" in report.remarks[0].advice
 
 
 def test_duplicates_are_found_across_splits_and_classes(make_folder) -> None:
@@ -118,6 +127,19 @@ def test_duplicates_are_found_across_splits_and_classes(make_folder) -> None:
     assert {str(one), str(root / "ai/ai-two/remade.jpg")} == set(report.duplicates.examples[0])
     exact = Sample(one, "ai", "x", "x", "x", "train")
     assert audit([*load_dataset(root, need=()), exact]).contaminated
+
+
+def test_groups_that_were_given_several_splits_are_a_leak(make_folder) -> None:
+    samples = [replace(s, split="train") for s in load_dataset(make_folder(12), need=())]
+    report = audit(samples)
+    assert report.split_groups == 0
+    assert not report.contaminated
+    both = [replace(s, group=f"prompt{i % 2}", split="test" if i > 3 else "train") for i, s in enumerate(samples[:6])]
+    report = audit([*both, *samples[6:]])
+    assert report.to_dict()["split_groups"] == 2
+    assert report.contaminated
+    (words,) = (remark.text for remark in report.remarks if remark.level == "leak" and "group" in remark.text)
+    assert words == "2 groups stand in several splits: prompt0, prompt1"
 
 
 def test_blank_and_broken_pictures_are_reported_and_the_rest_is_audited(make_folder) -> None:

@@ -1,6 +1,8 @@
 """Every classifier recipe trains a few steps and becomes a bundle that the pipeline takes."""
 
+import hashlib
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,14 +11,15 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from aiforensics.image import decode, read  # noqa: E402
-from aiforensics.lab.batches import Pictures, class_weights, shifted, training_view  # noqa: E402
+from aiforensics.image import decode, from_array, read  # noqa: E402
+from aiforensics.lab.batches import Pictures, audited_view, class_weights, shifted  # noqa: E402
 from aiforensics.lab.classifiers import fit, scores, train_classifier  # noqa: E402
 from aiforensics.lab.dataset import Sample  # noqa: E402
 from aiforensics.lab.lastjpeg import last_quality  # noqa: E402
 from aiforensics.lab.learners import make_learner  # noqa: E402
+from aiforensics.lab.overlap import seen  # noqa: E402
 from aiforensics.lab.quick import NetworkDetector, detector  # noqa: E402
-from aiforensics.lab.recipes import AUGMENTATIONS, RECIPES, RecipeError, recipe, settings  # noqa: E402
+from aiforensics.lab.recipes import AUGMENTATIONS, RECIPES, RecipeError, first_weights, recipe, settings  # noqa: E402
 from aiforensics.lab.views import jpeg  # noqa: E402
 from aiforensics.opinion import Opinion  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
@@ -53,7 +56,7 @@ def samples(tmp_path):
 
 def small(name, **changes):
     side = 32
-    return settings(recipe(name), side=side, weights="none", **{"batch": 6, "epochs": 1, **changes})
+    return settings(recipe(name), side=side, **{"weights": "none", "batch": 6, "epochs": 1, **changes})
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -117,6 +120,37 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(name, samples, tmp_path)
     whole, resumed = run(tmp_path / "a", 3), run(tmp_path / "b", 1, 3)
     for one, other in zip(whole, resumed, strict=True):
         assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_other_first_weights_under_the_same_name_and_another_part_to_train_start_anew(samples, tmp_path):
+    config = small("resnet", weights=str(tmp_path / "first.safetensors"))
+    prepare = Preparation(config.input, config.side)
+    train, val = (Pictures([s for s in samples if s.split == split], prepare, (), 0) for split in ("train", "val"))
+
+    def starts_anew(**how):
+        lines = []
+        learner = make_learner(config, **how)
+        fit(learner, train, val, tmp_path, config, **how, report=lines.append)
+        return "the checkpoint belongs to other settings or data: starting anew" in lines
+
+    make_learner(small("resnet")).save(tmp_path / "first.safetensors")
+    assert [starts_anew(), starts_anew()] == [False, False]
+    assert [starts_anew(head_only=True), starts_anew(head_only=True)] == [True, False]
+    make_learner(small("resnet", seed=1)).save(tmp_path / "first.safetensors")
+    assert starts_anew(head_only=True)
+
+
+def test_a_bundle_is_built_again_bit_for_bit_and_knows_what_it_learned_from(samples, tmp_path):
+    told = [
+        train_classifier(samples, tmp_path / name / "cnn", tmp_path / f"{name}.work", small("cnn"), recipe="cnn")
+        for name in ("one", "two")
+    ]
+    one, two = (Bundle.load(tmp_path / name / "cnn") for name in ("one", "two"))
+    assert one.sha256 == two.sha256
+    assert [one["seconds"] for one in told] == [one["history"]["cnn"][0]["seconds"] for one in told]
+    assert seen(one) == {
+        hashlib.sha256(sample.path.read_bytes()).hexdigest()[:8] for sample in samples if sample.split != "test"
+    }
 
 
 def test_head_only_leaves_the_body(samples, tmp_path):
@@ -223,13 +257,13 @@ class TestPictures:
         rng = np.random.default_rng(0)
         for shape in ((300, 260, 3), (100, 400, 3), (32, 32, 3)):
             pixels = rng.integers(0, 256, shape, np.uint8)
-            assert training_view(False, pixels, np.random.default_rng(0)).shape == (256, 256, 3)
+            assert audited_view(False, from_array(pixels), np.random.default_rng(0)).shape == (256, 256, 3)
 
     def test_the_audited_view_still_shows_the_files_compression(self):
         rng = np.random.default_rng(0)
         pixels = np.clip(rng.normal(128, 40, (300, 420, 3)), 0, 255).astype(np.uint8)
         for quality in (60, 80):
-            seen = training_view(False, jpeg(pixels, quality), np.random.default_rng(3))
+            seen = audited_view(False, from_array(jpeg(pixels, quality)), np.random.default_rng(3))
             assert last_quality(seen) == pytest.approx(quality, abs=2)
 
     def test_error_levels_are_those_of_a_jpeg_copy(self):
@@ -255,6 +289,13 @@ class TestRecipes:
         found = recipe("resnet18-scratch").defaults
         assert (found.rate, found.batch, found.patience, found.augment) == (5e-4, 16, 3, ("flip",))
 
+    def test_first_weights_are_stated_by_name_and_sum(self, tmp_path):
+        assert first_weights("imagenet") == {"weights": "imagenet"}
+        (tmp_path / "mine.safetensors").write_bytes(b"mine")
+        sha256 = hashlib.sha256(b"mine").hexdigest()
+        found = first_weights(str(tmp_path / "mine.safetensors"))
+        assert found == {"weights": "mine.safetensors", "weights_sha256": sha256}
+
     def test_wrong_settings_are_one_line(self):
         with pytest.raises(RecipeError, match="choose from fusion-xgboost"):
             recipe("nope")
@@ -277,6 +318,25 @@ def test_search_finds_a_pair_and_writes_every_trial(samples, tmp_path):
     assert len(kept["trials"]) == 2
     assert found.rate == kept["best"]["rate"]
     assert found.batch in BATCHES
+
+
+def test_a_search_that_is_done_again_finds_the_same(samples, tmp_path):
+    pytest.importorskip("optuna")
+    from aiforensics.lab.search import search
+
+    lines = []
+    config = small("scratch-cnn-numpy", epochs=3)
+    found = [search(samples, tmp_path, config, 8, report=lines.append)]
+    first = (tmp_path / "search.json").read_text()
+    pruned = [trial["number"] for trial in json.loads(first)["trials"] if trial["state"] == "pruned"]
+    assert pruned, "this seed has hopeless trials"
+    for number in pruned:
+        assert sum(line.startswith(f"trial {number}: ") and "stopped as hopeless" in line for line in lines) == 1
+    (tmp_path / "search.json").unlink()
+    shutil.rmtree(tmp_path / "trial-7")  # as an interruption leaves it
+    found.append(search(samples, tmp_path, config, 8))
+    assert found[0] == found[1]
+    assert (tmp_path / "search.json").read_text() == first
 
 
 def test_plots_are_pictures(tmp_path):

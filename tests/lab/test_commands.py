@@ -56,6 +56,8 @@ def test_evaluate_writes_metrics_and_a_page(run, make_folder, tmp_path) -> None:
     assert content["roc_auc"] > 0.9
     assert "ROC AUC" in done.stdout
     assert "ai-one" in done.stdout
+    assert "judged  groups" in done.stdout
+    assert content["pictures"] == {"judged": 12, "of": 32}
     assert "Evaluation of default" in page.read_text()
 
 

@@ -94,6 +94,13 @@ def test_a_manifest_without_splits_gets_them_by_group(make_folder) -> None:
     assert Counter(s.split for s in samples)["train"] == pytest.approx(84, abs=6)
 
 
+def test_a_picture_without_a_split_takes_the_first_of_its_group(make_folder) -> None:
+    rows = ["real-one/one000.png,real,a,val", "real-one/one001.png,real,a,", "real-two/one000.png,real,a,test"]
+    lines = ["file,label,group,split", *(f"real/{row}" for row in rows), "ai/ai-one/one000.png,ai,d,test"]
+    samples = load_dataset(manifest(make_folder(2), "\n".join(lines).replace("two/one", "two/two")), need=())
+    assert [s.split for s in samples] == ["val", "val", "test", "test"]
+
+
 def test_shares_are_those_that_were_asked_for(make_folder) -> None:
     samples = load_dataset(make_folder(50), shares=parse_shares("60/20/20"))
     counts = Counter((s.label, s.split) for s in samples)

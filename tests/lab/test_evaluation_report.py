@@ -15,7 +15,7 @@ from aiforensics.lab.charts import Axis, Series, interval_bar, line_chart
 from aiforensics.lab.dataset import Sample, load_dataset
 from aiforensics.lab.detector import Prediction
 from aiforensics.lab.evaluate import Evaluation, panel
-from aiforensics.lab.evaluation_report import audit_page, evaluation_page
+from aiforensics.lab.evaluation_report import audit_page, evaluation_page, reach, with_interval
 from aiforensics.lab.leaveout import leave_one_source_out
 from aiforensics.lab.views import CLEAN, CONDITIONS, SWEEP
 
@@ -95,6 +95,23 @@ def test_the_page_survives_an_evaluation_of_one_class_a_condition(tmp_path) -> N
     only = panel("clean", "x", [pair for pair in judged(0) if pair[0].label == "real"], keys=True, draws=10)
     evaluation_page(Evaluation(only, (only,), None).to_dict(), tmp_path / "p.html")
     assert "–" in (tmp_path / "p.html").read_text()
+
+
+def test_an_interval_is_never_one_number_twice(tmp_path) -> None:
+    assert [reach(ends) for ends in ((0.1, 0.25), (0.0, 0.0004), (None, None))] == ["0.100–0.250", "within 0.001", "–"]
+    assert reach((0.101, 0.104), digits=2) == "within 0.01"
+    dull = [
+        (sample, Prediction(0.5, "inconclusive", (0.5, 0.5), "good"))
+        for sample in (pair[0] for seed in range(4) for pair in judged(seed))
+    ]
+    found = panel("clean", "x", dull, keys=True, draws=20)
+    content = Evaluation(found, (found,), None).to_dict()
+    assert with_interval(content, "roc_auc") == ("0.500", "–")
+    evaluation_page(content, tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text()
+    assert "no interval: too few pictures, or one figure in every draw, as where all pictures got one score" in page
+    assert not re.search(r"\b(\d\.\d{3})(?:–| to )\1\b", page)
+    assert '<th scope="col" class="number">Groups</th>' in page
 
 
 def test_the_audit_page_names_what_was_found(make_folder, tmp_path) -> None:

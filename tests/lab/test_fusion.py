@@ -21,6 +21,7 @@ from aiforensics.lab.finetune import FinetuneConfig, finetune  # noqa: E402
 from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: E402
 from aiforensics.lab.loader import CropLoader, fit, middle  # noqa: E402
 from aiforensics.lab.measure import NAMES, RANDOM, Table, TableError, measure_all  # noqa: E402
+from aiforensics.lab.overlap import seen  # noqa: E402
 from aiforensics.lab.recipes import RecipeError  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
@@ -324,6 +325,7 @@ def test_a_fusion_bundle_scans(samples, tmp_path, head, architecture):
         assert told["out_of_fold"]["roc_auc"]["handcrafted"] > 0.8, "a lattice is easy to see"
     bundle = Bundle.load(tmp_path / "bundle")
     assert bundle.manifest["head"]["kind"] == head
+    assert len(seen(bundle) or ()) == sum(sample.split != "test" for sample in samples)
     assert bundle.reference is not None
     stated = json.loads(json.dumps(bundle.manifest))["training"]["config"]["network"]
     assert FinetuneConfig(**stated).emphasis == network.emphasis, "a bundle states what it was fitted with"

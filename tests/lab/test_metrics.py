@@ -184,5 +184,38 @@ def test_a_figure_that_no_draw_moves_has_no_interval_of_no_width():
     sure = metrics.headline(six, draws=200)["selective_accuracy"]
     assert (sure.value, sure.high) == (1.0, 1.0)
     assert sure.low < 0.7, "six right answers do not show that none is wrong"
-    many = metrics.headline(Scores.of([0] * 30 + [1] * 30, np.linspace(0, 1, 60)), draws=200)["roc_auc"]
-    assert (many.low, many.high) == (1.0, 1.0)
+    apart = metrics.headline(Scores.of([0] * 30 + [1] * 30, np.linspace(0, 1, 60)), draws=200)
+    dull = metrics.headline(Scores.of([0, 1] * 30, [0.5] * 60, ["inconclusive"] * 60), draws=200)
+    for found in (apart, dull):
+        assert all(np.isnan(one.low) or one.high - one.low > 1e-6 for one in found.values())
+    assert all(np.isnan(apart[name].low) for name in ("roc_auc", "average_precision", "balanced_accuracy", "f1"))
+    for name in ("accuracy", "precision", "recall", "coverage", "selective_accuracy", "detections"):
+        assert (apart[name].value, apart[name].high) == (1.0, 1.0)
+        assert 0.85 < apart[name].low < 0.95, name
+    assert dull["coverage"].high == pytest.approx(0.06, abs=0.005)  # Wilson, 0 of 60
+    assert np.isnan(dull["roc_auc"].low)
+    assert np.isnan(dull["brier"].low)
+
+
+@pytest.mark.parametrize(("groups", "shown"), [(1, False), (4, False), (5, True), (12, True)])
+def test_a_source_of_a_few_groups_has_no_interval_of_its_auc(groups, shown) -> None:
+    rng = np.random.default_rng(groups)
+    labels = [0] * 100 + [1] * 4 * groups
+    p = np.clip(rng.normal(0.4, 0.2, len(labels)) + 0.2 * np.array(labels), 0, 1)
+    names = [f"r{i}" for i in range(100)] + [f"a{i // 4}" for i in range(4 * groups)]
+    scores = Scores.of(labels, p, groups=names)
+    row = metrics.by_key(scores, ["cam"] * 100 + ["gen"] * 4 * groups, draws=200)["gen"]
+    assert (row["judgements"], row["groups"]) == (4 * groups, groups)
+    assert bool(np.isfinite(row["roc_auc_interval"]).all()) is shown
+    found = metrics.headline(scores, draws=200)
+    for name in ("roc_auc", "average_precision", "balanced_accuracy", "f1"):
+        assert bool(np.isfinite(found[name].low)) is shown, name
+
+
+def test_a_source_of_both_classes_has_a_row_in_each() -> None:
+    labels = [0] * 8 + [1] * 8
+    scores = Scores.of(labels, np.linspace(0, 1, 16), ["real"] * 6 + ["ai"] * 2 + ["real"] * 4 + ["ai"] * 4)
+    rows = metrics.by_key(scores, (["web"] * 6 + ["cam"] * 2) + ["web"] * 8, draws=50)
+    assert {name: row["label"] for name, row in rows.items()} == {"cam": "real", "real/web": "real", "ai/web": "ai"}
+    assert (rows["real/web"]["called_ai"], rows["ai/web"]["called_ai"], rows["cam"]["called_ai"]) == (0.0, 0.5, 1.0)
+    assert rows["ai/web"]["roc_auc"] == 1.0, "against the real pictures of every source"

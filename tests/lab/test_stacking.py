@@ -7,9 +7,11 @@ import pytest
 
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.folds import balance
+from aiforensics.lab.intervals import DELIVERIES, widened
 from aiforensics.lab.measure import Table
 from aiforensics.lab.outoffold import judged
 from aiforensics.lab.stacking import FALSE_ALARMS, MISSES, calibrate, fit_stack, logistic, thresholds
+from aiforensics_models.calibration import Calibration, Line
 from aiforensics_models.heads import EMBEDDING, load_head
 
 pytestmark = pytest.mark.train
@@ -117,3 +119,48 @@ def test_calibration_makes_probabilities_true(data):
         inside = (p >= low) & (p < high)
         assert labels[inside].mean() == pytest.approx(p[inside].mean(), abs=0.1)
     assert calibration.line("good").spread > 0
+
+
+def test_a_thin_condition_shares_the_line_of_all():
+    rng = np.random.default_rng(4)
+    labels = (rng.random(1300) < 0.5).astype(float)
+    conditions = np.array(["good"] * 600 + ["compressed"] * 600 + ["grey"] * 100)
+    odds = np.where(conditions == "good", 4.0, 0.5) * (labels - 0.5) + rng.normal(size=1300)
+    sources = [f"s{i % 9}" for i in range(1300)]
+    found = calibrate(odds, labels, conditions, np.ones(1300), sources)
+    alone = calibrate(odds, labels, np.full(1300, "good"), np.ones(1300), sources)
+    assert found.line("grey") == alone.line("good")
+    assert found.line("compressed").slope < found.line("grey").slope < found.line("good").slope
+
+
+def test_an_interval_holds_nine_tenths_of_what_other_deliveries_say():
+    rng = np.random.default_rng(5)
+    pictures, views = 400, (*DELIVERIES, "half")
+    truth = rng.normal(size=pictures)
+    odds = (truth[:, None] + rng.normal(size=(pictures, len(views))) * 0.6).ravel()
+    table = Table(
+        sample=np.repeat(np.arange(pictures), len(views)),
+        view=np.tile(views, pictures),
+        origin=np.full(len(odds), ""),
+        condition=np.where(np.tile(views, pictures) == "jpeg75", "compressed", "good"),
+        values=np.zeros((len(odds), 1)),
+        spread=np.full(len(odds), 0.1),
+        embedding=np.zeros((len(odds), 1), np.float32),
+    )
+    narrow = Calibration({name: Line(1.0, 0.0, 0.05) for name in ("good", "compressed", "small")}, 0.2, 0.9)
+    wide = widened(narrow, odds, table)
+    assert wide.line("small").spread == pytest.approx(wide.line("good").spread, rel=0.1)  # that of all
+
+    def held(calibration):
+        rows = odds.reshape(pictures, -1)
+        inside = [
+            low <= calibration.probability(row[other], "good") <= high
+            for row in rows
+            for one, other in ((0, 1), (1, 0))
+            for low, high in [calibration.interval(row[one], 0.1, "good")]
+        ]
+        return np.mean(inside)
+
+    assert held(narrow) < 0.3
+    assert held(wide) == pytest.approx(0.9, abs=0.03)
+    assert widened(Calibration({"good": Line(1.0, 0.0, 9.0)}, 0.2, 0.9), odds, table).line("good").spread == 9.0

@@ -8,12 +8,13 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from aiforensics.lab import synthesis  # noqa: E402
+from aiforensics.lab import distance, synthesis  # noqa: E402
 from aiforensics.lab.dataset import load_dataset  # noqa: E402
-from aiforensics.lab.distance import frechet  # noqa: E402
+from aiforensics.lab.distance import frechet, picture_distance  # noqa: E402
 from aiforensics.lab.synthesis import (  # noqa: E402
     SynthConfig,
     SynthesisError,
+    draw,
     find_pictures,
     load_generator,
     load_squares,
@@ -114,6 +115,48 @@ def test_squares_are_the_middle_shrunk_by_area(tmp_path):
         paths.append(tmp_path / f"{i}.png")
         Image.fromarray(pixels).save(paths[-1])
     np.testing.assert_array_equal(load_squares(paths, 32), np.full((16, 32, 32, 3), 200))
+
+
+def test_no_sample_is_written_over_anything_but_a_sample(pictures, tmp_path):
+    (pictures / "broken.png").unlink()
+    train_generator(find_pictures(pictures), tmp_path / "g", SynthConfig("gan", steps=1, batch=4))
+    theirs = "file,label,source\na.png,real,synth-like\n"
+    (pictures / "manifest.csv").write_text(theirs)
+    for out in (pictures, tmp_path / "g", tmp_path / "g" / "generator.json"):
+        with pytest.raises(SynthesisError, match="something else than samples of synth sample"):
+            sample_to(tmp_path / "g", out, 2)
+    assert (pictures / "manifest.csv").read_text() == theirs
+    out = tmp_path / "made"
+    out.mkdir()
+    sample_to(tmp_path / "g", out, 3)
+    (out / "notes.txt").write_text("keep me")
+    again = sample_to(tmp_path / "g", out, 2, seed=1, codec=Codec("JPEG", 90))
+    assert sorted((out / "ai" / "gan").iterdir()) == again, "pictures and manifest agree"
+    assert len((out / "manifest.csv").read_text().splitlines()) == 1 + len(again)
+    assert (out / "notes.txt").exists()
+    with (out / "manifest.csv").open("a") as file:
+        file.write("../pictures/00.png,ai,synth-gan,synth-gan,x\n")
+    with pytest.raises(SynthesisError, match="something else"):
+        sample_to(tmp_path / "g", out, 2)
+    assert (pictures / "00.png").exists()
+
+
+def test_pictures_are_drawn_by_seed_and_not_by_name():
+    names = list("abcdefghij")
+    assert draw(names, None, 0) == names
+    few = [draw(names, 4, seed) for seed in (0, 0, 1)]
+    assert few[0] == few[1] != few[2]
+    assert few[0] != names[:4]
+    assert sorted(draw(names, 99, 3)) == names
+
+
+def test_a_perfect_generator_lies_at_the_floor(monkeypatch):
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(distance, "embed", lambda _network, pictures: pictures)
+    found = [picture_distance(rng.normal(size=(96, 12)), rng.normal(size=(64, 12))) for _ in range(20)]
+    assert {(one.made, one.real, one.half) for one in found} == {(96, 64, 32)}
+    shares = [one.value / one.floor for one in found]
+    assert np.mean(shares) == pytest.approx(1, abs=0.1), "with all pictures against all it would be about half"
 
 
 class TestFrechet:

@@ -1,25 +1,33 @@
 """From a data set to bundles: audit, figures, card, comparison, adaptation, Grad-CAM."""
 
+import io
 import json
+import re
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 torch = pytest.importorskip("torch")
 
 from aiforensics.image import read  # noqa: E402
-from aiforensics.lab import adapting  # noqa: E402
+from aiforensics.lab import adapting, overlap, training  # noqa: E402
 from aiforensics.lab.adapting import Adaptation, AdaptError, adapt  # noqa: E402
-from aiforensics.lab.batches import training_view  # noqa: E402
+from aiforensics.lab.auditreport import AuditReport  # noqa: E402
+from aiforensics.lab.batches import audited_view  # noqa: E402
 from aiforensics.lab.classifiers import train_classifier  # noqa: E402
 from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
 from aiforensics.lab.dataset import load_dataset  # noqa: E402
-from aiforensics.lab.recipes import recipe, settings  # noqa: E402
+from aiforensics.lab.fusion import FusionConfig  # noqa: E402
+from aiforensics.lab.metrics import Figure  # noqa: E402
+from aiforensics.lab.recipes import RecipeError, recipe, settings  # noqa: E402
 from aiforensics.lab.refit import refit  # noqa: E402
+from aiforensics.lab.remarks import cue_remarks  # noqa: E402
 from aiforensics.lab.systems import System  # noqa: E402
 from aiforensics.lab.training import (  # noqa: E402
     Job,
@@ -30,9 +38,11 @@ from aiforensics.lab.training import (  # noqa: E402
     make_bundle,
 )
 from aiforensics.lab.views import CLEAN  # noqa: E402
+from aiforensics_cli.show import show_manifest  # noqa: E402
 from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
 
 pytestmark = pytest.mark.train
+CHANCE = Figure(0.5, 0.45, 0.55)
 CONFIG = settings(recipe("cnn"), side=32, batch=8, epochs=1, seed=1)
 
 
@@ -66,7 +76,8 @@ def made(old, tmp_path_factory):
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("made")
     lines = []
-    job = Job(folder / "mine", folder / "work", ["old"], "aiforensics train old --out mine", force=True)
+    command = "aiforensics train old --out mine"
+    job = Job(folder / "mine", folder / "work", ["old"], command, force=True, test_pictures=20, split="60/20/20")
     system = System(recipe("cnn"), CONFIG)
     metrics = make_bundle(old, job, system.trainer(old, "mine", lines.append), system.view, lines.append)
     return folder, metrics, lines
@@ -85,6 +96,10 @@ def test_the_bundle_carries_figures_and_card(made):
         assert key in ("confusion_matrix", "per_source") or len(kept["intervals"][key]) == 2
     assert bundle.manifest["metrics"]["test"]["roc_auc"] == metrics["roc_auc"]
     assert bundle.manifest["training"]["generators"] == {"gen-0": 22 // 2, "gen-1": 22 // 2}
+    assert kept["pictures"] == {"judged": 20, "of": 20}
+    assert kept["seen_in_training"] == 0
+    assert bundle.manifest["training"]["split"] == {"seed": 0, "shares": "60/20/20"}
+    assert "seconds" not in bundle.manifest["training"]
     card = (folder / "mine" / "CARD.md").read_text()
     for words in ("aiforensics train old --out mine", "ai-0", "real-1", "gen-0", "What not to use it for", "## Limits"):
         assert words in card
@@ -105,22 +120,33 @@ def test_leaks_and_duplicates_are_refused_unless_forced(tmp_path, old):
     leaking = load_dataset(make_set(tmp_path / "leak", ai_quality=30))
     job = Job(tmp_path / "out", tmp_path / "work")
     job.work.mkdir()
-    with pytest.raises(TrainingError, match=r"augment with delivery.*--force"):
+    with pytest.raises(TrainingError, match=r"--augment delivery.*--force"):
         check_data(leaking, job, system.view, lambda _line: None)
     lines = []
     check_data(leaking, replace(job, force=True), system.view, lines.append)
     assert any("done already" in line for line in lines)
     assert any(line.startswith("forced, although") for line in lines)
+    leak = Figure(0.9, 0.8, 1.0)
+    for size, words in ((leak, r"bring both classes to one size, larger than the view"), (CHANCE, r"--augment deliv")):
+        prepared = AuditReport(
+            {}, {"size": size}, remarks=tuple(cue_remarks({"size": size, "all": leak}, prepared=True))
+        )
+        lines = training._refusals(AuditReport({}, {}), prepared)
+        assert re.search(words, lines[-1])
+        assert ("--augment" in " ".join(lines)) is (size is CHANCE), "who delivers already need not be told to"
     twice = [*old, replace(old[0], split="test")]
-    with pytest.raises(TrainingError, match="several splits"):
-        check_data(twice, job, system.view, lambda _line: None)
+    grouped = [replace(old[0], group=old[31].group), *old[1:]]
+    assert (grouped[0].split, grouped[31].split) == ("train", "test")
+    for contaminated in (twice, grouped):
+        with pytest.raises(TrainingError, match="several splits"):
+            check_data(contaminated, job, system.view, lambda _line: None)
 
 
 def test_an_audit_is_done_again_where_view_seed_data_or_a_file_changed(tmp_path):
     samples = load_dataset(make_set(tmp_path / "data"))
     job = Job(tmp_path / "out", tmp_path / "work", force=True)
     job.work.mkdir()
-    plain, delivered = (partial(training_view, on) for on in (False, True))
+    plain, delivered = (partial(audited_view, on) for on in (False, True))
 
     def audits(samples, job, view):
         lines = []
@@ -128,7 +154,7 @@ def test_an_audit_is_done_again_where_view_seed_data_or_a_file_changed(tmp_path)
         return any(line.startswith("auditing") for line in lines)
 
     assert audits(samples, job, plain)
-    assert not audits(samples, job, partial(training_view, False)), "the same view, made anew"
+    assert not audits(samples, job, partial(audited_view, False)), "the same view, made anew"
     assert audits(samples, job, delivered)
     assert audits(samples, replace(job, seed=1), delivered)
     regrouped = [replace(samples[0], group="other"), *samples[1:]]
@@ -153,9 +179,17 @@ def test_compare_judges_all_on_the_same_pictures(old, made, tmp_path):
     scratch = settings(recipe("scratch-cnn-numpy"), epochs=1, batch=8)
     systems = [System(recipe("cnn"), CONFIG), System(recipe("scratch-cnn-numpy"), scratch)]
     job = Job(tmp_path, tmp_path, ["old"], "aiforensics compare old", force=True)
-    content = compare(old, Contest(systems, [str(made[0] / "mine")], sensitivity=False), job)
+    twin = shutil.copytree(made[0] / "mine", tmp_path / "twin")
+    stated = {k: v for k, v in Bundle.load(twin).manifest.items() if k not in ("schema", "files")}
+    write_manifest(twin, {**stated, "note": "the same, and yet another"})
+    bundles = [str(made[0] / "mine"), str(twin), str(made[0] / "mine")]
+    content = compare(old, Contest(systems, bundles, sensitivity=False), job)
     write_comparison(content, tmp_path)
-    assert set(content["entries"]) == {"cnn", "scratch-cnn-numpy", "mine (bundle)"}
+    sums = [Bundle.load(path).sha256[:6] for path in (made[0] / "mine", twin)]
+    assert set(content["entries"]) == {"cnn", "scratch-cnn-numpy", *(f"mine {one} (bundle)" for one in sums)}
+    assert len(list(tmp_path.glob("bundle-mine_*"))) == 2
+    card = (tmp_path / "cnn" / "bundle" / "CARD.md").read_text()
+    assert "(20 pictures)" in card
     for entry in content["entries"].values():
         assert entry["as_found"]["judgements"] == 20
         assert entry["parameters"] > 0
@@ -166,12 +200,20 @@ def test_compare_judges_all_on_the_same_pictures(old, made, tmp_path):
     assert json.loads((tmp_path / "metrics.json").read_text())["schema"] == "aiforensics.comparison/1"
 
 
+def test_a_contest_of_nothing_or_of_a_recipe_twice_is_refused():
+    one = System(recipe("cnn"), CONFIG)
+    with pytest.raises(RecipeError, match="nothing to compare"):
+        Contest([])
+    with pytest.raises(RecipeError, match="cnn is named twice"):
+        Contest([one, one])
+
+
 @pytest.mark.parametrize("strategy", ["head", "full"])
 def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
     torch.set_num_threads(1)
     new = load_dataset(make_set(tmp_path / "new", period=3, seed=5))
     lines = []
-    job = Job(tmp_path / "adapted", tmp_path / "work", ["new"], "aiforensics adapt")
+    job = Job(tmp_path / "adapted", tmp_path / "work", ["new"], "aiforensics adapt", seed=7)
     shutil.copytree(made[0] / "mine", job.out)
     (job.out / "head.ubj").write_bytes(b"the head of the bundle that was here")
     content = adapt(made[0] / "mine", new, old, Adaptation(strategy, epochs=1), job, lines.append)
@@ -182,6 +224,13 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
     assert bundle.manifest["adapted"]["from"] == "mine"
     assert bundle.manifest["adapted"]["strategy"] == strategy
     assert "remarks" not in bundle.manifest["adapted"]
+    told, before = bundle.manifest["adapted"], Bundle.load(made[0] / "mine").manifest["training"]
+    assert (told["command"], told["data"], told["seed"]) == ("aiforensics adapt", ["new"], 7)
+    assert told["sources"] == bundle.manifest["training"]["sources"]
+    assert told["training_before"] == before
+    training = bundle.manifest["training"]
+    assert (training["command"], training["config"]["seed"]) == ("aiforensics adapt", 7)
+    assert overlap.seen(bundle) == {overlap._short(s.path) for s in (*old, *new) if s.split != "test"}
     assert {path.name for path in job.out.iterdir()} == {*bundle.manifest["files"], "bundle.json"}
     assert not {"CARD.md", "head.ubj"} & set(bundle.manifest["files"]), "nothing of the old bundle stays"
     from safetensors.numpy import load_file
@@ -228,23 +277,74 @@ def test_an_adaptation_that_fails_leaves_the_bundles_alone(old, made, tmp_path, 
         assert Bundle.load(folder).sha256 == Bundle.load(made[0] / "mine").sha256
 
 
-def test_a_fusion_that_is_adapted_whole_says_that_its_figures_are_not_out_of_fold(old, made, tmp_path, monkeypatch):
+@pytest.fixture
+def fusion(made, tmp_path, monkeypatch):
+    """A folder that passes for a fusion's bundle, which nobody asks for figures."""
+    source = shutil.copytree(made[0] / "mine", tmp_path / "fusion")
+    (source / "head.ubj").write_bytes(b"trees")
+    manifest = {key: value for key, value in Bundle.load(source).manifest.items() if key not in ("schema", "files")}
+    training = manifest["training"] | {"config": asdict(FusionConfig()), "weights": "first.safetensors"}
+    head = {"kind": "xgboost", "file": "head.ubj"}
+    write_manifest(source, {**manifest, "recipe": "fusion-xgboost", "head": head, "training": training})
+    monkeypatch.setattr(adapting, "detector", lambda _model: None)
+    monkeypatch.setattr(adapting, "_figures", lambda *_: {"old": dict.fromkeys(adapting.FIGURES, 0.5)})
+    return source
+
+
+def test_a_fusion_with_another_head_says_what_made_which_part(old, fusion, tmp_path, monkeypatch):
+    class Head:
+        def save(self, folder):
+            (folder / "head.ubj").write_bytes(b"other trees")
+            return "head.ubj"
+
+    stack = SimpleNamespace(head=Head(), mix={"embedding": 0.0, "handcrafted": 1.0, "offset": 0.0})
+    calibration = Bundle.load(fusion).calibration
+    monkeypatch.setattr(adapting, "measure_all", lambda *_args, **_knobs: None)
+    monkeypatch.setattr(adapting, "fit", lambda *_: (stack, calibration, {"roc_auc": {}}))
+    job, lines = Job(tmp_path / "out", tmp_path / "work", ["new"], "aiforensics adapt", seed=3), []
+    named = {"gen-0": "biggan", "gen-1": "midjourney", "": ""}
+    new = [replace(one, source=f"new-{one.source}", generator=named[one.generator]) for one in old]
+    adapt(fusion, new, None, Adaptation("head"), job, lines.append, audited=True)
+    manifest, before = Bundle.load(job.out).manifest, Bundle.load(fusion).manifest["training"]
+    training = manifest["training"]
+    assert (training["command"], training["data"], training["head_only"]) == ("aiforensics adapt", ["new"], True)
+    assert (training["config"]["seed"], training["weights"]) == (3, "first.safetensors")
+    assert set(training["sources"]["ai"]) == {"new-ai-0", "new-ai-1"}
+    assert manifest["adapted"]["training_before"] == before
+    assert manifest["adapted"]["sources"] == training["sources"]
+    assert any("The mix gives the network no weight" in line for line in lines)
+    (tmp_path / "first").write_bytes(b"weights")
+    assert callable(refit(manifest, tmp_path / "refits", weights=str(tmp_path / "first")))
+    console = Console(width=100, file=io.StringIO())
+    show_manifest(console, manifest)
+    assert "training_before" in console.file.getvalue()
+
+
+def test_of_a_bundle_that_says_not_what_it_had_seen_the_adapted_one_says_nothing(old, fusion, tmp_path, monkeypatch):
+    def train_fusion(_samples, out, *_args, **_knobs):
+        shutil.copytree(fusion, out, dirs_exist_ok=True)
+        overlap.record(out, old[:3])
+        write_manifest(out, manifest | {"metrics": {"out_of_fold": {}}})
+
+    manifest = {key: value for key, value in Bundle.load(fusion).manifest.items() if key not in ("schema", "files")}
+    (fusion / overlap.FILE).unlink()
+    write_manifest(fusion, manifest)
+    monkeypatch.setattr(adapting, "train_fusion", train_fusion)
+    adapt(fusion, old, old, Adaptation("full"), Job(tmp_path / "out", tmp_path / "work"), audited=True)
+    assert overlap.seen(Bundle.load(tmp_path / "out")) is None
+
+
+def test_a_fusion_that_is_adapted_whole_says_that_its_figures_are_not_out_of_fold(old, fusion, tmp_path, monkeypatch):
     def train_fusion(_samples, out, _work, config, *, name, **_knobs):
-        shutil.copytree(source, out, dirs_exist_ok=True)
+        shutil.copytree(fusion, out, dirs_exist_ok=True)
         kept = {**manifest, "name": name, "head": {"kind": config.head, "file": "head.ubj"}}
         write_manifest(out, {**kept, "metrics": {"out_of_fold": {"roc_auc": 0.99}}})
 
-    source, lines = tmp_path / "fusion", []
-    shutil.copytree(made[0] / "mine", source)
-    (source / "head.ubj").write_bytes(b"trees")
-    stated = Bundle.load(made[0] / "mine").manifest
-    manifest = {key: value for key, value in stated.items() if key not in ("schema", "files")}
-    write_manifest(source, {**manifest, "head": {"kind": "xgboost", "file": "head.ubj"}})
+    lines = []
+    manifest = {key: value for key, value in Bundle.load(fusion).manifest.items() if key not in ("schema", "files")}
     monkeypatch.setattr(adapting, "train_fusion", train_fusion)
-    monkeypatch.setattr(adapting, "detector", lambda _model: None)
-    monkeypatch.setattr(adapting, "_figures", lambda *_: {"old": dict.fromkeys(adapting.FIGURES, 0.5)})
     job = Job(tmp_path / "out", tmp_path / "work")
-    content = adapt(source, old, old, Adaptation("full"), job, lines.append, audited=True)
+    content = adapt(fusion, old, old, Adaptation("full"), job, lines.append, audited=True)
     adapted = Bundle.load(job.out).manifest
     assert content["remarks"] == adapted["adapted"]["remarks"] == [adapting.SEEN]
     assert adapted["metrics"] == {"not_out_of_fold": {"roc_auc": 0.99}}
@@ -254,7 +354,7 @@ def test_a_fusion_that_is_adapted_whole_says_that_its_figures_are_not_out_of_fol
 def test_adapt_refuses_what_train_refuses(made, tmp_path):
     leaking = load_dataset(make_set(tmp_path / "leak", ai_quality=30))
     job = Job(tmp_path / "a", tmp_path / "w")
-    with pytest.raises(TrainingError, match=r"augment with delivery.*--force"):
+    with pytest.raises(TrainingError, match=r"--augment delivery.*--force"):
         adapt(made[0] / "mine", leaking, None, Adaptation("head", epochs=1), job)
     assert not job.out.exists()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data as pictures
 
 import aiforensics_models
 from aiforensics.evidence import Claim, ModelRef, Provenance, Refusal
@@ -162,7 +163,7 @@ HOSTILE = "</style></title><script>alert(1)</script><img src=x onerror=alert(2)>
 
 def test_the_page_tells_how_to_repeat_the_scan(write, examine):
     own = check(write(examine("ai")))
-    assert "--model FOLDER --json # FOLDER: the bundle default, sha256 c4c4c4c4c4c4" in own.text
+    assert "# FOLDER: the bundle default, sha256 c4c4c4c4c4c4" in own.text
     manifest = (Path(aiforensics_models.__file__).parent / "bundles" / "default" / "bundle.json").read_bytes()
     model = ModelRef("default", "0.1.0", hashlib.sha256(manifest).hexdigest())
     shipped = check(write(examine("ai", model=model)))
@@ -315,3 +316,33 @@ def test_real_analyzers_supply_the_cards_by_default(tmp_path, examine):
     for name in ("ela", "noise", "spectrum"):
         [card] = [a.card for a in ANALYZERS if a.name == name]
         assert card.title in page.text
+
+
+def test_a_score_on_poor_evidence_is_not_offered_as_a_probability(write, examine):
+    page = check(write(examine("inconclusive")))
+    assert "The score of 47% (18% to 79%) is not to be used" in page.text
+    assert "probability that AI made it" not in page.text
+    assert "too poor for any of this to count" in page.text
+
+
+def test_a_cue_without_a_reason_of_its_own_is_still_shown(write, examine):
+    examination = examine("ai")
+    only = tuple(reason for reason in examination.finding.reasons if not reason.feature.startswith("noise."))
+    told = tuple(replace(m, contribution=0.4 if m.analyzer == "noise" else None) for m in examination.finding.analyzers)
+    page = Page(write(examine("ai", reasons=only, analyzers=told)))
+    why = page.text[page.text.index("Why:") : page.text.index("Where it was measured")]
+    assert "Noiseresidual+0.40" in why.replace(" ", "")
+
+
+def test_a_real_examination_makes_a_page(tmp_path):
+    from aiforensics.pipeline import Scanner
+    from aiforensics.report import write_report
+
+    path = tmp_path / "-a picture.png"
+    Image.fromarray(pictures.chelsea()).save(path)
+    write_report([Scanner().examine(path)], tmp_path / "r.html")
+    page = check((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "Calibrated asa picture without strong compression" in page.text
+    assert "Its map" not in page.text
+    assert "Edges are bright in every picture" in page.text, "the key of a map"
+    assert f"--json -- '{path}'" in page.text, "a path that begins like an option is none"

@@ -2,8 +2,9 @@
 
 import json
 import time
+from dataclasses import replace
 
-from aiforensics.evidence import Refusal
+from aiforensics.evidence import Provenance, Refusal
 from aiforensics.report import batch_page
 
 from .conftest import WHEN, made_up_finding
@@ -35,6 +36,12 @@ def test_objects_of_the_contract_give_the_same_page(tmp_path):
     rows = [made_up_finding("ai"), Refusal("b", "timeout", "Took longer than 20 s")]
     objects = [json.loads(json.dumps(row.to_dict())) for row in rows]
     assert _page(rows, tmp_path / "a.html")[0] == _page(objects, tmp_path / "b.html")[0]
+
+
+def test_a_row_says_what_the_file_claims(tmp_path):
+    claimed = replace(made_up_finding("real"), provenance=Provenance("claimed", "ai"))
+    text = _page([claimed, made_up_finding("real")], tmp_path / "b.html")[1].text
+    assert "Unsigned claim: made by AI" in text
 
 
 def test_hostile_names_stay_text(tmp_path):

@@ -17,14 +17,18 @@ app = typer.Typer()
 @app.command()
 def adapt(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A shipped bundle or a bundle's folder.")],
-    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="The new domain: real/ + ai/, or manifests.")],
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA...", parser=options.data_place, help="The new domain: real/ + ai/, or manifests."),
+    ],
     *,
     strategy: Annotated[
         Literal["head", "full"], typer.Option(help="head: on new data alone; full: everything, on old and new data.")
     ],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="The new bundle's folder.")],
     old: Annotated[
-        list[Path] | None, typer.Option(metavar="DATA", help="What it was trained on; may be repeated.")
+        list[Path] | None,
+        typer.Option(metavar="DATA", parser=options.data_place, help="What it was trained on; may be repeated."),
     ] = None,
     work: Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoints; default BUNDLE.work.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Adapt although the audit refuses the data.")] = False,
@@ -44,19 +48,26 @@ def adapt(
     After `full`, the thresholds of a fusion rest on sources that its first
     weights had seen; the bundle says so.
     """
-    from aiforensics.lab.adapting import FIGURES, Adaptation  # noqa: PLC0415 - PyTorch
+    from aiforensics.lab.adapting import FIGURES, Adaptation, check_knobs  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.adapting import adapt as run  # noqa: PLC0415
     from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
+    from aiforensics.lab.overlap import drawn  # noqa: PLC0415
     from aiforensics.lab.training import Job, check_output  # noqa: PLC0415
+    from aiforensics_models.bundle import Bundle  # noqa: PLC0415
 
     check_output(out)
     console = messages()
     how = Adaptation(strategy, epochs, rate, minutes, steps, device)
-    job = Job(out, work or out.with_name(f"{out.name}.work"), [p.name for p in data], command_line(), force, seed=seed)
+    first = Bundle.load(bundle)
+    check_knobs(first, how)
+    learned = [path.name for path in (*((old or ()) if strategy == "full" else ()), *data)]
+    place = work or out.with_name(f"{out.name}.work")
+    job = Job(out, place, learned, command_line(), force, seed=seed, split="70/15/15")
+    cut, shares = drawn(first.manifest, seed)  # as its training cut them, or its own pictures would be tested on
     content = run(
         bundle,
-        load_dataset(data, seed=seed),
-        load_dataset(old, seed=seed) if old else None,
+        load_dataset(data, seed=cut, shares=shares),
+        load_dataset(old, seed=cut, shares=shares) if old else None,
         how,
         job,
         lambda line: console.print(clean(line), soft_wrap=True),

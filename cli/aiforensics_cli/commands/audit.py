@@ -15,10 +15,13 @@ app = typer.Typer()
 
 @app.command()
 def audit(
-    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="A folder real/ + ai/, or a manifest CSV.")],
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA...", parser=options.data_place, help="A folder real/ + ai/, or a manifest CSV."),
+    ],
     *,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JSON; - is standard output.")] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write an HTML page.")] = None,
+    report: options.PageOption = None,
     seed: Annotated[int, options.seed_option("Of splits, folds and views.")] = 0,
 ) -> None:
     """Find shortcuts in a data set: whether size, format, quality, metadata or name alone tell the classes apart.
@@ -31,7 +34,7 @@ def audit(
     from aiforensics.lab.audit import audit_prepared  # noqa: PLC0415
     from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
     from aiforensics.lab.evaluation_report import audit_page  # noqa: PLC0415
-    from aiforensics.lab.views import random_view  # noqa: PLC0415
+    from aiforensics.lab.views import training_view  # noqa: PLC0415
     from aiforensics_cli.measuring import bar, show_audit, tell_refused, write_json  # noqa: PLC0415
 
     spare([report, json], data)
@@ -41,7 +44,7 @@ def audit(
     with bar("reading files") as progress:
         files = audit_files(samples, seed=seed, progress=progress).to_dict()
     with bar("delivering windows") as progress:
-        windows = audit_prepared(samples, random_view, seed=seed, progress=progress).to_dict()
+        windows = audit_prepared(samples, training_view, seed=seed, progress=progress).to_dict()
     if report:
         parts = [("The files as they are", files), ("Windows after the training view", windows)]
         audit_page(parts, report, title=f"Audit of {', '.join(map(str, data))}")

@@ -18,11 +18,17 @@ app = typer.Typer()
 def batch(
     paths: Annotated[list[str], typer.Argument(metavar="DIR|FILE|ZIP", help="Folders, pictures, ZIP archives.")],
     *,
-    csv: Annotated[str | None, typer.Option(metavar="[FILE]", help="Write CSV; without a file, to stdout.")] = None,
+    csv: Annotated[
+        str | None,
+        typer.Option(metavar="[FILE]", help="Write CSV; without a file, to stdout; DIR or a picture is an input."),
+    ] = None,
     jsonl: Annotated[
         str | None, typer.Option(metavar="[FILE]", help="Write JSON Lines; without a file, to stdout.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write one HTML page.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, callback=options.no_stream, help="Write one HTML page."),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one per processor.")] = None,
     timeout: Annotated[
         float, typer.Option(callback=options.at_most_a_day, help="Seconds that one picture may take; a day at most.")
@@ -37,9 +43,12 @@ def batch(
     """Scan folders, many files and ZIP archives; results come in the order of the input.
 
     A file that crashes or stalls costs itself, never the batch. Folders
-    give their pictures by name; hidden files, other files and links to
-    folders are left out and counted. Without --csv, --jsonl or --html,
-    prints a line each.
+    give their pictures by name; hidden files, other files (archives too:
+    name them) and links to folders are left out and counted. Without
+    --csv, --jsonl or --html, prints a line each.
+
+    The status is 2 if any input was refused, in the run that is resumed
+    too, and 141 if the reader of standard output went away (`| head`).
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
     from aiforensics_cli.examine import check_places, spare  # noqa: PLC0415
@@ -48,6 +57,7 @@ def batch(
     sources = [Path(path) if path else "" for path in paths]  # an empty name is refused, not the current folder
     spare([csv, jsonl, html], sources)
     check_places([csv, jsonl, html])
-    with Outputs(csv, jsonl, html, resume=resume) as outputs:
+    title = f"Batch: {', '.join(paths)}"
+    with Outputs(csv, jsonl, html, title=title, resume=resume) as outputs:
         factory = partial(Scanner, model, device=device, redact=redact, trust=trust)
         raise typer.Exit(run(sources, factory, outputs, workers=workers, timeout=timeout, ray=ray))

@@ -18,7 +18,11 @@ app = typer.Typer()
 def compare(
     data: Annotated[
         list[Path],
-        typer.Argument(metavar="DATA...", help="Folders real/ + ai/, or manifest CSVs; joined into one set."),
+        typer.Argument(
+            metavar="DATA...",
+            parser=options.data_place,
+            help="Folders real/ + ai/, or manifest CSVs; joined into one set.",
+        ),
     ],
     *,
     recipes: Annotated[str, typer.Option(metavar="A,B,C", help="Names; aiforensics train --recipes lists them.")],
@@ -92,12 +96,13 @@ def compare(
         System(one, configs.get(one.name) or fusion_config(one, steps=steps, seed=seed), fusion_weights, device=device)
         for one in chosen
     ]
+    contest = Contest(systems, bundle or (), sensitivity)
     for system in systems:
         system.check()
-    job = Job(out, out, [path.name for path in data], command_line(), force, test_pictures, seed)
+    job = Job(out, out, [path.name for path in data], command_line(), force, test_pictures, seed, split)
     out.mkdir(parents=True, exist_ok=True)
     samples = load_dataset(data, seed=seed, shares=parse_shares(split))
-    content = run(samples, Contest(systems, bundle or (), sensitivity), job, report)
+    content = run(samples, contest, job, report)
     write_comparison(content, out)
     _show(content["entries"])
     results().print(f"{out / 'comparison.html'}", soft_wrap=True)
@@ -105,6 +110,8 @@ def compare(
 
 def _show(entries: dict[str, dict[str, object]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - only here
+
+    from aiforensics.lab.evaluation_report import reach  # noqa: PLC0415
 
     table = Table("system", "matched AUC", "95 %", "accuracy", "as found AUC", "accuracy", box=None, pad_edge=False)
 
@@ -114,7 +121,6 @@ def _show(entries: dict[str, dict[str, object]]) -> None:
     for name, entry in sorted(entries.items(), key=lambda item: -float(str(item[1]["roc_auc"] or 0))):
         intervals, found = entry["intervals"], entry["as_found"]
         if isinstance(intervals, dict) and isinstance(found, dict):
-            low, high = intervals["roc_auc"]
-            cells = [text(entry["roc_auc"]), f"{text(low)} to {text(high)}", text(entry["accuracy"])]
+            cells = [text(entry["roc_auc"]), reach(intervals["roc_auc"], between=" to "), text(entry["accuracy"])]
             table.add_row(name, *cells, text(found["roc_auc"]), text(found["accuracy"]))
     results().print(table)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from aiforensics_cli import options
+from aiforensics_cli.console import messages
 from aiforensics_cli.examine import check_places, spare
 
 app = typer.Typer()
+_SEED = "Of windows, folds, intervals, and of the split, where neither DATA nor the bundle's training has drawn one."
 
 
 @app.command()
 def evaluate(
-    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="A folder real/ + ai/, or a manifest CSV.")],
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA...", parser=options.data_place, help="A folder real/ + ai/, or a manifest CSV."),
+    ],
     *,
     model: options.ModelOption = "default",
     device: options.DeviceOption = "auto",
@@ -31,8 +36,8 @@ def evaluate(
     ] = None,
     work: Annotated[Path, typer.Option(help="Checkpoints of that training.")] = Path("leave-one-source-out"),
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write metrics.json; - is standard output.")] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write an HTML page.")] = None,
-    seed: Annotated[int, options.seed_option("Of windows, folds and intervals.")] = 0,
+    report: options.PageOption = None,
+    seed: Annotated[int, options.seed_option(_SEED)] = 0,
 ) -> None:
     """Measure a model bundle on labelled pictures: every figure with its interval, per condition and per source.
 
@@ -50,6 +55,7 @@ def evaluate(
     check_places([report, json], [work if leave_one_source_out else None])
     plan = Plan(tuple(data), model, device, split, limit, robustness, leave_one_source_out, folds, weights, work, seed)
     content = run_evaluation(plan)
+    _tell_overlap(content)
     if report:
         from aiforensics.lab.evaluation_report import evaluation_page  # noqa: PLC0415 - only for a page
 
@@ -59,3 +65,13 @@ def evaluate(
     if str(json) != "-":
         show_evaluation(content)
     raise typer.Exit(tell_refused(content["refused"]))
+
+
+def _tell_overlap(content: dict[str, Any]) -> None:
+    """Say on standard error, and on the page, how many of the judged pictures the bundle had learned from."""
+    seen, judged = content["seen_in_training"], content["pictures"]["judged"]
+    if seen is not None:
+        content["settings"]["seen in training"] = f"{seen} of {judged} pictures"
+    if seen:
+        line = f"{seen} of the {judged} judged pictures {'were' if seen > 1 else 'was'} in this bundle's training"
+        messages().print(f"warning: {line}; the figures flatter", soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,9 +17,7 @@ def scan(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Pictures; - is standard input.")],
     *,
     as_json: options.JsonOption = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", dir_okay=False, help="Write a self-contained HTML page.")
-    ] = None,
+    report: options.PageOption = None,
     maps: options.MapsOption = None,
     model: options.ModelOption = "default",
     device: options.DeviceOption = "auto",
@@ -64,8 +61,7 @@ def scan(
     if report:
         from aiforensics.report import write_report  # noqa: PLC0415 - as above
 
-        # pyright does not take a cached_property for the property of a Protocol.
-        write_report(items, report, redact=redact)  # pyright: ignore[reportArgumentType]
+        write_report(items, report, redact=redact)
     for _ in items:
         pass
     raise typer.Exit(tally.status)

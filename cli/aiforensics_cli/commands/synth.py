@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.console import clean, messages, results
+
+if TYPE_CHECKING:
+    from aiforensics.lab.synthesis import Pixels
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -31,13 +34,12 @@ def train(
     seed: Annotated[int, options.seed_option("Of everything random.")] = 0,
 ) -> None:
     """Train a generator on real pictures; sample grids show how it comes along."""
-    from aiforensics.lab.synthesis import SynthConfig, find_pictures, train_generator  # noqa: PLC0415 - PyTorch
+    from aiforensics.lab.synthesis import SynthConfig, draw, find_pictures, train_generator  # noqa: PLC0415 - PyTorch
 
     console = messages()
     config = SynthConfig(kind, side, steps, batch, minutes, look_every, precision, seed)
-    history = train_generator(
-        find_pictures(pictures)[:limit], out, config, lambda line: console.print(clean(line), soft_wrap=True)
-    )
+    chosen = draw(find_pictures(pictures), limit, seed)
+    history = train_generator(chosen, out, config, lambda line: console.print(clean(line), soft_wrap=True))
     results().print(f"{out}: {kind}, {history[-1]['step']:.0f} steps", soft_wrap=True)
 
 
@@ -45,7 +47,9 @@ def train(
 def sample(
     generator: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that synth train wrote.")],
     *,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures and their manifest.csv.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="A new folder, or one of earlier samples, which are replaced.")
+    ],
     count: Annotated[int, typer.Option(min=1, help="Number of pictures.")] = 100,
     seed: Annotated[int, options.seed_option("Of the noise; picture i depends on seed and i alone.")] = 0,
     jpeg: Annotated[
@@ -57,29 +61,33 @@ def sample(
     model: Annotated[str, typer.Option(metavar="NAME|DIR", help="Bundle whose network measures it.")] = "default",
 ) -> None:
     """Make pictures with a trained generator, labelled as a data set."""
-    from aiforensics.lab.synthesis import find_pictures, load_squares, sample_to  # noqa: PLC0415 - PyTorch
+    from aiforensics.lab.synthesis import load_squares, sample_to  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.views import Codec  # noqa: PLC0415
 
     console = messages()
     codec = Codec("PNG") if jpeg is None else Codec("JPEG", jpeg)
+    real = None if compare_with is None else _real(compare_with, generator, count, seed)
     written = sample_to(
         generator, out, count, seed=seed, codec=codec, report=lambda line: console.print(clean(line), soft_wrap=True)
     )
     results().print(f"{out}: {len(written)} pictures and manifest.csv", soft_wrap=True)
-    if compare_with is not None:
+    if real is not None:
         from aiforensics.lab.distance import picture_distance  # noqa: PLC0415
 
-        side = _side(written[0])
-        real = find_pictures(compare_with)[: max(count, 16)]
-        found = picture_distance(load_squares(written, side), load_squares(real, side), model)
+        found = picture_distance(load_squares(written, real.shape[1]), real, model)
         results().print(
-            f"distance {found.value:.2f} from {found.real} real pictures by the network of {found.model} "
-            f"(two halves of the real ones: {found.floor:.2f})",
+            f"distance {found.value:.2f} of {found.half} made pictures from {found.half} real ones by the network of "
+            f"{found.model} (as many real ones from these: {found.floor:.2f})",
             soft_wrap=True,
         )
 
 
-def _side(path: Path) -> int:
-    from aiforensics.image import read  # noqa: PLC0415
+def _real(folder: Path, generator: Path, count: int, seed: int) -> Pixels:
+    """Read the real pictures of a distance, before any picture is made."""
+    from aiforensics.lab import synthesis  # noqa: PLC0415
 
-    return read(path).width
+    if count < synthesis.LEAST:
+        raise synthesis.SynthesisError(f"--compare-with takes a --count of at least {synthesis.LEAST}")
+    _, manifest = synthesis.load_generator(generator)
+    pictures = synthesis.draw(synthesis.find_pictures(folder), count, seed)
+    return synthesis.load_squares(pictures, manifest["settings"]["side"])

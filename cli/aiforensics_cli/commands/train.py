@@ -49,7 +49,11 @@ def _list_recipes(wanted: bool) -> None:
 def train(
     data: Annotated[
         list[Path],
-        typer.Argument(metavar="DATA...", help="Folders real/ + ai/, or manifest CSVs; joined into one set."),
+        typer.Argument(
+            metavar="DATA...",
+            parser=options.data_place,
+            help="Folders real/ + ai/, or manifest CSVs; joined into one set.",
+        ),
     ],
     *,
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="The bundle's folder.")],
@@ -172,11 +176,12 @@ def train(
         force=force,
         test_pictures=test_pictures,
         seed=seed,
+        split=split,
     )
     samples = load_dataset(data, seed=seed, shares=parse_shares(split))
     metrics = make_bundle(samples, job, system.trainer(samples, name or out.name, report), system.view, report)
     low, high = metrics["intervals"]["roc_auc"]
-    reach = "too few pictures for an interval" if low is None else f"{low:.3f} to {high:.3f}"
+    reach = "no interval: too few pictures, or one score for all" if low is None else f"{low:.3f} to {high:.3f}"
     found = metrics["as_found"]
     results().print(
         f"{out}: matched ROC AUC {metrics['roc_auc']:.3f} ({reach}), "

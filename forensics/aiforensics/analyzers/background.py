@@ -44,6 +44,7 @@ class Background:
         "beside the picture, never alone: it is not part of the score.",
         source="Hou 2007, doi:10.1109/CVPR.2007.383267; Nayar 1994, doi:10.1109/34.308479; Otsu 1979, "
         "doi:10.1109/TSMC.1979.4310076",
+        map_key="In colour, with a yellow border: what stands out. Dimmed: what is taken for the background.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

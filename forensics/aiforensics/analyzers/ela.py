@@ -43,6 +43,8 @@ class ErrorLevel:
         "evens the level out, so a second save hides an edit.",
         ignore_when="The picture was sent through a messenger or social network, is small, or only edges light up.",
         source="Krawetz, Black Hat 2007; Farid, JPEG ghosts, doi:10.1109/TIFS.2008.2012215",
+        map_key="Dark to bright: how much each place changes when it is saved again, from 0 to 16 grey levels. Edges "
+        "are bright in every picture; a bright place is no sign of AI by itself.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

@@ -20,6 +20,7 @@ from aiforensics.analyzers.numerics import (
 from aiforensics.analyzers.protocol import Exhibit, Pixels
 from aiforensics.evidence import Card, FeatureSpec
 from aiforensics.image import Window
+from aiforensics.image.jpegfacts import STANDARD_LUMINANCE, scaled
 
 _U, _V = np.mgrid[0:8, 0:8]
 _DCT = (np.cos((2 * _V + 1) * _U * np.pi / 16) * np.where(_U == 0, np.sqrt(1 / 8), 0.5)).astype(np.float32)
@@ -55,6 +56,7 @@ class Jpeg:
         ignore_when="On its own. Compression history says where a picture travelled, not who made it.",
         source="Lam 2000, doi:10.1109/83.869177; Fu 2007, doi:10.1117/12.704723; Fan 2003, "
         "doi:10.1109/TIP.2002.807361; Popescu 2004, doi:10.1007/978-3-540-30114-1_10",
+        map_key="Bright: the borders of 8×8 blocks stand out there. It shows compression, not who made the picture.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,
@@ -263,11 +265,9 @@ _FIRST = _first_digits()
 
 
 def _steps_of_quality() -> NDArray[np.intp]:
-    """(65, 9) luminance steps of `_MODES` at each of `_QUALITIES`, from the table of ITU-T T.81, annex K."""
-    table = {(0, 1): 11, (0, 2): 10, (0, 3): 16, (1, 0): 12, (1, 1): 12, (1, 2): 14, (2, 0): 14, (2, 1): 13, (3, 0): 14}
-    base = np.array([table[mode] for mode in _MODES])
-    scale = np.where(_QUALITIES < 50, 5000 // _QUALITIES, 200 - 2 * _QUALITIES)
-    return np.asarray(np.clip((base * scale[:, None] + 50) // 100, 1, 64), np.intp)
+    """(65, 9) luminance steps of `_MODES` at each of `_QUALITIES`, at most 64."""
+    base = [STANDARD_LUMINANCE[8 * down + across] for down, across in _MODES]
+    return np.minimum(scaled(base, _QUALITIES), 64).astype(np.intp)
 
 
 _STEPS_OF_QUALITY = _steps_of_quality()

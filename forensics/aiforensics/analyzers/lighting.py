@@ -39,6 +39,8 @@ class Lighting:
         "beside the picture, never alone: it is not part of the score.",
         source="Johnson 2005, doi:10.1145/1073170.1073171; van de Weijer 2007, doi:10.1109/TIP.2007.901808; "
         "Finlayson 2006, doi:10.1109/TPAMI.2006.18",
+        map_key="Each arrow points to where a part of the picture grows lighter, in the colour of its light. "
+        "Agreement is what counts, not a direction.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

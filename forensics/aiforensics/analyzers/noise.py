@@ -63,6 +63,8 @@ class Noise:
         ignore_when="The picture was strongly compressed or shrunk, or much of it is clipped to black or white.",
         source="Fridrich 2012, doi:10.1109/TIFS.2012.2190402; Tan 2024, arXiv 2312.10461; Foi 2008, "
         "doi:10.1109/TIP.2008.2001399",
+        map_key="Dark to bright: how strong the grain of each 8×8 block is, from 0.1 to 30 grey levels. Rough "
+        "subjects are bright in every picture.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

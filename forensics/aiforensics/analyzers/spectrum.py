@@ -41,6 +41,8 @@ class Spectrum:
         ignore_when="The picture was resized or strongly compressed, or shows a regular pattern such as a fence.",
         source="Durall 2020, arXiv 2003.01826; Zhang 2019, arXiv 1907.06515; Bammey 2023, "
         "doi:10.1109/OJSP.2023.3337714",
+        map_key="How much detail of each size and direction the window holds: coarse in the middle, fine at the "
+        "edges. Single bright dots away from the axes are the peaks that it looks for.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

@@ -67,6 +67,7 @@ class Texture:
         ignore_when="The picture is mostly flat or out of focus, strongly compressed, or a drawing.",
         source="Ojala 2002, doi:10.1109/TPAMI.2002.1017623; Haralick 1973, doi:10.1109/TSMC.1973.4309314; Mittal "
         "2012, doi:10.1109/TIP.2012.2214050",
+        map_key="Bright: rich texture; dark: smooth. Sky and walls are dark in every picture.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,
@@ -76,7 +77,11 @@ class Texture:
                 for r in (1, 2)
                 for row in (
                     *(
-                        (f"lbp{r}_{k}", "share", f"pixels with {k} of 8 neighbours at distance {r} lighter, in one run")
+                        (
+                            f"lbp{r}_{k}",
+                            "share",
+                            f"pixels with {k} of 8 neighbours at distance {r} not darker, in one run",
+                        )
                         for k in range(9)
                     ),
                     (f"lbp{r}_mixed", "share", f"pixels whose neighbours at distance {r} alternate"),

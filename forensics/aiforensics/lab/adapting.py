@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,9 @@ from safetensors.torch import load_file, save_file
 from aiforensics import __version__
 from aiforensics.evidence import InputError
 from aiforensics.image import read
-from aiforensics.lab.batches import training_view
+from aiforensics.lab import overlap
+from aiforensics.lab.batches import audited_view
+from aiforensics.lab.card import at_bounds
 from aiforensics.lab.classifiers import Report, train_classifier
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.detector import Detector
@@ -108,13 +111,15 @@ def adapt(
     Raises
     ------
     AdaptError
-        `full` without old data, a bundle that states no recipe, or one that would be replaced by its own adaptation.
+        `full` without old data, a knob that the bundle lacks, a bundle that states no recipe, or one that would be
+        replaced by its own adaptation.
     RecipeError
         A fusion, and too few sources to leave some out.
     TrainingError
         The output folder holds something else, or the audit refuses the data that it would learn from.
     """
     bundle = Bundle.load(model)
+    check_knobs(bundle, how)
     check_output(job.out)
     if job.out.resolve() == bundle.folder.resolve():
         raise AdaptError(f"{job.out} is the bundle that is adapted: name another folder for the new one")
@@ -123,7 +128,7 @@ def adapt(
     train = list(new) if how.strategy == "head" else [*(old or ()), *new]
     job.work.mkdir(parents=True, exist_ok=True)
     if not audited:
-        check_data(train, job, partial(training_view, _delivered(bundle)), report)
+        check_data(train, job, partial(audited_view, _delivered(bundle)), report)
     before = _figures(detector(model), new, old, report)
     draft = new_draft(job, bundle.folder)
     remarks = []
@@ -135,6 +140,8 @@ def adapt(
         _fusion_full(bundle, train, draft, how, job, report)
         remarks.append(SEEN)
         report(f"mind: {SEEN}")
+    for line in at_bounds(Bundle.load(draft).manifest):
+        report(f"mind: {line}")
     after = _figures(detector(draft), new, old, report)
     content: dict[str, Any] = {
         "schema": SCHEMA,
@@ -151,9 +158,28 @@ def adapt(
             if before["old"][name] is not None and after["old"][name] is not None
         }
     (job.work / "adaptation.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    _record(draft, bundle, content)
+    _record(draft, bundle, train, content, job)
     publish(draft, job.out)
     return content
+
+
+def check_knobs(bundle: Bundle, how: Adaptation) -> None:
+    """Refuse knobs that a bundle of this kind would ignore, before any picture is read.
+
+    Raises
+    ------
+    AdaptError
+        With the knobs that it has.
+    """
+    if bundle.manifest["head"]["kind"] == "none":
+        if how.steps is not None:
+            raise AdaptError(f"{bundle.name} is a classifier, which has no steps: use --epochs, --rate or --minutes")
+    elif (how.epochs, how.rate, how.minutes) != (None, None, None):
+        raise AdaptError(f"{bundle.name} is a fusion, which has no epochs, rate or minutes: use --steps")
+    elif how.strategy == "head" and how.steps is not None:
+        raise AdaptError("--strategy head trains no network of a fusion: leave --steps out, or use --strategy full")
+    if how.rate is not None and how.rate <= 0:
+        raise AdaptError(f"a learning rate of {how.rate:g} teaches nothing: give one above 0")
 
 
 def as_found(samples: Sequence[Sample], judge: Detector) -> dict[str, Any]:
@@ -196,9 +222,10 @@ def _classifier(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptat
     config = replace(
         config,
         weights=str(weights),
-        epochs=how.epochs or config.epochs,
-        rate=how.rate or config.rate,
-        minutes=how.minutes if how.minutes is not None else config.minutes,
+        seed=job.seed,
+        epochs=config.epochs if how.epochs is None else how.epochs,
+        rate=config.rate if how.rate is None else how.rate,
+        minutes=config.minutes if how.minutes is None else how.minutes,
     )
     head_only = how.strategy == "head"
     if head_only and config.network == "scratch-cnn-numpy":
@@ -219,7 +246,7 @@ def _classifier(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptat
 
 def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, report: Report) -> None:
     """Fit handcrafted head, mix, calibration and thresholds anew; the network keeps its weights."""
-    config = FusionConfig(head=bundle.manifest["head"]["kind"], seed=job.seed)
+    config = _fusion_config(bundle, job)
     seen = [sample for sample in train if sample.split != "test"]
     folds = family_folds(seen, fold_count(seen, config.folds), config.seed)
     report(f"measuring {len(seen)} pictures")
@@ -236,6 +263,10 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, r
         if name not in ("metrics.json", "CARD.md", bundle.manifest["head"]["file"]):
             shutil.copyfile(bundle.folder / name, out / name)
     manifest = {key: value for key, value in bundle.manifest.items() if key not in ("schema", "files")}
+    before = bundle.manifest.get("training", {})
+    training = {key: before[key] for key in ("weights", "weights_sha256") if key in before}
+    if "config" in before:
+        training["config"] = asdict(config)
     write_manifest(
         out,
         manifest
@@ -244,17 +275,26 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, r
             "version": __version__,
             "head": {"kind": config.head, "file": stack.head.save(out), "mix": stack.mix},
             "calibration": calibration.to_dict(),
+            "training": {**training, "head_only": True, **_pictures(seen)},
             "metrics": {"out_of_fold": figures},
         },
     )
 
 
+def _pictures(seen: Sequence[Sample]) -> dict[str, Any]:
+    """Count what is learned from, by class and split and by source, as `train` does."""
+    sources = {label: Counter(s.source for s in seen if s.label == label) for label in ("ai", "real")}
+    return {
+        "pictures": dict(Counter(f"{s.label} {s.split}" for s in seen)),
+        "sources": {label: dict(sorted(counts.items())) for label, counts in sources.items()},
+    }
+
+
 def _fusion_full(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptation, job: Job, report: Report) -> None:
     """Train the fusion again from the embedding network that the bundle has; see `SEEN`."""
-    config = FusionConfig(head=bundle.manifest["head"]["kind"], seed=job.seed)
-    if how.steps:
+    config = _fusion_config(bundle, job)
+    if how.steps is not None:
         config = config.shortened(how.steps)
-    config = replace(config, network=replace(config.network, architecture=bundle.manifest["network"]["architecture"]))
     state = load_file(bundle.folder / bundle.manifest["network"]["weights"])
     first = job.work / "backbone.safetensors"
     mine = {name.removeprefix("backbone."): tensor for name, tensor in state.items() if name.startswith("backbone.")}
@@ -262,18 +302,39 @@ def _fusion_full(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adapta
     train_fusion(train, out, job.work, config, weights=str(first), name=job.out.name, device=how.device, report=report)
 
 
-def _record(out: Path, bundle: Bundle, content: Mapping[str, Any]) -> None:
-    """Write into the new bundle what it was adapted from and what that did."""
+def _fusion_config(bundle: Bundle, job: Job) -> FusionConfig:
+    """The knobs that the bundle was trained with, where it states them, under the seed of this run."""
+    kept = bundle.manifest.get("training", {}).get("config")
+    config = FusionConfig.stated(kept) if kept else FusionConfig()
+    network = replace(config.network, architecture=bundle.manifest["network"]["architecture"], seed=job.seed)
+    return replace(config, head=bundle.manifest["head"]["kind"], network=network, seed=job.seed)
+
+
+def _record(out: Path, bundle: Bundle, train: Sequence[Sample], content: Mapping[str, Any], job: Job) -> None:
+    """Write into the new bundle what it was adapted from, with what, and what that did."""
     adapted = Bundle.load(out)
     manifest = {key: value for key, value in adapted.manifest.items() if key not in ("schema", "files")}
     brief = {
         domain: {when: {name: panel[name] for name in FIGURES} for when, panel in both.items()}
         for domain, both in content["domains"].items()
     }
+    seen = overlap.seen(bundle)
+    if seen is None:  # a list of the new pictures alone would say that the old ones were never seen
+        (out / overlap.FILE).unlink(missing_ok=True)
+    else:
+        overlap.record(out, train, seen)
+    made: dict[str, Any] = {"command": job.command, "data": list(job.data)}
+    if job.split:
+        made["split"] = bundle.manifest.get("training", {}).get("split", {"seed": job.seed, "shares": job.split})
+    manifest["training"] |= made
     manifest["adapted"] = {
         "from": bundle.name,
         "sha256": bundle.sha256,
         "strategy": content["strategy"],
+        **made,
+        "sources": manifest["training"]["sources"],
+        "seed": job.seed,
+        "training_before": bundle.manifest.get("training", {}),
         "domains": brief,
         "forgetting": content.get("forgetting", {}),
     }

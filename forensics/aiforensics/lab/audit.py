@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.evidence import InputError
-from aiforensics.image import read
+from aiforensics.image import Picture, read
 from aiforensics.lab.auditreport import AuditReport, Duplicates, Remark, SourceRow
 from aiforensics.lab.dataset import SPLITS, DatasetError, Sample
 from aiforensics.lab.duplicates import Fingerprint, Progress, families, fingerprint, near_pairs
@@ -26,7 +26,7 @@ __all__ = ["AuditReport", "Remark", "audit", "audit_prepared"]
 EXAMPLES = 10
 """Duplicate families that a report names."""
 
-AnyView = Callable[[Pixels, np.random.Generator], Pixels]
+AnyView = Callable[[Picture, np.random.Generator], Pixels]
 
 
 def audit(samples: Sequence[Sample], *, seed: int = 0, progress: Progress | None = None) -> AuditReport:
@@ -56,9 +56,11 @@ def audit(samples: Sequence[Sample], *, seed: int = 0, progress: Progress | None
     cues = {name: separability(table, labels, groups, seed=seed) for name, table in tables.items()}
     duplicates = _duplicates(kept, prints)
     sources = _source_rows(samples)
+    split_groups = _split_groups(samples)
     remarks = [
         *cue_remarks(cues, prepared=False),
         *duplicate_remarks(duplicates),
+        *_split_group_remarks(split_groups),
         *balance_remarks(sources),
         *broken_remarks(broken),
         *blank_remarks(kept, prints),
@@ -68,6 +70,7 @@ def audit(samples: Sequence[Sample], *, seed: int = 0, progress: Progress | None
         cues=cues,
         sources=sources,
         duplicates=duplicates,
+        split_groups=len(split_groups),
         formats=_by_class(kept, lambda i: facts[i].format),
         sizes=_sizes(kept, facts),
         broken=tuple(broken),
@@ -87,7 +90,7 @@ def audit_prepared(
     samples
         The data set.
     view
-        The training or evaluation view, given a generator that depends on the picture's key and the seed.
+        What is made of a decoded file, with a generator that depends on the picture's key and the seed.
     seed
         Of the views, the folds and the bootstrap.
     progress
@@ -96,10 +99,10 @@ def audit_prepared(
 
     def measure(sample: Sample) -> tuple[float, float, float] | None:
         try:
-            pixels = np.asarray(read(sample.path).image, np.uint8)
+            picture = read(sample.path)
         except InputError:
             return None  # `audit` names it
-        seen = view(pixels, seeded(sample.key, seed))
+        seen = view(picture, seeded(sample.key, seed))
         return float(seen.shape[1]), float(seen.shape[0]), last_quality(seen)
 
     rows = []
@@ -174,6 +177,21 @@ def _duplicates(samples: Sequence[Sample], prints: Sequence[Fingerprint]) -> Dup
         exact_across_classes=sum(len({samples[i].label for i in members}) > 1 for members in exact),
         examples=tuple(tuple(dict.fromkeys(str(samples[i].path) for i in members)) for members in worst),
     )
+
+
+def _split_groups(samples: Sequence[Sample]) -> list[str]:
+    """Names of the groups that stand in several splits, which only given splits can do."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for sample in samples:
+        splits[sample.group].add(sample.split)
+    return sorted(group for group, found in splits.items() if len(found) > 1)
+
+
+def _split_group_remarks(groups: Sequence[str]) -> Iterable[Remark]:
+    if groups:
+        count = f"{len(groups)} group{'s stand' if len(groups) > 1 else ' stands'} in several splits"
+        named = ", ".join(groups[:3]) + (" …" if len(groups) > 3 else "")
+        yield Remark("leak", f"{count}: {named}", "give all pictures of a group the same split, or leave it empty")
 
 
 def _source_rows(samples: Sequence[Sample]) -> tuple[SourceRow, ...]:

@@ -67,6 +67,8 @@ class AuditReport:
         ROC AUC of each cue alone, and of `all` together, out of fold by group.
     sources, duplicates
         Balance, and pictures that stand there twice.
+    split_groups
+        Number of groups whose pictures were given several splits.
     formats, sizes
         By class: pictures of each container, and 5, 50 and 95 % quantiles of the longer side in pixels.
     broken
@@ -79,6 +81,7 @@ class AuditReport:
     cues: dict[str, Figure]
     sources: tuple[SourceRow, ...] = ()
     duplicates: Duplicates = Duplicates()
+    split_groups: int = 0
     formats: dict[str, dict[str, int]] | None = None
     sizes: dict[str, tuple[float, float, float]] | None = None
     broken: tuple[tuple[str, str], ...] = ()
@@ -91,8 +94,8 @@ class AuditReport:
 
     @property
     def contaminated(self) -> bool:
-        """Whether test pictures stand in training too, or one picture in both classes: no view can mend that."""
-        return self.duplicates.across_splits > 0 or self.duplicates.exact_across_classes > 0
+        """Whether pictures or groups stand in several splits, or one picture in both classes: no view can mend that."""
+        return self.duplicates.across_splits + self.duplicates.exact_across_classes + self.split_groups > 0
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the report into plain data for JSON."""

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.image import from_array, read
+from aiforensics.image import Picture, from_array, read
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.dataset import Sample
-from aiforensics.lab.views import CONDITIONS, random_view, seeded, window
+from aiforensics.lab.views import CONDITIONS, random_view, seeded, training_view, window, with_history
 from aiforensics_models.runtime import Preparation, cut_back, mirrored
 
 Pixels = NDArray[np.uint8]
@@ -50,6 +50,7 @@ class Pictures:
         self._augment = frozenset(augment)
         self._seed = seed
         self._kept: dict[int, list[Pixels]] = {}
+        self._bare: set[int] = set()  # of the kept ones, those that were no JPEG
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -96,7 +97,8 @@ class Pictures:
     def example(self, index: int, rng: np.random.Generator) -> Pixels:
         """(h, w, 3) uint8: one augmented picture, as the network sees it."""
         if self.delivered:
-            pixels = self._shown(random_view(self._raw(index), rng))
+            raw = self._raw(index)
+            pixels = self._shown(random_view(with_history(raw, rng) if index in self._bare else raw, rng))
         else:
             windows = self._windows(index)
             pixels = windows[int(rng.integers(len(windows)))]
@@ -125,7 +127,10 @@ class Pictures:
 
     def _raw(self, index: int) -> Pixels:
         if index not in self._kept:
-            pixels = np.asarray(read(self.samples[index].path).image, np.uint8)
+            picture = read(self.samples[index].path)
+            if picture.jpeg is None:
+                self._bare.add(index)
+            pixels = np.asarray(picture.image, np.uint8)
             self._kept[index] = [window(pixels, seeded(self.samples[index].key), KEPT_SIDE)]
         return self._kept[index][0]
 
@@ -154,14 +159,14 @@ def shifted(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return np.asarray(cv2.warpAffine(pixels, move, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def training_view(delivered: bool, pixels: Pixels, rng: np.random.Generator) -> Pixels:
+def audited_view(delivered: bool, picture: Picture, rng: np.random.Generator) -> Pixels:
     """Show the audit what a classifier may learn from: a delivered view, or the first window of the file in one size.
 
     The network sees one size in any case; what is left of compression is what leaks, and it shows only where the window
     starts on the picture's own JPEG grid, as the network's windows do.
     """
     if delivered:
-        return random_view(pixels, rng)
-    seen = cut_back(from_array(pixels).windows[0].pixels)
+        return training_view(picture, rng)
+    seen = cut_back(picture.windows[0].pixels)
     room = [(0, WINDOW - side) for side in seen.shape[:2]]
     return np.pad(seen, (*room, (0, 0)), mode="symmetric")

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aiforensics.lab.evaluation_report import reach
+
 _FIGURES = (
     ("roc_auc", "ROC AUC"),
     ("average_precision", "average precision"),
@@ -49,10 +51,12 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f"calibrated probability. {_network(manifest)}",
         "Written from `bundle.json` and `metrics.json`; no figure is typed by hand.",
         "## How good it is",
-        f"On the split `test` of its own data: {metrics['title']} ({metrics['judgements']} judgements). Sources of "
-        "these pictures are known from training; intervals are 95 %, from a bootstrap over groups.",
+        f"On the split `test` of its own data{_judged(metrics)}: {metrics['title']} ({metrics['judgements']} "
+        f"judgements). {_known(metrics['per_source'], training)}Intervals are 95 %, from a bootstrap over groups; – "
+        "where it cannot show one.",
         _command(command),
         _headline(metrics),
+        *at_bounds(manifest),
         *_out_of_fold(manifest, command),
         "### By source",
         _sources(metrics["per_source"]),
@@ -66,11 +70,34 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "## Limits",
         _LIMITS,
         "## Rebuild",
-        _PRETRAINING.get(training.get("weights", "none"), _PRETRAINING["file"]),
+        _first_weights(training),
         _command(command) or "The command was not recorded.",
         f"```json\n{_config(training)}\n```" if training.get("config") else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def at_bounds(manifest: Mapping[str, Any]) -> list[str]:
+    """Warn of a mix or a calibration that stands at its bound: what it weighs tells the classes hardly apart.
+
+    Parameters
+    ----------
+    manifest
+        Content of `bundle.json`.
+    """
+    mix = manifest["head"].get("mix", {})
+    parts = {"embedding": "the network", "handcrafted": "the handcrafted head"}
+    idle = [words for name, words in parts.items() if mix.get(name, 1.0) <= 0]
+    lines = manifest["calibration"]["conditions"].items()
+    flat = [name for name, line in lines if line["slope"] <= _LEAST_SLOPE]
+    found = []
+    if idle:
+        found.append(f"The mix gives {' and '.join(idle)} no weight: on left-out sources nothing was gained there.")
+    if flat:
+        found.append(
+            f"The calibration stands at its least slope ({', '.join(flat)}): the score tells the classes hardly apart."
+        )
+    return found
 
 
 _NOT_FOR = """\
@@ -80,29 +107,63 @@ _NOT_FOR = """\
 - To certify that a picture is real: `real` means that no trace was found.
 - For local edits of real photographs: it judges where the pixels of whole windows come from."""
 
-_PRETRAINING = {
-    "none": "",
-    "imagenet": "The embedding network started from torchvision's ImageNet weights.",
-    "file": """\
+_LEAST_SLOPE = 0.05
+"""The bound of `aiforensics.lab.stacking.calibrate`."""
+
+_TRACENET = ("tracenet.safetensors", "9ad80210d86e6b4aa62f1b64fafb368275a5c921bb90968213fe9646e6262c68")
+"""Name and sha256 of this project's own first weights, `models/training/tracenet.safetensors`."""
+
+_PRETRAINING = """\
 The embedding network first learned without labels to see as a teacher sees, from random weights; then the command below
 ran. `models/training/` lists the pictures of both, by repository and sum.
 
 ```sh
 python -m aiforensics.lab.pretrain POOL --teacher TEACHER.safetensors --out tracenet.safetensors
-```""",
-}
+```"""
 
 _LIMITS = """\
 - Generators and cameras that it has not seen do worse than the test split says.
 - Strong compression, small pictures and screenshots weaken every trace: such pictures are often `inconclusive`.
 - The probability assumes that AI pictures are as common as in the calibration data.
-- Labels were taken from the collectors of the sources; some are wrong."""
+- Labels are taken as the data gives them: a wrong one misleads the training, and the figures too."""
 
 
 def _network(manifest: Mapping[str, Any]) -> str:
     network = manifest["network"]
     name, size = network["architecture"], network.get("parameters", 0)
     return f"Network `{name}`, {size:,} parameters; head `{manifest['head']['kind']}`."
+
+
+def _judged(metrics: Mapping[str, Any]) -> str:
+    """How many pictures were judged, of how many, and how many of them were no new ones, where the metrics say so."""
+    judged, of = (metrics.get("pictures", {}).get(key) for key in ("judged", "of"))
+    seen = metrics.get("seen_in_training")
+    fewer = f" of {of}" if of and of != judged else ""
+    return f" ({judged}{fewer} pictures{f', {seen} of them seen in training' if seen else ''})" if judged else ""
+
+
+def _known(sources: Mapping[str, Mapping[str, Any]], training: Mapping[str, Any]) -> str:
+    """Say how many of the sources were in training as well."""
+    trained = training.get("sources")
+    if trained is None:
+        return ""
+    known = sum(
+        not {name, name.removeprefix(f"{row['label']}/")}.isdisjoint(trained.get(row["label"], ()))
+        for name, row in sources.items()
+    )
+    return f"Of the {len(sources)} sources of these pictures {known} are known from training. "
+
+
+def _first_weights(training: Mapping[str, Any]) -> str:
+    """Say what the network started from; a file is this project's own by its sum, or by its name where none is kept."""
+    weights = training.get("weights", training.get("config", {}).get("weights", "none"))
+    if weights in ("none", "imagenet"):
+        return "" if weights == "none" else "The network started from torchvision's ImageNet weights."
+    name, sha256 = _TRACENET
+    kept = training.get("weights_sha256")
+    if kept == sha256 or (kept is None and weights == name):
+        return _PRETRAINING
+    return f"The network started from the file of weights `{weights}`, which this card knows nothing of."
 
 
 def _command(command: str) -> str:
@@ -114,8 +175,7 @@ def _headline(metrics: Mapping[str, Any]) -> str:
     heads = ["figure", "matched", *(panel["condition"] for panel in panels[1:])]
     lines = [_row(heads), _row(["---"] * len(heads))]
     for key, name in _FIGURES:
-        low, high = metrics["intervals"][key]
-        first = f"**{_number(metrics[key])}** ({_number(low)} to {_number(high)})"
+        first = f"**{_number(metrics[key])}** ({reach(metrics['intervals'][key], between=' to ')})"
         lines.append(_row([name, first, *(_number(panel[key]) for panel in panels[1:])]))
     return "\n".join(lines)
 
@@ -127,9 +187,9 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     yield "### On sources that were left out"
     yield (
         f"Each of {found['pictures']} training pictures was judged by a network whose generator family or real source "
-        f"was left out of training ({found['views']} views, matched conditions); its fold was left out of the head, "
-        "the mix, the calibration and the thresholds as well. Classes and sources are weighed alike. Made by the same "
-        "command:"
+        f"was left out of training ({found['views']} views, matched conditions), and by a head that had not seen its "
+        "fold; the mix, the calibration and the thresholds that judged it were fitted on the pictures of the other "
+        "folds. Classes and sources are weighed alike. Made by the same command:"
     )
     yield _command(command)
     val = found.get("roc_auc_val", {})
@@ -153,11 +213,12 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
 
 
 def _sources(sources: Mapping[str, Mapping[str, Any]]) -> str:
-    heads = ["source", "class", "judgements", "called AI", "inconclusive", "called real", "AUC"]
+    heads = ["source", "class", "judgements", "groups", "called AI", "inconclusive", "called real", "AUC"]
     lines = [_row(heads), _row(["---"] * len(heads))]
     for name, row in sorted(sources.items(), key=lambda item: (item[1]["label"], item[0])):
         shares = (_percent(row[key]) for key in ("called_ai", "inconclusive", "called_real"))
-        lines.append(_row([name, row["label"], str(row["judgements"]), *shares, _number(row.get("roc_auc"))]))
+        counts = (str(row[count]) for count in ("judgements", "groups"))
+        lines.append(_row([name, row["label"], *counts, *shares, _number(row.get("roc_auc"))]))
     return "\n".join(lines)
 
 
@@ -177,9 +238,12 @@ def _gallery(metrics: Mapping[str, Any]) -> Iterable[str]:
             verdicts = ", ".join(f"{count} × {verdict}" for verdict, count in sorted(row["verdicts"].items()))
             lines.append(_row([label, row["source"], f"`{row['file']}`", _number(row["p_ai"]), verdicts]))
     yield "\n".join(lines)
-    counts = {label: Counter(row["source"] for row in failures[label]) for label in ("real", "ai")}
-    for label, words in (("real", "False alarms gather in"), ("ai", "Misses gather in")):
-        yield f"{words}: " + ", ".join(f"{source} ({count})" for source, count in counts[label].most_common()) + "."
+    for label, wrong, words in (("real", "ai", "False alarms gather in"), ("ai", "real", "Misses gather in")):
+        mistaken = [row for row in failures[label] if wrong in row["verdicts"]]
+        none = f"No {label} picture of these was called {wrong}; the most wrong gather in"
+        counts = Counter(row["source"] for row in mistaken or failures[label])
+        named = ", ".join(f"{source} ({count})" for source, count in counts.most_common())
+        yield f"{words if mistaken else none}: {named}."
 
 
 def _training(training: Mapping[str, Any]) -> Iterable[str]:

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from aiforensics import __version__
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.batches import Pictures
-from aiforensics.lab.dataset import Sample
+from aiforensics.lab.dataset import Sample, digest
 from aiforensics.lab.devices import Device, keep_memory
-from aiforensics.lab.exporting import export_classifier
+from aiforensics.lab.export import export_classifier
 from aiforensics.lab.folds import balance
 from aiforensics.lab.learners import Learner, make_learner
 from aiforensics.lab.metrics import roc_auc
-from aiforensics.lab.recipes import ClassifierConfig
+from aiforensics.lab.overlap import record
+from aiforensics.lab.recipes import ClassifierConfig, first_weights
 from aiforensics.lab.schedule import one_cycle
 from aiforensics.lab.stacking import calibrate
 from aiforensics_models.bundle import write_manifest
@@ -75,20 +76,20 @@ def train_classifier(
 
     Returns
     -------
-    `history` and `seconds` of the training.
+    `history` of the training, and the `seconds` of its passes.
     """
     work.mkdir(parents=True, exist_ok=True)
     prepare = Preparation(config.input, config.side)
     train = Pictures([s for s in samples if s.split == "train"], prepare, config.augment, config.seed)
     val = Pictures([s for s in samples if s.split == "val"], prepare, config.augment, config.seed)
     learner = make_learner(config, head_only=head_only, device=device)
-    started = time.monotonic()
-    history = fit(learner, train, val, work, config, report=report)
-    seconds = time.monotonic() - started
+    history = fit(learner, train, val, work, config, head_only=head_only, report=report)
     out.mkdir(parents=True, exist_ok=True)
+    record(out, samples)
     network = export_classifier(work / WEIGHTS, config, out)
     best = make_learner(replace(config, weights=str(work / WEIGHTS)), device=device)
     calibration = calibrated(best, val, config.seed)
+    first = first_weights(config.weights)
     manifest = {
         "name": name or out.name,
         "version": __version__,
@@ -100,10 +101,10 @@ def train_classifier(
         "head": {"kind": "none"},
         "calibration": calibration.to_dict(),
         "training": {
-            "config": {**asdict(config), "weights": _public(config.weights)},
+            "config": {**asdict(config), "weights": first["weights"]},
+            **first,
             "head_only": head_only,
             "epochs": len(history),
-            "seconds": round(seconds, 1),
             "pictures": dict(Counter(f"{s.label} {s.split}" for s in samples if s.split != "test")),
             "sources": {
                 label: dict(
@@ -115,7 +116,7 @@ def train_classifier(
         "metrics": {},
     }
     write_manifest(out, manifest)
-    return {"history": {recipe: history}, "seconds": seconds}
+    return {"history": {recipe: history}, "seconds": sum(row["seconds"] for row in history)}
 
 
 def fit(
@@ -125,6 +126,7 @@ def fit(
     work: Path,
     config: ClassifierConfig,
     *,
+    head_only: bool = False,
     after: Callable[[int, dict[str, float]], None] = lambda _epoch, _row: None,
     report: Report = lambda _line: None,
 ) -> History:
@@ -140,8 +142,10 @@ def fit(
         Folder of the checkpoint, which is resumed from when settings and data are the same.
     config
         Knobs.
+    head_only
+        Whether `learner` trains its head alone.
     after
-        Told each pass and its figures; may raise to stop.
+        Told each pass and its figures, those of a resumed run first; may raise to stop.
     report
         Takes a line of progress.
 
@@ -150,7 +154,7 @@ def fit(
     For each pass: `epoch`, `loss` and `accuracy` of training, `val_loss`, `val_accuracy`, `val_auc`, `seconds`.
     """
     keep_memory()
-    key = _key(config, train, val)
+    key = _key(config, train, val, head_only=head_only)
     history: History = []
     best, waited = np.inf, 0
     checkpoint = work / _CHECKPOINT
@@ -162,6 +166,8 @@ def fit(
             report(f"going on after pass {len(history)}")
         else:
             report("the checkpoint belongs to other settings or data: starting anew")
+    for epoch, row in enumerate(history, 1):  # whoever stops a run by its passes stops it at the same one again
+        after(epoch, row)
     spent = sum(row["seconds"] for row in history)
     while len(history) < config.epochs and waited < config.patience and not _over(config, spent):
         started = time.monotonic()
@@ -235,14 +241,9 @@ def _over(config: ClassifierConfig, seconds: float) -> bool:
     return config.minutes > 0 and seconds >= 60 * config.minutes
 
 
-def _key(config: ClassifierConfig, train: Pictures, val: Pictures) -> str:
+def _key(config: ClassifierConfig, train: Pictures, val: Pictures, *, head_only: bool) -> str:
     """Of everything that a checkpoint depends on; more time, and more passes at a constant rate, may be asked for."""
     later = {"minutes", "patience"} | ({"epochs"} if config.schedule == "constant" else set())
-    settings = {k: v for k, v in asdict(config).items() if k not in later}
-    names = [sample.key for pictures in (train, val) for sample in pictures.samples]
-    return hashlib.sha256(json.dumps([settings, names]).encode()).hexdigest()
-
-
-def _public(weights: str) -> str:
-    """Name a file of weights without the folders of the machine that it lay on."""
-    return weights if weights in ("none", "imagenet") else Path(weights).name
+    settings = {k: v for k, v in (asdict(config) | first_weights(config.weights)).items() if k not in later}
+    seen = digest([*train.samples, *val.samples])
+    return hashlib.sha256(json.dumps([settings, head_only, seen]).encode()).hexdigest()

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aiforensics.lab import overlap
 from aiforensics.lab.batches import Pictures
 from aiforensics.lab.classifiers import Report, fit
 from aiforensics.lab.dataset import Sample, thin
 from aiforensics.lab.learners import make_learner
 from aiforensics.lab.plots import history_plot
 from aiforensics.lab.quick import detector
-from aiforensics.lab.recipes import ClassifierConfig
+from aiforensics.lab.recipes import ClassifierConfig, RecipeError
 from aiforensics.lab.systems import System
 from aiforensics.lab.training import Job, check_data, finish, judge
 from aiforensics_models.bundle import Bundle
@@ -34,16 +37,28 @@ class Contest:
     Attributes
     ----------
     systems
-        Recipes with their knobs.
+        Recipes with their knobs, each once.
     bundles
         Finished bundles that are judged on the same pictures, though they were trained elsewhere.
     sensitivity
         Whether classifiers are trained again at several learning rates.
+
+    Raises
+    ------
+    aiforensics.lab.recipes.RecipeError
+        There is nothing to compare, or a recipe stands there twice.
     """
 
     systems: Sequence[System]
     bundles: Sequence[str] = ()
     sensitivity: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.systems and not self.bundles:
+            raise RecipeError("there is nothing to compare: name recipes (aiforensics train --recipes lists them)")
+        twice = [name for name, times in Counter(one.recipe.name for one in self.systems).items() if times > 1]
+        if twice:
+            raise RecipeError(f"the recipe {twice[0]} is named twice: each is trained once")
 
 
 def compare(
@@ -75,6 +90,7 @@ def compare(
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
     entries: dict[str, dict[str, Any]] = {}
+    bundles = _titled([Bundle.load(model) for model in contest.bundles])  # what cannot be had is told before training
     job.work.mkdir(parents=True, exist_ok=True)
     for system in sorted(contest.systems, key=lambda one: one.delivered):  # who see pictures alike share an audit
         check_data(samples, job, system.view, report)
@@ -88,16 +104,20 @@ def compare(
         told = system.trainer(samples, name, _named(name, report))(mine.out, mine.work)
         history_plot(told["history"], mine.work / "history.png")
         seconds = float(told.get("seconds", time.monotonic() - started))
-        metrics = _judged(mine.out, chosen, mine, report)
+        metrics, milliseconds = _judged(Bundle.load(mine.out), chosen, len(test), mine, report)
         finish(mine.out, metrics, mine, samples)
-        entries[name] = _entry(mine.out, metrics) | {"history": told["history"], "train_seconds": seconds}
+        costs = {"train_seconds": seconds, "milliseconds": milliseconds}
+        entries[name] = _entry(mine.out, metrics) | {"history": told["history"], **costs}
         if contest.sensitivity and isinstance(system.config, ClassifierConfig):
             entries[name]["sensitivity"] = sensitivity(samples, system, mine.work / "sensitivity", report)
-    for model in contest.bundles:
-        bundle = Bundle.load(model)
-        mine = replace(job, work=job.work / f"bundle-{bundle.name}", out=bundle.folder)
+    for title, bundle in bundles.items():
+        folder = re.sub(r"[^\w.-]+", "_", f"bundle-{title}")
+        mine = replace(job, work=job.work / folder, out=bundle.folder)
         mine.work.mkdir(parents=True, exist_ok=True)
-        entries[f"{bundle.name} (bundle)"] = _entry(bundle.folder, _judged(bundle.folder, chosen, mine, report))
+        metrics, milliseconds = _judged(bundle, chosen, len(test), mine, report)
+        if metrics["seen_in_training"]:
+            report(f"{title}: {metrics['seen_in_training']} of the test pictures were in its training: it is flattered")
+        entries[f"{title} (bundle)"] = _entry(bundle.folder, metrics) | {"milliseconds": milliseconds}
     settings = {"command": job.command, "data": ", ".join(job.data), "seed": str(job.seed), "test": f"{len(chosen)}"}
     return {"schema": SCHEMA, "settings": settings, "entries": entries}
 
@@ -139,11 +159,20 @@ def _named(name: str, report: Report) -> Report:
     return lambda line: report(f"{name}: {line}")
 
 
-def _judged(folder: Path, chosen: Sequence[Sample], job: Job, report: Report) -> dict[str, Any]:
+def _titled(bundles: Sequence[Bundle]) -> dict[str, Bundle]:
+    """Bundles by name; those of one name with the beginning of their sum, and the same bundle once."""
+    names = Counter(name for name, _ in {(one.name, one.sha256) for one in bundles})
+    return {one.name if names[one.name] == 1 else f"{one.name} {one.sha256[:6]}": one for one in bundles}
+
+
+def _judged(
+    bundle: Bundle, chosen: Sequence[Sample], of: int, job: Job, report: Report
+) -> tuple[dict[str, Any], float]:
+    """Figures of a bundle, and the milliseconds of one judgement."""
     started = time.monotonic()
-    metrics = judge(chosen, detector(folder), job, report)
+    metrics = judge(chosen, detector(bundle.folder), job, report, of=of, seen=overlap.seen(bundle))
     judgements = metrics["judgements"] + (metrics["as_found"]["judgements"] if metrics["as_found"] else 0)
-    return metrics | {"milliseconds": 1000 * (time.monotonic() - started) / max(judgements, 1)}
+    return metrics, 1000 * (time.monotonic() - started) / max(judgements, 1)
 
 
 def _entry(folder: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:

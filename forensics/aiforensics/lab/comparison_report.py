@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aiforensics.lab.charts import Axis, Series, interval_bar, line_chart
-from aiforensics.lab.evaluation_report import with_interval
+from aiforensics.lab.evaluation_report import TEMPLATES, with_interval
 from aiforensics.report.page import write_page
 
 COLUMNS = (
@@ -57,7 +57,7 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
         "best": ranked[0],
         "best_auc": entries[ranked[0]]["roc_auc"],
     }
-    write_page("comparison.html.j2", path, context)
+    write_page("comparison.html.j2", path, context, folder=TEMPLATES)
 
 
 def _row(name: str, panel: Mapping[str, Any]) -> dict[str, Any]:

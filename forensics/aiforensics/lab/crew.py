@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from aiforensics.lab.dataset import Sample
+from aiforensics.lab.dataset import Sample, digest
 from aiforensics.lab.devices import Device
 from aiforensics.lab.finetune import FinetuneConfig, finetune
 from aiforensics.lab.recipes import RecipeError
@@ -111,12 +111,11 @@ def _train(job: Job, report: Callable[[str], None]) -> History:
 
 def _settings(job: Job) -> dict[str, Any]:
     """What a finished network depends on."""
-    names = "\n".join(sorted(sample.key for sample in job.samples))
     named = job.weights in ("none", "imagenet")
     return {
         **asdict(job.config),
         "weights": job.weights if named else hashlib.sha256(Path(job.weights).read_bytes()).hexdigest()[:16],
-        _PICTURES: hashlib.sha256(names.encode()).hexdigest()[:16],
+        _PICTURES: digest(sorted(job.samples, key=lambda sample: sample.key))[:16],
     }
 
 

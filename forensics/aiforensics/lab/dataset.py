@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ __all__ = [
     "Sample",
     "Split",
     "check_pictures",
+    "digest",
     "load_dataset",
     "parse_shares",
     "sources_of",
@@ -87,8 +89,8 @@ def load_dataset(
     A folder holds `real/` and `ai/`, whose first-level subfolders are the sources; what is hidden in it is left out. A
     folder with a `manifest.csv`, or a CSV file, is read as a manifest: columns `file, label`, and where known `source,
     generator, group, split`; other columns are ignored. Pictures without a group are grouped by their stem (without
-    endings such as `_q75`) and by perceptual hash; pictures without a split are split by group, each source and class
-    alike.
+    endings such as `_q75`) and by perceptual hash; pictures without a split take the first one that is given to their
+    group, or are split by group, each source and class alike.
 
     Parameters
     ----------
@@ -130,7 +132,7 @@ def load_dataset(
         Sample(row.path, row.label, row.source, row.generator, row.group, split)
         for row, split in zip(rows, _splits(rows, seed, shares), strict=True)
     )
-    _check_sizes(samples, need)
+    _check_sizes(samples, need, shares)
     return samples
 
 
@@ -171,6 +173,20 @@ def sources_of(path: Path) -> tuple[str, ...]:
     return tuple(sorted({f"{row.label}/{row.source}" for row in _rows(path)}))
 
 
+def digest(samples: Iterable[Sample]) -> str:
+    """Hash what is said of samples and what stands in their files, in their order: what their checkpoint rests on.
+
+    Returns
+    -------
+    64 hexadecimal digits.
+    """
+    whole = hashlib.sha256()
+    for sample in samples:
+        content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
+        whole.update(f"{sample.key}\n{sample.generator}\n{sample.split}\n{sample.group}\n{content}\n".encode())
+    return whole.hexdigest()
+
+
 def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sample, ...]:
     """Choose at most `count` pictures, as evenly as can be over the classes, and in each class over its sources.
 
@@ -188,18 +204,14 @@ def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sampl
     The chosen samples, in their old order.
     """
     rng = np.random.default_rng(seed)
-    waiting: dict[tuple[str, str], list[int]] = defaultdict(list)
+    sources: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index in rng.permutation(len(samples)):
-        waiting[samples[index].label, samples[index].source].append(int(index))
-    taken: Counter[tuple[str, str]] = Counter()
-    chosen: list[int] = []
-    while len(chosen) < min(count, len(samples)):
-        left = [key for key in sorted(waiting) if waiting[key]]
-        of_class = {label: sum(taken[key] for key in taken if key[0] == label) for label, _ in left}
-        key = min(left, key=lambda k: (of_class[k[0]], taken[k], k))
-        chosen.append(waiting[key].pop())
-        taken[key] += 1
-    return tuple(samples[index] for index in sorted(chosen))
+        sources[samples[index].label, samples[index].source].append(int(index))
+    queues: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
+    for (label, source), indices in sources.items():
+        queues[label] += [(turn, source, index) for turn, index in enumerate(indices)]
+    order = sorted((place, label, row[2]) for label, rows in queues.items() for place, row in enumerate(sorted(rows)))
+    return tuple(samples[index] for index in sorted(index for *_, index in order[:count]))
 
 
 def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) -> None:
@@ -273,8 +285,11 @@ def _grouped(rows: Sequence[Row], progress: Progress | None, keep_broken: bool) 
 
 
 def _splits(rows: Sequence[Row], seed: int, shares: Shares) -> list[Split]:
-    """Take the given split, else that of the group, else draw one so that source and class come out as asked for."""
-    known: dict[str, Split] = {row.group: row.split for row in rows if row.split is not None}
+    """Take the given split, else the group's first, else draw one so that source and class come out as asked for."""
+    known: dict[str, Split] = {}
+    for row in rows:
+        if row.split is not None:
+            known.setdefault(row.group, row.split)
     members: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row.group not in known:
@@ -300,14 +315,15 @@ def _deficit(have: Counter[Split], split: Split, shares: Shares) -> float:
     return shares[split] * (have.total() + 1) - have[split]
 
 
-def _check_sizes(samples: Sequence[Sample], need: Sequence[Split]) -> None:
+def _check_sizes(samples: Sequence[Sample], need: Sequence[Split], shares: Shares) -> None:
     counts = Counter((sample.label, sample.split) for sample in samples)
     for label in ("real", "ai"):
         for split in need:
+            wanted = round(LEAST / min(shares[name] for name in need))
             if counts[label, split] < LEAST:
                 raise DatasetError(
                     f"class {label} has {counts[label, split]} pictures in the {split} split and needs {LEAST} "
-                    f"(about {round(LEAST / SHARES['val'])} per class in all, in that many different groups)"
+                    f"(about {wanted} per class in all, in that many different groups)"
                 )
 
 

@@ -27,11 +27,13 @@ class Distance:
     Attributes
     ----------
     value
-        Fréchet distance of made pictures from real ones; 0 for equal distributions.
+        Fréchet distance of half of the made pictures from half of the real ones; 0 for equal distributions.
     floor
-        The same between two halves of the real pictures: what sampling alone gives.
+        The same between two such halves of the real pictures: what sampling alone gives.
     made, real
         Number of pictures.
+    half
+        Pictures of each half. The distance of two samples falls with their size, so all halves are of one size.
     model
         Name of the bundle whose network embeds.
     """
@@ -40,6 +42,7 @@ class Distance:
     floor: float
     made: int
     real: int
+    half: int
     model: str
 
 
@@ -49,7 +52,7 @@ def picture_distance(made: NDArray[np.uint8], real: NDArray[np.uint8], model: st
     Parameters
     ----------
     made, real
-        (n, h, w, 3) uint8, RGB, of one size; at least 16 of each.
+        (n, h, w, 3) uint8, RGB, of one size, in random order; at least 16 of each.
     model
         The bundle whose network embeds; embeddings are standardised by the real pictures.
 
@@ -63,7 +66,9 @@ def picture_distance(made: NDArray[np.uint8], real: NDArray[np.uint8], model: st
     ours, theirs = embed(network, made), embed(network, real)
     scale = theirs.std(axis=0) + 1e-6
     ours, theirs = ours / scale, theirs / scale
-    return Distance(frechet(ours, theirs), frechet(theirs[::2], theirs[1::2]), len(made), len(real), bundle.name)
+    half = min(len(ours), len(theirs)) // 2
+    value, floor = (frechet(other, theirs[:half]) for other in (ours[:half], theirs[half : 2 * half]))
+    return Distance(value, floor, len(made), len(real), half, bundle.name)
 
 
 def embed(network: Network, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> Floats:

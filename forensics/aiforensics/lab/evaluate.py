@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from aiforensics.lab.dataset import DatasetError, Sample, thin
 from aiforensics.lab.detector import Detector, Prediction, redeliver
 from aiforensics.lab.duplicates import Progress
 from aiforensics.lab.metrics import CALIBRATED, DRAWS, FORCED, RANKED, SELECTIVE, Figure, Scores
+from aiforensics.lab.overlap import DIGITS
 from aiforensics.lab.views import CONDITIONS, View
 
 SCHEMA = "aiforensics.metrics/1"
@@ -113,6 +114,10 @@ class Evaluation:
         `JPEG` and `other`, where both classes have enough files of that format: `ai` and `real` (pictures), `roc_auc`
         (condition → figure). The conditions give both classes the same last codec; a codec that one class alone met
         before leaves traces that are no generator's, and within one format most of those are gone.
+    pictures
+        `judged`: pictures that were judged; `of`: pictures that they were chosen from, None where that was not said.
+    seen_in_training
+        How many of the judged pictures the detector had learned from; None where it does not say what that was.
     """
 
     matched: Panel
@@ -122,6 +127,8 @@ class Evaluation:
     refused: tuple[tuple[str, str], ...] = ()
     failures: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     by_format: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pictures: Mapping[str, int | None] = field(default_factory=dict)
+    seen_in_training: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the evaluation into the content of `metrics.json`."""
@@ -142,6 +149,8 @@ class Evaluation:
             )
         return {
             "schema": SCHEMA,
+            "pictures": dict(self.pictures),
+            "seen_in_training": self.seen_in_training,
             **self.matched.to_dict(),
             "conditions": {panel.name: panel.to_dict() for panel in self.conditions},
             "as_found": self.as_found.to_dict() if self.as_found else None,
@@ -160,6 +169,8 @@ def evaluate(
     sweep: Sequence[View] = (),
     sweep_pictures: int = SWEEP_PICTURES,
     as_found: bool = True,
+    of: int | None = None,
+    seen: Container[str] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     progress: Progress | None = None,
@@ -178,6 +189,10 @@ def evaluate(
         Views of the robustness sweep, and on how many pictures, evenly over classes and sources.
     as_found
         Whether the files are judged as they are, too.
+    of
+        Pictures that `samples` were chosen from.
+    seen
+        Short sums of the pictures that the detector learned from, as `overlap.seen` gives them.
     draws, seed
         Of the grouped bootstrap; `seed` chooses the windows as well.
     progress
@@ -191,6 +206,7 @@ def evaluate(
     few = set(thin(samples, sweep_pictures, seed=seed)) if sweep else set()
     judged: dict[str, Judged] = {}
     formats: dict[Sample, str] = {}
+    sums: list[str] = []
     refused: list[tuple[str, str]] = []
     total = len(samples) * (len(conditions) + as_found) + len(few) * len(sweep)
     done = 0
@@ -202,6 +218,7 @@ def evaluate(
         except InputError as error:
             refused.append((str(sample.path), error.message))
         else:
+            sums.append(picture.sha256[:DIGITS])
             formats[sample] = "other" if picture.jpeg is None else "JPEG"
             for view, prediction in zip(views, said, strict=True):
                 judged.setdefault(view.name if view else "as found", []).append((sample, prediction))
@@ -219,6 +236,8 @@ def evaluate(
         robustness=tuple((v, panel(v.name, v.title, judged[v.name], draws=draws, seed=seed)) for v in sweep),
         refused=tuple(refused),
         failures=_failures(pooled),
+        pictures={"judged": len(sums), "of": of},
+        seen_in_training=None if seen is None else sum(one in seen for one in sums),
         by_format=_by_format({view.name: judged[view.name] for view in conditions}, formats, draws, seed),
     )
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from aiforensics.lab.charts import Axis, Series, interval_bar, line_chart
 from aiforensics.report.page import write_page
 
+TEMPLATES = Path(__file__).parent / "templates"
 FIGURES = (
     ("roc_auc", "ROC AUC", "chance that an AI picture scores above a real one"),
     ("average_precision", "average precision", "area under precision over recall"),
@@ -65,8 +66,9 @@ def evaluation_page(
         "left_out": _left_out(content.get("leave_one_source_out")),
         "settings": content.get("settings", {}),
         "pct": percent,
+        "reach": reach,
     }
-    write_page("evaluation.html.j2", path, context, generated)
+    write_page("evaluation.html.j2", path, context, generated, folder=TEMPLATES)
 
 
 def audit_page(
@@ -102,7 +104,7 @@ def audit_page(
         }
         for heading, report in reports
     ]
-    write_page("audit.html.j2", path, {"title": title, "parts": parts}, generated)
+    write_page("audit.html.j2", path, {"title": title, "parts": parts}, generated, folder=TEMPLATES)
 
 
 def percent(share: float | None) -> str:
@@ -118,10 +120,22 @@ def percent(share: float | None) -> str:
 
 def with_interval(panel: Mapping[str, Any], key: str) -> tuple[str, str]:
     """A figure of a panel with three decimals and its interval in words; a dash and nothing where it is not defined."""
-    value, (low, high) = panel[key], panel["intervals"][key]
-    if value is None:
-        return "–", ""
-    return f"{value:.3f}", f"{low:.3f}–{high:.3f}" if low is not None else ""
+    value, interval = panel[key], panel["intervals"][key]
+    return ("–", "") if value is None else (f"{value:.3f}", reach(interval))
+
+
+def reach(interval: Sequence[float | None], digits: int = 3, between: str = "–") -> str:
+    """Write an interval (low, high); a dash where there is none, and its width where both ends would read alike.
+
+    Examples
+    --------
+    >>> reach((0.81234, 0.9), between=" to "), reach((0.00011, 0.00012)), reach((None, None))
+    ('0.812 to 0.900', 'within 0.001', '–')
+    """
+    low, high = ("" if end is None else f"{end:.{digits}f}" for end in interval)
+    if not low:
+        return "–"
+    return f"within {10**-digits:g}" if low == high else f"{low}{between}{high}"
 
 
 def _source_rows(sources: Mapping[str, Mapping[str, Any]], label: str) -> list[dict[str, Any]]:

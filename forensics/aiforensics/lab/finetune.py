@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
 from aiforensics.image import read
-from aiforensics.lab.dataset import Sample
+from aiforensics.lab.dataset import Sample, digest
 from aiforensics.lab.devices import Device, drawing_threads, keep_memory, training_device
 from aiforensics.lab.folds import balance
 from aiforensics.lab.loader import CropLoader, fit, middle, to_batch
@@ -214,7 +214,7 @@ def _train_cycle(
     )
     votes = _member_weights([sample.source for sample in train], network.heads.out_features, cycle.seed)
     views = _validation_views(val, config)
-    run = _Run(network, out, config, cycle)
+    run = _Run(network, out, config, cycle, digest([*train, *val]))
     if cycle.keep == "best" and run.looks_since_best >= config.patience:
         return run.history  # it had stopped early, and goes no further when the run is taken up again
     if fresh and run.step == 0:
@@ -271,8 +271,9 @@ def batch_loss(
 class _Run:
     """One training run: network, moving average, optimiser, schedule, history and checkpoint."""
 
-    def __init__(self, network: Detector, out: Path, config: FinetuneConfig, cycle: _Cycle) -> None:
+    def __init__(self, network: Detector, out: Path, config: FinetuneConfig, cycle: _Cycle, pictures: str) -> None:
         self.network, self.out, self.config, self.cycle = network, out, config, cycle
+        self._made_with = asdict(config) | asdict(cycle) | {"pictures": pictures}
         self._device = next(network.parameters()).device
         self.averaged = torch.optim.swa_utils.AveragedModel(
             network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True
@@ -331,7 +332,7 @@ class _Run:
             save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, self.out)
         torch.save(
             {
-                "config": asdict(self.config) | asdict(self.cycle),
+                "config": self._made_with,
                 "network": self.network.state_dict(),
                 "averaged": self.averaged.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
@@ -345,7 +346,7 @@ class _Run:
         )
 
     def _resume(self, state: dict[str, Any]) -> None:
-        if state["config"] != asdict(self.config) | asdict(self.cycle):
+        if state["config"] != self._made_with:
             return
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])

@@ -28,9 +28,11 @@ from aiforensics.lab.devices import Device
 from aiforensics.lab.export import ONNX_FILE, export_detector
 from aiforensics.lab.finetune import FinetuneConfig
 from aiforensics.lab.folds import balance, family, family_folds
+from aiforensics.lab.intervals import widened
 from aiforensics.lab.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.outoffold import out_of_fold
-from aiforensics.lab.recipes import RecipeError
+from aiforensics.lab.overlap import record
+from aiforensics.lab.recipes import RecipeError, first_weights
 from aiforensics.lab.stacking import HeadKind, Stack, calibrate, fit_stack
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
@@ -159,6 +161,7 @@ def train_fusion(
     picked = [seen[i] for i in indices]
     stack, calibration, figures = fit(table, picked, folds[indices], config)
     out.mkdir(parents=True, exist_ok=True)
+    record(out, samples)
     network = export_detector(work / "final" / WEIGHTS, config.network.architecture, out)
     manifest = {
         "name": name or out.name,
@@ -173,7 +176,7 @@ def train_fusion(
         "calibration": calibration.to_dict(),
         "training": {
             "config": asdict(config),
-            "weights": weights if weights in ("none", "imagenet") else Path(weights).name,
+            **first_weights(weights),
             "pictures": dict(Counter(f"{s.label} {s.split}" for s in seen)),
             "sources": {
                 label: dict(sorted(Counter(s.source for s in seen if s.label == label).items()))
@@ -231,6 +234,7 @@ def fit(
         config.seed,
     )
     calibration = calibrate(stack.fused, labels, table.condition, weights, sources.tolist(), seed=config.seed)
+    calibration = widened(calibration, stack.fused, table)
     return stack, calibration, out_of_fold(stack, table, samples, folds, seed=config.seed)
 
 

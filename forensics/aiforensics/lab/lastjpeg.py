@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.image.jpegfacts import STANDARD_LUMINANCE
+from aiforensics.image.jpegfacts import STANDARD_LUMINANCE, scaled
 
 QUALITIES = np.arange(50, 100)
 _SIGMA = 0.6
@@ -55,6 +55,4 @@ def last_quality(pixels: NDArray[np.uint8]) -> float:
 @lru_cache(maxsize=1)
 def _steps() -> NDArray[np.float32]:
     """(qualities, low frequencies): quantisation steps of libjpeg's scaled tables."""
-    table = np.array(STANDARD_LUMINANCE)[list(_LOW)]
-    scale = (200 - 2 * QUALITIES)[:, None]
-    return np.clip((table * scale + 50) // 100, 1, 255).astype(np.float32)
+    return scaled(np.array(STANDARD_LUMINANCE)[list(_LOW)], QUALITIES).astype(np.float32)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.dataset import Sample
-from aiforensics.lab.views import CONDITIONS, GREY, Pixels, random_view, seeded, with_history
+from aiforensics.lab.views import CONDITIONS, GREY, seeded, training_view
 from aiforensics.pipeline import SPECS, measure
 from aiforensics.quality import assess
 from aiforensics_models.runtime import OnnxNetwork, Preparation
@@ -212,17 +212,11 @@ def _measure_one(sample: Sample, network: str, view: str) -> _Row:
     )
 
 
-def _random(picture: Picture, rng: np.random.Generator) -> Picture:
-    """One draw of the training distribution."""
-    pixels: Pixels = np.asarray(picture.image, np.uint8)
-    return from_array(random_view(with_history(pixels, rng) if picture.jpeg is None else pixels, rng))
-
-
 def _delivered(sample: Sample, view: str) -> Picture:
     picture = read(sample.path)
     rng = seeded(f"{sample.key}/{view}")
     if view == RANDOM:
-        return _random(picture, rng)
+        return from_array(training_view(picture, rng))
     pixels = np.asarray(picture.image, np.uint8)
     one = next(one for one in (*CONDITIONS, GREY) if one.name == view)
     return decode(one.file(pixels, rng), sample.path.name)

@@ -23,8 +23,10 @@ ECE_BINS = 15
 """Equal-mass bins of the expected calibration error."""
 DRAWS = 1000
 """Bootstrap draws."""
-_FEW = 10
-"""Groups of a class below which a figure that no draw moves has no interval."""
+_FEW = 5
+"""Groups of the smaller class below which draws of them cannot show how far a figure of both classes reaches."""
+_STILL = 1e-9
+"""An interval of no more than this width is that of a figure that no draw moved."""
 _CHUNK = 2_000_000
 """Weights held at once, so that memory does not grow with the data set."""
 
@@ -85,7 +87,10 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure with its 95 % interval; NaN where it is not defined, such as the AUC of one class."""
+    """One figure with its 95 % interval; NaN where it is not defined, such as the AUC of one class.
+
+    Without an interval (NaN) a figure stands that no draw moves, or that rests on too few groups to draw from.
+    """
 
     value: float
     low: float
@@ -133,15 +138,27 @@ def figures(scores: Scores, weights: Floats | None = None) -> dict[str, Floats]:
 
 
 def headline(scores: Scores, *, draws: int = DRAWS, seed: int = 0) -> dict[str, Figure]:
-    """Every figure of `figures` with the 95 % interval of a grouped bootstrap."""
+    """Every figure of `figures` with the 95 % interval of a grouped bootstrap, where that can show one."""
     values = figures(scores)
     drawn = _drawn(scores, lambda weights: figures(scores, weights), draws, seed)
     found = {name: Figure(float(values[name][0]), *_interval(drawn[name])) for name in values}
     found["ece"] = _shifted(found["ece"], drawn["ece"])
-    ai, answered = scores.labels == 1, scores.verdicts != "inconclusive"
-    for name, mine in {"false_alarms": ~ai, "detections": ai, "missed": ai, "selective_accuracy": answered}.items():
+    ai, everybody = scores.labels == 1, np.ones(len(scores), bool)
+    shares = {
+        "accuracy": everybody,
+        "precision": scores.p_ai >= 0.5,
+        "recall": ai,
+        "coverage": everybody,
+        "selective_accuracy": scores.verdicts != "inconclusive",
+        "false_alarms": ~ai,
+        "detections": ai,
+        "missed": ai,
+    }
+    for name, mine in shares.items():
         found[name] = _uncertain(found[name], scores.groups[mine])
-    return {name: _defined(one, scores) if name in RANKED else one for name, one in found.items()}
+    for name in (*RANKED, "balanced_accuracy", "f1"):
+        found[name] = _of_both(found[name], scores)
+    return {name: _moved(one) for name, one in found.items()}
 
 
 def figure(scores: Scores, name: str, *, draws: int = DRAWS, seed: int = 0) -> Figure:
@@ -192,11 +209,6 @@ def roc_auc(labels: ArrayLike, p_ai: ArrayLike) -> float:
     return float(figures(Scores.of(labels, np.asarray(p_ai)))["roc_auc"][0])
 
 
-def average_precision(labels: ArrayLike, p_ai: ArrayLike) -> float:
-    """Average precision: precision at each new recall, weighted by the step in recall, without interpolation."""
-    return float(figures(Scores.of(labels, p_ai))["average_precision"][0])
-
-
 def ece(labels: ArrayLike, p_ai: ArrayLike) -> float:
     """Measure the expected calibration error over 15 bins of equal mass.
 
@@ -204,11 +216,6 @@ def ece(labels: ArrayLike, p_ai: ArrayLike) -> float:
     (doi:10.18653/v1/D15-1182).
     """
     return float(figures(Scores.of(labels, p_ai))["ece"][0])
-
-
-def brier(labels: ArrayLike, p_ai: ArrayLike) -> float:
-    """Brier score: the mean squared difference of probability and label."""
-    return float(figures(Scores.of(labels, p_ai))["brier"][0])
 
 
 def confusion_matrix(scores: Scores) -> dict[str, dict[str, int]]:
@@ -236,46 +243,61 @@ def by_key(
 
     Returns
     -------
-    By key: `label` (`ai`, `real` or `mixed`), `judgements`, `groups`, `mean_p_ai`, the shares `called_ai` (with
-    `called_ai_interval`), `called_real` and `inconclusive`, and where both classes exist `roc_auc` against all pictures
-    of the other class, with `roc_auc_interval`.
+    By key: `label`, `judgements`, `groups`, `mean_p_ai`, the shares `called_ai` (with `called_ai_interval`),
+    `called_real` and `inconclusive`, and where both classes exist `roc_auc` against all pictures of the other class,
+    with `roc_auc_interval`. A key that both classes use has a row for each, as `ai/KEY` and `real/KEY`: false alarms
+    and detections are never one share.
     """
     names = np.asarray(keys, np.str_)
     result: dict[str, dict[str, float | int | str | list[float]]] = {}
     for name in sorted(set(names.tolist()) - {""}):
-        mine = scores.pick(names == name)
-        label = {0: "real", 1: "ai"}.get(int(mine.labels.min()), "") if np.ptp(mine.labels) == 0 else "mixed"
-        row: dict[str, float | int | str | list[float]] = {
-            "label": label,
-            "judgements": len(mine),
-            "groups": len(set(mine.groups.tolist())),
-        }
-        row["mean_p_ai"] = float(mine.p_ai.mean())
-        for verdict, key in (("ai", "called_ai"), ("real", "called_real"), ("inconclusive", "inconclusive")):
-            row[key] = float(np.mean(mine.verdicts == verdict))
-        share = _uncertain(figure(mine, "called_ai", draws=draws, seed=seed), mine.groups)
-        row["called_ai_interval"] = [share.low, share.high]
-        against = scores.pick((names == name) | (scores.labels != mine.labels[0])) if label != "mixed" else mine
-        if np.ptp(against.labels) > 0:
-            auc = _defined(figure(against, "roc_auc", draws=draws, seed=seed), against)
-            row["roc_auc"], row["roc_auc_interval"] = auc.value, [auc.low, auc.high]
-        result[name] = row
+        both = np.ptp(scores.labels[names == name]) > 0
+        for value, label in enumerate(("real", "ai")):
+            mine = (names == name) & (scores.labels == value)
+            if mine.any():
+                result[f"{label}/{name}" if both else name] = _row(scores, mine, label, draws, seed)
     return result
+
+
+def _row(
+    scores: Scores, mask: NDArray[np.bool_], label: str, draws: int, seed: int
+) -> dict[str, float | int | str | list[float]]:
+    """Figures of some pictures of one class."""
+    mine = scores.pick(mask)
+    row: dict[str, float | int | str | list[float]] = {
+        "label": label,
+        "judgements": len(mine),
+        "groups": len(set(mine.groups.tolist())),
+        "mean_p_ai": float(mine.p_ai.mean()),
+    }
+    for verdict, key in (("ai", "called_ai"), ("real", "called_real"), ("inconclusive", "inconclusive")):
+        row[key] = float(np.mean(mine.verdicts == verdict))
+    share = _moved(_uncertain(figure(mine, "called_ai", draws=draws, seed=seed), mine.groups))
+    row["called_ai_interval"] = [share.low, share.high]
+    against = scores.pick(mask | (scores.labels != mine.labels[0]))
+    if np.ptp(against.labels) > 0:
+        auc = _moved(_of_both(figure(against, "roc_auc", draws=draws, seed=seed), against))
+        row["roc_auc"], row["roc_auc_interval"] = auc.value, [auc.low, auc.high]
+    return row
 
 
 def _uncertain(share: Figure, groups: NDArray[np.str_]) -> Figure:
     """Give a share of 0 or 1 the Wilson interval of its number of groups: no draw can show what never happened."""
-    count = len(set(groups.tolist()))
-    if share.low != share.high or share.value not in (0.0, 1.0):
+    if share.high - share.low > _STILL or share.value not in (0.0, 1.0):
         return share
-    reach = 1.96**2 / (count + 1.96**2)
+    reach = 1.96**2 / (len(set(groups.tolist())) + 1.96**2)
     return Figure(share.value, 0.0, reach) if share.value == 0 else Figure(share.value, 1 - reach, 1.0)
 
 
-def _defined(ranked: Figure, scores: Scores) -> Figure:
-    """Without an interval where no draw moved the figure because a class has only a few groups to draw from."""
+def _of_both(one: Figure, scores: Scores) -> Figure:
+    """Without an interval where a class has a few groups only: the draws would move the other class alone."""
     fewest = min(len(set(scores.groups[scores.labels == label].tolist())) for label in (0, 1))
-    return Figure(ranked.value, np.nan, np.nan) if ranked.low == ranked.high and fewest < _FEW else ranked
+    return Figure(one.value, np.nan, np.nan) if fewest < _FEW else one
+
+
+def _moved(one: Figure) -> Figure:
+    """Without an interval where no draw moved the figure: that shows the limits of drawing, not certainty."""
+    return Figure(one.value, np.nan, np.nan) if one.high - one.low <= _STILL else one
 
 
 def _shifted(error: Figure, values: Floats) -> Figure:

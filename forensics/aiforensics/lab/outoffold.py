@@ -25,9 +25,10 @@ def out_of_fold(
 ) -> dict[str, Any]:
     """Figures of an out-of-fold table under the matched conditions.
 
-    The log-odds of each fold come from a network, a head and a mix that were fitted without it; here its calibration
-    and thresholds are fitted without it, too, on all views of the other folds as the bundle's are, so that no figure is
-    one that a promise was set on.
+    The log-odds of each fold come from a network and a head that were fitted without it, and from a mix whose three
+    numbers were fitted on the other folds' pictures (whose heads had seen this one's); here its calibration and
+    thresholds are fitted without it, too, on all views of the other folds as the bundle's are, so that no figure is one
+    that a promise was set on.
 
     Parameters
     ----------

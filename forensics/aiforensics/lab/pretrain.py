@@ -10,11 +10,12 @@ Run as a command: `python -m aiforensics.lab.pretrain PICTURES --teacher FILE --
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ class PretrainConfig:
 def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: PretrainConfig) -> dict[str, float]:
     """Distil `teacher` into a new TraceNet and write its weights to `out`.
 
-    A checkpoint stands beside `out` and is resumed from when it is there.
+    A checkpoint stands beside `out` and is resumed from when it is there and belongs to the same knobs and files.
 
     Parameters
     ----------
@@ -88,9 +89,11 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.peak_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step / config.steps))
     checkpoint = out.with_suffix(".checkpoint")
+    names = "\n".join(path.name for path in pictures)
+    made_with = {**asdict(config), "pictures": hashlib.sha256(names.encode()).hexdigest()}
     first = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
+    state = torch.load(checkpoint, map_location=device, weights_only=True) if checkpoint.exists() else {}
+    if state.get("config") == made_with:
         network.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         optimiser.load_state_dict(state["optimiser"])
@@ -127,6 +130,7 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
         if (step + 1) % 500 == 0 or step + 1 == config.steps:
             torch.save(
                 {
+                    "config": made_with,
                     "network": network.state_dict(),
                     "averaged": averaged.state_dict(),
                     "optimiser": optimiser.state_dict(),

@@ -6,8 +6,10 @@ here imports a training library, so that listing recipes costs nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 Augmentation = Literal["flip", "flips", "shift", "delivery"]
@@ -232,6 +234,20 @@ def settings(of: Recipe, **changes: Any) -> ClassifierConfig:  # noqa: ANN401 - 
     if config.rate <= 0 or config.batch < 1 or config.epochs < 1 or config.side < 16:
         raise RecipeError("rate, batch and epochs must be positive, and side at least 16 px")
     return config
+
+
+def first_weights(weights: str) -> dict[str, str]:
+    """What a manifest says of first weights: `weights`, and of a file its name alone and `weights_sha256`.
+
+    Parameters
+    ----------
+    weights
+        `none`, `imagenet` or a file.
+    """
+    if weights in ("none", "imagenet"):
+        return {"weights": weights}
+    file = Path(weights)
+    return {"weights": file.name, "weights_sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
 def stated(config: Mapping[str, Any]) -> ClassifierConfig:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aiforensics.lab import recipes
-from aiforensics.lab.dataset import DatasetError, Sample
+from aiforensics.lab.dataset import DatasetError, Sample, digest
 from aiforensics.lab.detector import Detector, Predictor, ScannerDetector, predictor
 from aiforensics.lab.leaveout import Fit
 
@@ -67,8 +67,8 @@ def refit(
     ]
 
     def fit(train: Sequence[Sample]) -> Predictor:
-        pictures = sorted(f"{sample.key} {sample.split}" for sample in train)
-        folder = work / hashlib.sha256("\n".join([*made_with, *pictures]).encode()).hexdigest()[:16]
+        pictures = digest(sorted(train, key=lambda sample: sample.key))
+        folder = work / hashlib.sha256("\n".join([*made_with, pictures]).encode()).hexdigest()[:16]
         if not (folder / "bundle" / "bundle.json").exists():
             follow = _fusion if recipe.startswith("fusion-") else _classifier
             follow(train, folder, recipe, training["config"], first, report)

@@ -23,8 +23,14 @@ _CUE_WORDS = {
     "bytes": ("The file size", "train on decoded windows that went through the same codec, never on files"),
     "metadata": ("The metadata", "train on decoded pixels; metadata belongs to provenance, not to the score"),
     "name": ("The file name", "train on decoded pixels, and shuffle before any split by name"),
-    "all": ("All of them together", "use one delivery view for both classes (aiforensics.lab.views.random_view)"),
+    "all": ("All of them together", "train with --augment delivery, as every fusion does: one view for both classes"),
 }
+_AFTER_A_VIEW = {
+    "size": "bring both classes to one size, larger than the view, or leave the small pictures out",
+    "quality": "re-compress both classes before, with one distribution of qualities and chroma subsampling",
+    "all": "bring both classes to one size, larger than the view, and re-compress them alike before",
+}
+"""What is left to do where a view has been applied: it hides neither what it cannot cut away nor older compression."""
 
 
 def cue_remarks(cues: Mapping[str, Figure], *, prepared: bool) -> Iterable[Remark]:
@@ -33,12 +39,16 @@ def cue_remarks(cues: Mapping[str, Figure], *, prepared: bool) -> Iterable[Remar
         what, advice = _CUE_WORDS[name]
         words = f"{what} alone tells the classes apart: AUC {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
         words = words.replace("together alone tells", "together tell")
-        if auc.value > MAX_AUC and auc.low > 0.5:
-            again = "make the view draw it independently of the class" if prepared else advice
-            yield Remark("leak", words, again)
+        if leaks(auc):
+            yield Remark("leak", words, _AFTER_A_VIEW[name] if prepared else advice)
         elif auc.value > MAX_AUC:
             words = words.replace("tells the", "may tell the").replace("together tell", "together may tell")
             yield Remark("note", f"{words}; chance can explain it", "audit more pictures to be sure")
+
+
+def leaks(cue: Figure) -> bool:
+    """Whether a cue tells the classes apart, beyond what chance can explain."""
+    return cue.value > MAX_AUC and cue.low > 0.5
 
 
 def duplicate_remarks(found: Duplicates) -> Iterable[Remark]:

@@ -64,9 +64,10 @@ def search(
         tried = replace(config, rate=rate, batch=batch, epochs=min(PASSES, config.epochs))
         folder = work / f"trial-{trial.number}"
         folder.mkdir(parents=True, exist_ok=True)
-        history = fit(make_learner(tried, device=device), train, val, folder, tried, after=_pruner(optuna, trial))
+        after = _pruner(optuna, trial, report)
+        history = fit(make_learner(tried, device=device), train, val, folder, tried, after=after)
         loss = min(row["val_loss"] for row in history)
-        report(f"trial {trial.number}: rate {rate:.2g}, batch {batch}, val loss {loss:.4f}")
+        report(f"{_named(trial)}, val loss {loss:.4f}")
         return float(loss)
 
     study = optuna.create_study(
@@ -84,10 +85,15 @@ def search(
     return replace(config, rate=study.best_params["rate"], batch=study.best_params["batch"])
 
 
-def _pruner(optuna: Any, trial: Any) -> Callable[[int, dict[str, float]], None]:  # noqa: ANN401 - imported lazily
+def _named(trial: Any) -> str:  # noqa: ANN401 - as above
+    return f"trial {trial.number}: rate {trial.params['rate']:.2g}, batch {trial.params['batch']}"
+
+
+def _pruner(optuna: Any, trial: Any, report: Report) -> Callable[[int, dict[str, float]], None]:  # noqa: ANN401 - as above
     def after(epoch: int, row: dict[str, float]) -> None:
         trial.report(row["val_loss"], epoch)
         if trial.should_prune():
+            report(f"{_named(trial)}, val loss {row['val_loss']:.4f}: stopped as hopeless after pass {epoch}")
             raise optuna.TrialPruned
 
     return after

@@ -83,7 +83,7 @@ def fit_stack(
     Parameters
     ----------
     rows
-        (n, features) handcrafted and uncertainty features.
+        (n, features) handcrafted features.
     embedding
         (n,) out-of-fold log-odds of the network.
     labels, folds, weights
@@ -154,11 +154,12 @@ def calibrate(
 ) -> Calibration:
     """Fit a line for each condition and set the thresholds, on out-of-fold log-odds.
 
-    A condition with too few pictures shares the line of all. The `spread` of a line is the standard deviation of the
-    calibrated log-odds at p = 0.5 under a bootstrap over sources: what hangs on which sources were collected.
+    A condition with too few pictures, `good` too, shares the line of all. The `spread` of a line is the standard
+    deviation of the calibrated log-odds at p = 0.5 under a bootstrap over sources: what hangs on which were collected.
     """
-    lines = {"good": _line(log_odds, labels, weights, sources, seed)}
-    for name in sorted(set(conditions.tolist())):
+    everybody = _line(log_odds, labels, weights, sources, seed)
+    lines = dict.fromkeys(sorted({"good", *conditions.tolist()}), everybody)
+    for name in lines:
         mine = conditions == name
         if min(labels[mine].sum(), (1 - labels[mine]).sum()) >= MIN_CONDITION:
             lines[name] = _line(log_odds[mine], labels[mine], weights[mine], np.asarray(sources)[mine].tolist(), seed)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,11 @@ SCHEMA = "aiforensics.generator/1"
 GRID = 6
 """Sample grids have so many pictures by side."""
 LEAST = 16
-"""Real pictures that a generator needs."""
+"""Real pictures that a generator needs, and pictures of either kind that a distance needs."""
+SAMPLES = "manifest.csv"
+_COLUMNS = ["file", "label", "source", "generator", "group"]
+_SAMPLE = re.compile(r"ai/([a-z]+)/\1-\d+-\d{6,}\.(png|jpg|webp)")
+"""A file that `sample_to` made, as its manifest names it."""
 _CHECKPOINT = "checkpoint.pt"
 
 
@@ -111,7 +118,7 @@ def train_generator(
     history: list[dict[str, float]] = []
     checkpoint = out / _CHECKPOINT
     if checkpoint.is_file():
-        history = _resume(model, checkpoint, config, report)
+        history = _resume(model, checkpoint, _key(config, real), report)
     step, spent = (int(history[-1]["step"]), history[-1]["seconds"]) if history else (0, 0.0)
     started = time.monotonic() - spent
     figures: list[dict[str, float]] = []
@@ -124,7 +131,7 @@ def train_generator(
             means = {name: float(np.mean([row[name] for row in figures])) for name in figures[0]}
             history.append({"step": float(step), **means, "seconds": time.monotonic() - started})
             figures = []
-            _look(model, out, config, history)
+            _look(model, out, config, _key(config, real), history)
             told = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
             report(f"step {step}/{config.steps}  {told}  {history[-1]['seconds']:.0f} s")
             if over:
@@ -182,7 +189,7 @@ def sample_to(
     folder
         A trained generator.
     out
-        Folder for `ai/KIND/…` and the manifest.
+        Folder for `ai/KIND/…` and the manifest: new, empty, or of an earlier sample, whose pictures are then replaced.
     count
         Number of pictures.
     seed
@@ -201,28 +208,34 @@ def sample_to(
     Raises
     ------
     SynthesisError
-        If the folder holds no trained generator.
+        If the folder holds no trained generator, or `out` holds something else than an earlier sample.
     """
     model, manifest = load_generator(folder)
+    _make_room(out)
     kind = manifest["kind"]
     suffix = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[codec.format]
     place = out / "ai" / kind
     place.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
+    paths = [place / f"{kind}-{seed}-{index:06d}.{suffix}" for index in range(count)]
+    with (out / SAMPLES).open("w", encoding="utf-8", newline="") as file:  # first: it owns what a stopped run leaves
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for path in paths:
+            writer.writerow([path.relative_to(out).as_posix(), "ai", f"synth-{kind}", f"synth-{kind}", path.stem])
     for first in range(0, count, batch):
         indices = range(first, min(first + batch, count))
         made = model.sample(noise_of(model, indices, seed))
         for index, pixels in zip(indices, to_pixels(made), strict=True):
-            path = place / f"{kind}-{seed}-{index:06d}.{suffix}"
-            path.write_bytes(codec.encode(pixels))
-            written.append(path)
-        report(f"made {len(written)}/{count}")
-    with (out / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "label", "source", "generator", "group"])
-        for path in written:
-            writer.writerow([path.relative_to(out).as_posix(), "ai", f"synth-{kind}", f"synth-{kind}", path.stem])
-    return written
+            paths[index].write_bytes(codec.encode(pixels))
+        report(f"made {indices[-1] + 1}/{count}")
+    return paths
+
+
+def draw(pictures: Sequence[Path], count: int | None, seed: int) -> list[Path]:
+    """Choose at most so many pictures by a seeded permutation, so that the order of their names decides nothing."""
+    if count is None:
+        return list(pictures)
+    return [pictures[i] for i in np.random.default_rng([seed, 2]).permutation(len(pictures))[:count].tolist()]
 
 
 def load_squares(pictures: Sequence[Path], side: int, report: Report = lambda _line: None) -> Pixels:
@@ -250,7 +263,7 @@ def load_squares(pictures: Sequence[Path], side: int, report: Report = lambda _l
     if refused:
         report(f"{refused} of {len(pictures)} pictures cannot be read and are left out")
     if len(squares) < LEAST:
-        raise SynthesisError(f"a generator needs at least {LEAST} real pictures, and {len(squares)} can be read")
+        raise SynthesisError(f"this takes at least {LEAST} real pictures, and {len(squares)} can be read")
     return np.stack(squares)
 
 
@@ -290,6 +303,26 @@ def grid_of(pixels: Pixels, columns: int = GRID) -> Pixels:
     return grid
 
 
+def _make_room(out: Path) -> None:
+    """Remove the earlier sample that a folder holds; refuse a folder with anything else in it."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    columns: list[str] = []
+    rows: list[list[str]] = []
+    with suppress(OSError, ValueError, csv.Error):  # no manifest, one without a line, or none of text
+        columns, *rows = csv.reader((out / SAMPLES).read_text(encoding="utf-8").splitlines())
+    if columns != _COLUMNS or not all(_made_here(row) for row in rows):
+        raise SynthesisError(f"{out} holds something else than samples of synth sample: name a new folder")
+    for row in rows:
+        (out / row[0]).unlink(missing_ok=True)
+
+
+def _made_here(row: Sequence[str]) -> bool:
+    """Whether a row of a manifest is one that `sample_to` wrote."""
+    named = _SAMPLE.fullmatch(row[0]) if len(row) == len(_COLUMNS) else None
+    return named is not None and row[2] == f"synth-{named[1]}"
+
+
 def _build(kind: str, settings: dict[str, Any], device: str) -> PictureModel:
     try:
         return build_generator(kind, settings, device)
@@ -306,7 +339,7 @@ def _draw(real: Pixels, config: SynthConfig, step: int) -> Tensor:
     return torch.from_numpy(chosen).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _look(model: PictureModel, out: Path, config: SynthConfig, history: list[dict[str, float]]) -> None:
+def _look(model: PictureModel, out: Path, config: SynthConfig, key: str, history: list[dict[str, float]]) -> None:
     """Write a sample grid, the history and a checkpoint."""
     made = model.sample(noise_of(model, range(GRID * GRID), config.seed))
     Image.fromarray(grid_of(to_pixels(made))).save(out / f"grid-{int(history[-1]['step']):06d}.png")
@@ -314,16 +347,21 @@ def _look(model: PictureModel, out: Path, config: SynthConfig, history: list[dic
         writer = csv.DictWriter(file, list(history[0]))
         writer.writeheader()
         writer.writerows(history)
-    key = [config.kind, config.side, config.batch, config.seed]
     torch.save(
         {"key": key, "model": model.state(), "history": history, "generator": torch.get_rng_state()}, out / _CHECKPOINT
     )
 
 
-def _resume(model: PictureModel, checkpoint: Path, config: SynthConfig, report: Report) -> list[dict[str, float]]:
+def _key(config: SynthConfig, real: Pixels) -> str:
+    """Of everything that a checkpoint rests on; more steps and more minutes may be asked for."""
+    seen = hashlib.sha256(real.tobytes()).hexdigest()
+    return f"{config.kind} {config.side} {config.batch} {config.seed} {config.precision} {seen}"
+
+
+def _resume(model: PictureModel, checkpoint: Path, key: str, report: Report) -> list[dict[str, float]]:
     state = torch.load(checkpoint, weights_only=True)
-    if state["key"] != [config.kind, config.side, config.batch, config.seed]:
-        report("the checkpoint belongs to other settings: starting anew")
+    if state["key"] != key:
+        report("the checkpoint belongs to other settings or pictures: starting anew")
         return []
     model.restore(state["model"])
     torch.set_rng_state(state["generator"])

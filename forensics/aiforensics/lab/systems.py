@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from aiforensics.lab.audit import AnyView
-from aiforensics.lab.batches import Pictures, training_view
+from aiforensics.lab.batches import Pictures, audited_view
 from aiforensics.lab.classifiers import Report, train_classifier
 from aiforensics.lab.dataset import Sample
 from aiforensics.lab.devices import Device, check_compiler, training_device
@@ -64,7 +64,7 @@ class System:
     @property
     def view(self) -> AnyView:
         """What it shows its network of a picture."""
-        return partial(training_view, self.delivered)
+        return partial(audited_view, self.delivered)
 
     def check(self) -> None:
         """Build the network once, so that weights that cannot be had are told before any picture is read.

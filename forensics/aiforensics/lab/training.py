@@ -6,12 +6,13 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aiforensics.lab import overlap
 from aiforensics.lab.audit import AnyView, AuditReport, audit, audit_prepared
 from aiforensics.lab.card import card
 from aiforensics.lab.dataset import Sample, thin
@@ -20,8 +21,9 @@ from aiforensics.lab.evaluate import HEADLINE, evaluate
 from aiforensics.lab.evaluation_report import evaluation_page
 from aiforensics.lab.plots import confusion_plot, history_plot
 from aiforensics.lab.quick import detector
+from aiforensics.lab.remarks import leaks
 from aiforensics.lab.views import CONDITIONS
-from aiforensics_models.bundle import MANIFEST, write_manifest
+from aiforensics_models.bundle import MANIFEST, Bundle, write_manifest
 
 Report = Callable[[str], None]
 Train = Callable[[Path, Path], Mapping[str, Any]]
@@ -53,6 +55,8 @@ class Job:
         Pictures of the split `test` that are judged at most; all where it is None.
     seed
         Of everything random.
+    split
+        Shares of the splits that were drawn, such as `70/15/15`, for the manifest; empty where the caller does not say.
     """
 
     out: Path
@@ -62,6 +66,7 @@ class Job:
     force: bool = False
     test_pictures: int | None = None
     seed: int = 0
+    split: str = ""
 
 
 def make_bundle(
@@ -101,7 +106,7 @@ def make_bundle(
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
     report(f"evaluating on {len(chosen)} test pictures, as found and under {len(CONDITIONS)} matched conditions")
-    metrics = judge(chosen, detector(draft), job, report)
+    metrics = judge(chosen, detector(draft), job, report, of=len(test), seen=overlap.seen(Bundle.load(draft)))
     finish(draft, metrics, job, samples)
     publish(draft, job.out)
     return metrics
@@ -156,14 +161,26 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
         report(f"forced, although: {line}")
 
 
-def judge(samples: Sequence[Sample], detector: Detector, job: Job, report: Report) -> dict[str, Any]:
-    """Evaluate as found and under matched conditions; the full figures and their page go to the work folder."""
+def judge(
+    samples: Sequence[Sample],
+    detector: Detector,
+    job: Job,
+    report: Report,
+    *,
+    of: int | None = None,
+    seen: Container[str] | None = None,
+) -> dict[str, Any]:
+    """Evaluate as found and under matched conditions; the full figures and their page go to the work folder.
+
+    `of` and `seen` are those of `evaluate`.
+    """
 
     def progress(done: int, total: int) -> None:
         if done * 10 // total != (done - 1) * 10 // total or done == total:
             report(f"judged {done}/{total}")
 
-    content = evaluate(samples, detector, CONDITIONS, seed=job.seed, progress=progress).to_dict()
+    found = evaluate(samples, detector, CONDITIONS, of=of, seen=seen, seed=job.seed, progress=progress)
+    content = found.to_dict()
     content["settings"] = {"command": job.command, "data": ", ".join(job.data), "split": "test", "seed": str(job.seed)}
     (job.work / METRICS).write_text(json.dumps(content, indent=1), encoding="utf-8")
     evaluation_page(content, job.work / "evaluation.html", title=f"{job.out.name} on its test split")
@@ -187,6 +204,7 @@ def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence
         "data": list(job.data),
         "command": job.command,
         "generators": dict(sorted(generators.items())),
+        **({"split": {"seed": job.seed, "shares": job.split}} if job.split else {}),
     }
     slim = _without_curves(metrics)
     (folder / METRICS).write_text(json.dumps(slim, indent=1) + "\n", encoding="utf-8", newline="\n")
@@ -251,15 +269,18 @@ def _named(view: AnyView) -> str:
 
 def _refusals(files: AuditReport, prepared: AuditReport) -> list[str]:
     found = []
-    if files.contaminated:
-        copies = files.duplicates
+    copies = files.duplicates
+    if files.split_groups:
+        found.append(f"{files.split_groups} groups stand in several splits: give each group one split")
+    if copies.across_splits or copies.exact_across_classes:
         found.append(
             f"{copies.across_splits} families of duplicates stand in several splits and {copies.exact_across_classes} "
             "in both classes: remove them, or give each family one group"
         )
+    delivered = leaks(prepared.cues["size"])  # of what is not delivered, the network sees one size
+    other = "" if delivered else "train with --augment delivery or, where that is on, "
     found += [
-        f"after the training view, {remark.text[0].lower()}{remark.text[1:]}: augment with delivery, so that both "
-        "classes share size and compression"
+        f"after the training view, {remark.text[0].lower()}{remark.text[1:]}: {other}{remark.advice}"
         for remark in prepared.remarks
         if remark.level == "leak"
     ]

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from aiforensics.image import Picture
+
 Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, np.random.Generator], Pixels]
 Kernel = Literal["nearest", "linear", "area", "cubic", "lanczos", "linear-aa", "cubic-aa", "lanczos-aa"]
@@ -169,6 +171,24 @@ def random_view(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         else:
             seen = jpeg(seen, int(rng.integers(60, 99)), full_chroma=bool(rng.random() < 0.5))
     return seen
+
+
+def training_view(picture: Picture, rng: np.random.Generator) -> Pixels:
+    """One draw of the training distribution from a file: `with_history` if it is no JPEG, then `random_view`.
+
+    Parameters
+    ----------
+    picture
+        The decoded file.
+    rng
+        The only source of chance.
+
+    Returns
+    -------
+    (h', w', 3) uint8, RGB, contiguous, a new array.
+    """
+    pixels = np.asarray(picture.image, np.uint8)
+    return random_view(with_history(pixels, rng) if picture.jpeg is None else pixels, rng)
 
 
 def with_history(pixels: Pixels, rng: np.random.Generator) -> Pixels:

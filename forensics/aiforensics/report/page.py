@@ -23,8 +23,8 @@ from aiforensics import explain
 from aiforensics.image.sniff import is_picture
 
 _HERE: Final = Path(__file__).parent
-_TEMPLATES: Final = (_HERE / "templates", _HERE.parent / "lab" / "templates")
-"""Template folders: the report's own, and the workshop's, whose pages extend the same base."""
+TEMPLATES: Final = _HERE / "templates"
+"""The report's own templates; pages of other parts of the house extend their base."""
 
 LONG: Final = 240
 """Characters of a value that are shown at once."""
@@ -36,21 +36,30 @@ class PageError(Exception):
     """A page that cannot be written, with the one line that tells its owner what to do."""
 
 
-def write_page(template: str, path: Path, context: Mapping[str, object], generated: datetime | None = None) -> None:
+def write_page(
+    template: str,
+    path: Path,
+    context: Mapping[str, object],
+    generated: datetime | None = None,
+    *,
+    folder: Path = TEMPLATES,
+) -> None:
     """Fill a template of the house and write the page.
 
     Parameters
     ----------
     template
-        Name of a template in `report/templates` or `lab/templates`, such as `scan.html.j2`. Pages extend
-        `base.html.j2` and fill its blocks `title`, `kind`, `main` and `footer`.
+        Name of a template, such as `scan.html.j2`. Pages extend `base.html.j2` and fill its blocks `title`, `kind`,
+        `main` and `footer`.
     path
-        The HTML file to write; an existing one is replaced.
+        The HTML file to write; an existing one is replaced when the new one is whole.
     context
         The template's variables; a missing one is an error. Strings are HTML-escaped, and their control characters are
         made visible.
     generated
         The time that the page states, with a time zone; by default now.
+    folder
+        Where the template lies, if not among the report's own.
 
     Raises
     ------
@@ -61,8 +70,18 @@ def write_page(template: str, path: Path, context: Mapping[str, object], generat
     """
     if path.is_file() and is_picture(path):
         raise PageError(f"the page would overwrite a picture: {path}")
-    page = _environment().get_template(template).render(context, generated=generated or datetime.now(UTC))
-    path.write_text(page, encoding="utf-8", newline="\n")
+    page = _environment(folder).get_template(template).render(context, generated=generated or datetime.now(UTC))
+    place = path.resolve()
+    if place.exists() and not place.is_file():  # a pipe or a device takes it as it comes
+        path.write_text(page, encoding="utf-8", newline="\n")
+        return
+    draft = place.with_name(f".{place.name[:200]}.draft")
+    try:
+        draft.write_text(page, encoding="utf-8", newline="\n")
+        draft.replace(place)
+    except OSError as error:  # a full disk must not cost the page that was there
+        draft.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def visible(text: str) -> str:
@@ -137,11 +156,11 @@ def signed(value: float) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     css = (_HERE / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([TEMPLATES, folder]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,

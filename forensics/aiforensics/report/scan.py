@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from aiforensics.report.page import write_page
 from aiforensics.report.pictures import data_uris
 from aiforensics_models.bundle import shipped_as
 
+if TYPE_CHECKING:
+    from aiforensics.pipeline import Examination, Map  # the libraries of a scan are not for a page about a batch
+
 NETWORK: Final = "embedding"
 """The name under which the embedding network's share of the score and its activation maps stand."""
 PHOTO_SIDE: Final = 900
@@ -33,66 +36,8 @@ MAP_BUDGET: Final = 700_000
 TOP_REASONS: Final = 12
 
 
-class MapLike(Protocol):
-    """A picture of one cue over the examined window at offset (x, y) of the stored picture, in pixels."""
-
-    @property
-    def analyzer(self) -> str:
-        """Name of the analyzer, or `embedding` for the network."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """What the map shows, in a few words."""
-        ...
-
-    @property
-    def pixels(self) -> NDArray[np.uint8]:
-        """(h, w, 3) uint8, RGB."""
-        ...
-
-    @property
-    def x(self) -> int:
-        """Offset from the left in the stored picture, in pixels."""
-        ...
-
-    @property
-    def y(self) -> int:
-        """Offset from the top in the stored picture, in pixels."""
-        ...
-
-
-class ExaminationLike(Protocol):
-    """What the page needs of an examination."""
-
-    @property
-    def finding(self) -> Finding:
-        """What was found."""
-        ...
-
-    @property
-    def picture(self) -> Picture:
-        """The picture that was examined."""
-        ...
-
-    @property
-    def maps(self) -> Sequence[MapLike]:
-        """Maps of the analyzers over the windows."""
-        ...
-
-    @property
-    def activation(self) -> Sequence[MapLike]:
-        """Class activation of the network over the windows; may be empty."""
-        ...
-
-    @property
-    def thresholds(self) -> tuple[float, float] | None:
-        """Below the first a picture is called real, from the second on `ai`; None where the bundle states none."""
-        ...
-
-
 def write_report(
-    examinations: Iterable[ExaminationLike | Refusal],
+    examinations: Iterable[Examination | Refusal],
     path: Path,
     *,
     redact: bool = False,
@@ -101,6 +46,8 @@ def write_report(
     meanings: Mapping[str, str] | None = None,
 ) -> None:
     """Write one self-contained HTML page about one or several pictures.
+
+    When the examinations end early (an exception, Ctrl-C), the page holds those before.
 
     Parameters
     ----------
@@ -128,10 +75,15 @@ def write_report(
     if meanings is None:
         meanings = {spec.name: spec.meaning for analyzer in analyzers.ANALYZERS for spec in analyzer.specs}
     cards = {NETWORK: NETWORK_CARD, **cards}
-    views = [
-        _refused(item, redact) if isinstance(item, Refusal) else _view(item, cards, redact) for item in examinations
-    ]
+    views: list[View | RefusedView] = []
     context: dict[str, object] = {"views": views, "meanings": meanings, "redacted": redact, "top_reasons": TOP_REASONS}
+    try:
+        for item in examinations:
+            views.append(_refused(item, redact) if isinstance(item, Refusal) else _view(item, cards, redact))  # noqa: PERF401 - what is done is kept when the next one ends it
+    except BaseException:
+        if views:
+            write_page("scan.html.j2", path, context, generated)
+        raise
     write_page("scan.html.j2", path, context, generated)
 
 
@@ -203,7 +155,7 @@ def _refused(refusal: Refusal, redact: bool) -> RefusedView:
     return RefusedView(name=_name(refusal.path), refusal=shown)
 
 
-def _view(examination: ExaminationLike, cards: Mapping[str, Card], redact: bool) -> View:
+def _view(examination: Examination, cards: Mapping[str, Card], redact: bool) -> View:
     finding, picture = examination.finding, examination.picture
     if redact:
         finding = replace(finding, path=PurePath(finding.path).name, provenance=provenance.redact(finding.provenance))
@@ -248,12 +200,12 @@ def _command(finding: Finding) -> str:
     """The line that repeats the scan; where a bundle of one's own lies, its finding does not tell."""
     model = finding.model
     name = shipped_as(model.sha256)
-    line = f"aiforensics scan {shlex.quote(finding.path)} --model {name or 'FOLDER'} --json"
+    line = f"aiforensics scan --model {name or 'FOLDER'} --json -- {shlex.quote(finding.path)}"
     return line if name else f"{line}  # FOLDER: the bundle {model.name}, sha256 {model.sha256[:12]}"
 
 
 def _cues(
-    examination: ExaminationLike, finding: Finding, cards: Mapping[str, Card], numbers: Mapping[tuple[int, int], int]
+    examination: Examination, finding: Finding, cards: Mapping[str, Card], numbers: Mapping[tuple[int, int], int]
 ) -> tuple[Cue, ...]:
     """Cards of everything that was measured or drawn, those with the largest share of the score first."""
     maps = [*examination.maps, *examination.activation]
@@ -272,7 +224,7 @@ def _cues(
     )
 
 
-def _map_words(one: MapLike, cards: Mapping[str, Card], numbers: Mapping[tuple[int, int], int]) -> tuple[str, str]:
+def _map_words(one: Map, cards: Mapping[str, Card], numbers: Mapping[tuple[int, int], int]) -> tuple[str, str]:
     """Caption and alternative text of a map; the caption leaves out what the heading above it says."""
     where = f"window {numbers[one.x, one.y]}" if (one.x, one.y) in numbers else f"x {one.x}, y {one.y}"
     full = f"{one.title}, {where}"
@@ -281,7 +233,8 @@ def _map_words(one: MapLike, cards: Mapping[str, Card], numbers: Mapping[tuple[i
 
 
 def _groups(finding: Finding, cards: Mapping[str, Card]) -> tuple[Group, ...]:
-    members: dict[str, list[Reason]] = {}
+    """Every scored cue with those of the strongest reasons that are its own; some have none."""
+    members: dict[str, list[Reason]] = {name: [] for name in _totals(finding)}
     for reason in finding.reasons:
         members.setdefault(_part(reason), []).append(reason)
     totals = {name: sum(r.contribution for r in reasons) for name, reasons in members.items()} | _totals(finding)

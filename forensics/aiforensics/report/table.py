@@ -65,6 +65,7 @@ class Row:
     high: float
     quality: str
     provenance: str
+    origin: str
     reason: str
 
 
@@ -79,5 +80,6 @@ def _row(finding: Mapping[str, Any]) -> Row:
         high=finding["interval"][1],
         quality=finding["quality"]["level"],
         provenance=finding["provenance"]["level"],
+        origin=finding["provenance"]["origin"],
         reason=reasons[0]["text"] if reasons else "",
     )

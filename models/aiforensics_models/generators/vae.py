@@ -101,15 +101,6 @@ class Vae(Parts):
         made: Tensor = self.decoder(noise.to(self.device))
         return made.cpu()
 
-    @torch.no_grad()
-    def reconstruct(self, pictures: Tensor) -> Tensor:
-        """(n, 3, side, side) in [-1, 1] → the same pictures through the bottleneck: aligned pairs for training."""
-        self.encoder.eval()
-        self.decoder.eval()
-        mean, _ = self.encoder(pictures.to(self.device))
-        made: Tensor = self.decoder(mean)
-        return made.cpu()
-
     @property
     def noise_shape(self) -> tuple[int, ...]:
         """Shape of the noise that one picture is made of."""

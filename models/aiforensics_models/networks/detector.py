@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
 MEMBERS = 5
 """Linear heads of the ensemble; each is trained with its own random weighting of the sources."""
-
-
-class Backbone(Protocol):
-    """What a detector needs of an embedding network."""
-
-    dimension: int
-    tap_channels: tuple[int, ...]
-
-    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, 3, h, w) in [0, 255] → embedding (n, dimension), and the last tap's map (n, c, h', w')."""
-        ...
 
 
 class Detector(nn.Module):

@@ -1,0 +1,66 @@
+"""`evaluate` and `train` on one data set: whose split it is, what was seen in training, and names that are none."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def data(tmp_path):
+    """50 small pictures a class, without a manifest, so that the split is drawn."""
+    rng = np.random.default_rng(0)
+    for label in ("real", "ai"):
+        (tmp_path / "set" / label / label).mkdir(parents=True)
+        for i in range(50):
+            small = rng.integers(60, 180, (5, 5, 3)).astype(np.uint8)
+            pixels = np.asarray(Image.fromarray(small).resize((40, 40), Image.Resampling.BICUBIC), np.int64)
+            pixels = np.clip(pixels + rng.normal(0, 8, (40, 40, 3)) + 30 * (label == "ai"), 0, 255)
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "set" / label / label / f"{i}.png")
+    return tmp_path / "set"
+
+
+@pytest.mark.train
+def test_evaluate_judges_by_the_bundles_own_split_and_tells_what_was_seen_in_training(run, data, tmp_path):
+    pytest.importorskip("torch").set_num_threads(1)
+    out, told = tmp_path / "bundle", tmp_path / "metrics.json"
+    knobs = ["--recipe", "scratch-cnn-numpy", "--epochs", 1, "--force", "--seed", 3, "--split", "60/20/20"]
+    trained = run("train", data, "--out", out, *knobs)
+    assert trained.status == 0, trained.err
+
+    def judged(*more):
+        done = run("evaluate", data, "--model", out, "--json", told, "--report", tmp_path / "page.html", *more)
+        assert done.status == 0, done.err
+        return " ".join(done.err.split()), json.loads(told.read_text())
+
+    err, content = judged()
+    kept = json.loads((out / "metrics.json").read_text())
+    assert "warning" not in err
+    assert (content["seen_in_training"], content["pictures"]) == (0, kept["pictures"])
+    assert content["as_found"]["roc_auc"] == kept["as_found"]["roc_auc"]
+    err, content = judged("--split", "all", "--limit", 60)
+    seen = content["seen_in_training"]
+    assert 30 < seen < 60
+    assert content["pictures"] == {"judged": 60, "of": 100}
+    assert f"warning: {seen} of the 60 judged pictures were in this bundle's training; the figures flatter" in err
+    assert f"{seen} of 60 pictures" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("evaluate",),
+        ("audit",),
+        ("train", "--out", "bundle"),
+        ("compare", "--recipes", "cnn", "--out", "folder"),
+        ("adapt", "default", "--strategy", "head", "--out", "bundle"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_an_empty_name_is_not_the_current_folder(run, data, monkeypatch, command):
+    monkeypatch.chdir(data)
+    for names in ([""], [data, ""]):
+        done = run(*command, *names)
+        assert (done.status, done.out) == (2, "")
+        assert done.err == "aiforensics: '': not a folder or a manifest CSV\n"
