@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+collect_ignore = ["support"]
+"""Modules of worker processes, which find their imports there alone."""
+
 
 @pytest.fixture
 def fakes(monkeypatch):
