@@ -215,7 +215,7 @@ class _Table:
         said = [p.verdict for pairs in judged for sample, p in pairs if sample.label == "ai"]
         return LeftOut(
             pictures=pictures,
-            roc_auc=Figure(float(np.mean(by_condition)), low, high),
+            roc_auc=metrics.of_both(Figure(float(np.mean(by_condition)), low, high), scores[0]),
             by_condition=dict(zip((view.name for view in self.conditions), by_condition, strict=True)),
             called_ai=said.count("ai") / len(said),
             called_real=said.count("real") / len(said),

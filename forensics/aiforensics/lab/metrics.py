@@ -157,7 +157,7 @@ def headline(scores: Scores, *, draws: int = DRAWS, seed: int = 0) -> dict[str, 
     for name, mine in shares.items():
         found[name] = _uncertain(found[name], scores.groups[mine])
     for name in (*RANKED, "balanced_accuracy", "f1"):
-        found[name] = _of_both(found[name], scores)
+        found[name] = of_both(found[name], scores)
     return {name: _moved(one) for name, one in found.items()}
 
 
@@ -259,6 +259,16 @@ def by_key(
     return result
 
 
+def of_both(one: Figure, scores: Scores) -> Figure:
+    """Give a figure that needs both classes no interval where one of them has few groups.
+
+    The draws would move the other class alone: with 1, 2 or 3 groups, a 95 % interval then holds the truth in 31, 63
+    and 80 % of the cases.
+    """
+    fewest = min(len(set(scores.groups[scores.labels == label].tolist())) for label in (0, 1))
+    return Figure(one.value, np.nan, np.nan) if fewest < _FEW else one
+
+
 def _row(
     scores: Scores, mask: NDArray[np.bool_], label: str, draws: int, seed: int
 ) -> dict[str, float | int | str | list[float]]:
@@ -276,7 +286,7 @@ def _row(
     row["called_ai_interval"] = [share.low, share.high]
     against = scores.pick(mask | (scores.labels != mine.labels[0]))
     if np.ptp(against.labels) > 0:
-        auc = _moved(_of_both(figure(against, "roc_auc", draws=draws, seed=seed), against))
+        auc = _moved(of_both(figure(against, "roc_auc", draws=draws, seed=seed), against))
         row["roc_auc"], row["roc_auc_interval"] = auc.value, [auc.low, auc.high]
     return row
 
@@ -287,12 +297,6 @@ def _uncertain(share: Figure, groups: NDArray[np.str_]) -> Figure:
         return share
     reach = 1.96**2 / (len(set(groups.tolist())) + 1.96**2)
     return Figure(share.value, 0.0, reach) if share.value == 0 else Figure(share.value, 1 - reach, 1.0)
-
-
-def _of_both(one: Figure, scores: Scores) -> Figure:
-    """Without an interval where a class has a few groups only: the draws would move the other class alone."""
-    fewest = min(len(set(scores.groups[scores.labels == label].tolist())) for label in (0, 1))
-    return Figure(one.value, np.nan, np.nan) if fewest < _FEW else one
 
 
 def _moved(one: Figure) -> Figure:
