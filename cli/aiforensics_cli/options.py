@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -71,6 +72,14 @@ PageOption = Annotated[
         help="Write a self-contained HTML page.",
     ),
 ]
+
+
+def reporter() -> Callable[[str], None]:
+    """Make what prints a line of progress on standard error."""
+    from aiforensics_cli.console import clean, messages  # noqa: PLC0415 - Rich is not for --help
+
+    console = messages()
+    return lambda line: console.print(clean(line), soft_wrap=True)
 
 
 def check_gradcam(wanted: bool, *outputs: object) -> None:

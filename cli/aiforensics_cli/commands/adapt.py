@@ -9,7 +9,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.commands.train import command_line
-from aiforensics_cli.console import clean, messages, results
+from aiforensics_cli.console import results
 
 app = typer.Typer()
 
@@ -56,7 +56,6 @@ def adapt(
     from aiforensics_models.bundle import Bundle  # noqa: PLC0415
 
     check_output(out)
-    console = messages()
     how = Adaptation(strategy, epochs, rate, minutes, steps, device)
     first = Bundle.load(bundle)
     check_knobs(first, how)
@@ -70,7 +69,7 @@ def adapt(
         load_dataset(old, seed=cut, shares=shares) if old else None,
         how,
         job,
-        lambda line: console.print(clean(line), soft_wrap=True),
+        options.reporter(),
     )
 
     from rich.table import Table  # noqa: PLC0415 - only here

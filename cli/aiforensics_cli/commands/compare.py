@@ -9,7 +9,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.commands.train import Augmentation, command_line
-from aiforensics_cli.console import clean, messages, results
+from aiforensics_cli.console import results
 
 app = typer.Typer()
 
@@ -87,11 +87,6 @@ def compare(
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415
     from aiforensics.lab.training import Job  # noqa: PLC0415
 
-    console = messages()
-
-    def report(line: str) -> None:
-        console.print(clean(line), soft_wrap=True)
-
     systems = [
         System(one, configs.get(one.name) or fusion_config(one, steps=steps, seed=seed), fusion_weights, device=device)
         for one in chosen
@@ -100,9 +95,9 @@ def compare(
     for system in systems:
         system.check()
     job = Job(out, out, [path.name for path in data], command_line(), force, test_pictures, seed, split)
-    out.mkdir(parents=True, exist_ok=True)
     samples = load_dataset(data, seed=seed, shares=parse_shares(split))
-    content = run(samples, contest, job, report)
+    out.mkdir(parents=True, exist_ok=True)
+    content = run(samples, contest, job, options.reporter())
     write_comparison(content, out)
     _show(content["entries"])
     results().print(f"{out / 'comparison.html'}", soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.console import clean, messages, results
+from aiforensics_cli.console import results
 
 if TYPE_CHECKING:
     from aiforensics.lab.synthesis import Pixels
@@ -36,10 +36,9 @@ def train(
     """Train a generator on real pictures; sample grids show how it comes along."""
     from aiforensics.lab.synthesis import SynthConfig, draw, find_pictures, train_generator  # noqa: PLC0415 - PyTorch
 
-    console = messages()
     config = SynthConfig(kind, side, steps, batch, minutes, look_every, precision, seed)
     chosen = draw(find_pictures(pictures), limit, seed)
-    history = train_generator(chosen, out, config, lambda line: console.print(clean(line), soft_wrap=True))
+    history = train_generator(chosen, out, config, options.reporter())
     results().print(f"{out}: {kind}, {history[-1]['step']:.0f} steps", soft_wrap=True)
 
 
@@ -64,12 +63,9 @@ def sample(
     from aiforensics.lab.synthesis import load_squares, sample_to  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.views import Codec  # noqa: PLC0415
 
-    console = messages()
     codec = Codec("PNG") if jpeg is None else Codec("JPEG", jpeg)
     real = None if compare_with is None else _real(compare_with, generator, count, seed)
-    written = sample_to(
-        generator, out, count, seed=seed, codec=codec, report=lambda line: console.print(clean(line), soft_wrap=True)
-    )
+    written = sample_to(generator, out, count, seed=seed, codec=codec, report=options.reporter())
     results().print(f"{out}: {len(written)} pictures and manifest.csv", soft_wrap=True)
     if real is not None:
         from aiforensics.lab.distance import picture_distance  # noqa: PLC0415

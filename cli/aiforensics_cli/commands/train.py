@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.console import clean, messages, results
+from aiforensics_cli.console import results
 
 app = typer.Typer()
 
@@ -124,12 +125,9 @@ def train(
     Without options a recipe trains with the hyper-parameters that its authors reported. A set whose classes can be told
     apart without looking at the pictures is refused: such a figure would be worthless.
     """
-    from aiforensics.lab.recipes import RecipeError, settings  # noqa: PLC0415 - the lab is not for --help
-    from aiforensics.lab.recipes import recipe as find  # noqa: PLC0415
+    from aiforensics.lab.recipes import check_knobs, choose, settings  # noqa: PLC0415 - the lab is not for --help
 
-    chosen = find(recipe or f"fusion-{head or 'xgboost'}")
-    if head is not None and chosen.head != head:
-        raise RecipeError(f"--head {head} does not go with --recipe {chosen.name}: leave one out")
+    chosen = choose(recipe, head)
     knobs = {
         "rate": rate,
         "batch": batch,
@@ -142,44 +140,30 @@ def train(
         "precision": precision,
         "filters": filters,
         "augment": tuple(one.value for one in augment) if augment else None,
-        "weights": weights,
     }
-    given = sorted(name.replace("_", "-") for name, value in knobs.items() if value is not None and name != "weights")
-    if chosen.head is not None and (given or search):
-        raise RecipeError(
-            f"--{given[0] if given else 'search'} is not for {chosen.name}: it has --network, --weights and --steps"
-        )
-    if chosen.head is None and (steps or workers or network or emphasis or compiled):
-        raise RecipeError(f"--network, --steps, --workers, --emphasis and --compile are not for {chosen.name}")
-    classifier = settings(chosen, **knobs, seed=seed) if chosen.head is None else None
+    fusion = {"network": network, "steps": steps, "workers": workers, "emphasis": emphasis, "compile": compiled}
+    check_knobs(chosen, {**knobs, "search": search}, fusion)
+    classifier = settings(chosen, **knobs, weights=weights, seed=seed) if chosen.head is None else None
 
     from aiforensics.lab.dataset import load_dataset, parse_shares, sources_of  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.training import Job, make_bundle  # noqa: PLC0415
 
-    console = messages()
-
-    def report(line: str) -> None:
-        console.print(clean(line), soft_wrap=True)
-
+    report = options.reporter()
     weighed = dict.fromkeys(sources_of(data[0]), emphasis) if emphasis else {}
     config = classifier or fusion_config(
         chosen, network=network, steps=steps, workers=workers, emphasis=weighed, seed=seed
     )
     system = System(chosen, config, weights or "none", search, device, compiled)
     system.check()
-    job = Job(
-        out=out,
-        work=work or out.with_name(f"{out.name}.work"),
-        data=[path.name for path in data],
-        command=command_line(),
-        force=force,
-        test_pictures=test_pictures,
-        seed=seed,
-        split=split,
-    )
+    folder = work or out.with_name(f"{out.name}.work")
+    job = Job(out, folder, [path.name for path in data], command_line(), force, test_pictures, seed, split)
     samples = load_dataset(data, seed=seed, shares=parse_shares(split))
     metrics = make_bundle(samples, job, system.trainer(samples, name or out.name, report), system.view, report)
+    _show(out, metrics)
+
+
+def _show(out: Path, metrics: Mapping[str, Any]) -> None:
     low, high = metrics["intervals"]["roc_auc"]
     reach = "no interval: too few pictures, or one score for all" if low is None else f"{low:.3f} to {high:.3f}"
     found = metrics["as_found"]

@@ -213,6 +213,42 @@ def recipe(name: str) -> Recipe:
     raise RecipeError(f"there is no recipe {name!r}: choose from {', '.join(one.name for one in RECIPES)}")
 
 
+def choose(name: str | None, head: str | None) -> Recipe:
+    """Find a recipe by its name, or the fusion with a head by that of the head; `fusion-xgboost` without either.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe, or it has another head.
+    """
+    chosen = recipe(name or f"fusion-{head or 'xgboost'}")
+    if head is not None and chosen.head != head:
+        raise RecipeError(f"--head {head} does not go with --recipe {chosen.name}: leave one out")
+    return chosen
+
+
+def check_knobs(of: Recipe, classifier: Mapping[str, object], fusion: Mapping[str, object]) -> None:
+    """Refuse knobs of the other kind of recipe, which would be ignored.
+
+    Parameters
+    ----------
+    of
+        The recipe.
+    classifier, fusion
+        Knobs of each kind by name; what is None, 0 or False was not given.
+
+    Raises
+    ------
+    RecipeError
+        With the first knob that the recipe has not.
+    """
+    own, strange = (classifier, fusion) if of.head is None else (fusion, classifier)
+    given = [name for name, value in strange.items() if value]
+    if given:
+        names = [f"--{name.replace('_', '-')}" for name in (given[0], *own)]
+        raise RecipeError(f"{names[0]} is not for {of.name}: it has {', '.join(names[1:])} and --weights")
+
+
 def settings(of: Recipe, **changes: Any) -> ClassifierConfig:  # noqa: ANN401 - values of ClassifierConfig's fields
     """Take a classifier's defaults with some changed; a change of None keeps the default.
 
