@@ -15,12 +15,12 @@ torch = pytest.importorskip("torch")
 
 from aiforensics.image import read  # noqa: E402
 from aiforensics.lab import fusion, measure  # noqa: E402
-from aiforensics.lab.crew import Job, train_networks  # noqa: E402
 from aiforensics.lab.export import export_detector  # noqa: E402
 from aiforensics.lab.finetune import FinetuneConfig, finetune  # noqa: E402
 from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: E402
-from aiforensics.lab.loader import CropLoader, fit, middle  # noqa: E402
+from aiforensics.lab.loader import CropLoader, middle, padded  # noqa: E402
 from aiforensics.lab.measure import NAMES, RANDOM, Table, TableError, measure_all  # noqa: E402
+from aiforensics.lab.networks import NetworkJob, train_networks  # noqa: E402
 from aiforensics.lab.overlap import seen  # noqa: E402
 from aiforensics.lab.recipes import RecipeError  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
@@ -82,7 +82,7 @@ def test_large_pictures_are_cut_on_the_jpeg_grid(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "a.png")
     cut = middle(read(tmp_path / "a.png"), side=200)
     assert (cut == pixels[144:344, 96:296]).all()
-    assert fit(cut[:30, :50], 64).shape == (64, 64, 3)
+    assert padded(cut[:30, :50], 64).shape == (64, 64, 3)
 
 
 def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, trained, tmp_path):
@@ -180,7 +180,7 @@ def test_onnx_and_torch_agree(architecture, trained, tmp_path):
 
 def test_networks_side_by_side_are_the_same_as_one_by_one(samples, tmp_path):
     def jobs(name):
-        return [Job(f"{k}", tmp_path / name / str(k), samples, replace(TINY, seed=k)) for k in range(2)]
+        return [NetworkJob(f"{k}", tmp_path / name / str(k), samples, replace(TINY, seed=k)) for k in range(2)]
 
     lines = []
     side_by_side = train_networks(jobs("a"), 2, lines.append)
@@ -275,7 +275,7 @@ def test_rows_of_another_edition_are_refused(samples, trained, tmp_path, monkeyp
 
 def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_is_named(samples, tmp_path):
     lines = []
-    job = Job("one", tmp_path, samples, TINY)
+    job = NetworkJob("one", tmp_path, samples, TINY)
     history = train_networks([job], 1, lines.append)
     assert train_networks([job], 1, lines.append) == history
     told = len(lines)

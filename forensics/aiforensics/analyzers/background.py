@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from aiforensics.analyzers.noise import SQUARE
 from aiforensics.analyzers.numerics import (
     Plane,
+    binary_entropy,
     block_mean,
     feature_specs,
     filtered,
@@ -162,4 +163,4 @@ def _saturation(pixels: Pixels) -> Plane:
 def _doubt(forecast: Forecast, window: Window) -> float:
     """Entropy in bits of the mean forecast of a window."""
     p = float(np.clip(np.mean(forecast(window.pixels)), 1e-4, 1.0 - 1e-4))
-    return float(-(p * np.log2(p) + (1.0 - p) * np.log2(1.0 - p)))
+    return float(binary_entropy(p))

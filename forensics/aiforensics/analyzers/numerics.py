@@ -96,6 +96,12 @@ def log10(value: float, floor: float) -> float:
     return math.log10(max(float(value), floor))
 
 
+def binary_entropy(p: NDArray[np.float64] | np.float64 | float) -> NDArray[np.float64]:
+    """Entropy in bits of probabilities inside (0, 1) and their counterparts."""
+    p = np.asarray(p, np.float64)
+    return np.asarray(-(p * np.log2(p) + (1.0 - p) * np.log2(1.0 - p)), np.float64)
+
+
 def log_ratio(above: float, below: float, floor: float = 1e-3) -> float:
     """log10 of a ratio whose two sides have the floor added; 0 when both are far below it."""
     return math.log10((float(above) + floor) / (float(below) + floor))

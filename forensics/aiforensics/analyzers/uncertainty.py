@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.analyzers.numerics import feature_specs
+from aiforensics.analyzers.numerics import binary_entropy, feature_specs
 from aiforensics.analyzers.protocol import Exhibit, Forecast, Pixels
 from aiforensics.evidence import Card, FeatureSpec
 from aiforensics.image import Window
@@ -76,8 +76,8 @@ def perturbed(pixels: Pixels) -> dict[str, Pixels]:
 
 def _doubt(forecast: Forecast, windows: tuple[Window, ...]) -> dict[str, float]:
     opinions = [_members(forecast, window.pixels) for window in windows]
-    entropies = [float(_entropy(p.mean())) for p in opinions]
-    within = [float(_entropy(p).mean()) for p in opinions]
+    entropies = [float(binary_entropy(p.mean())) for p in opinions]
+    within = [float(binary_entropy(p).mean()) for p in opinions]
     odds = [float(_log_odds(p.mean())) for p in opinions]
     values = {
         "available": 1.0,
@@ -94,10 +94,6 @@ def _doubt(forecast: Forecast, windows: tuple[Window, ...]) -> dict[str, float]:
 
 def _members(forecast: Callable[[Pixels], NDArray[np.float64]], pixels: Pixels) -> NDArray[np.float64]:
     return np.clip(np.asarray(forecast(pixels), np.float64).ravel(), _EDGE, 1.0 - _EDGE)
-
-
-def _entropy(p: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
-    return np.asarray(-(p * np.log2(p) + (1.0 - p) * np.log2(1.0 - p)), np.float64)
 
 
 def _log_odds(p: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:

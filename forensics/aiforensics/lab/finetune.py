@@ -20,7 +20,7 @@ from aiforensics.image import read
 from aiforensics.lab.dataset import Sample, digest
 from aiforensics.lab.devices import Device, drawing_threads, keep_memory, training_device
 from aiforensics.lab.folds import balance
-from aiforensics.lab.loader import CropLoader, fit, middle, to_batch
+from aiforensics.lab.loader import CropLoader, middle, padded, to_batch
 from aiforensics.lab.metrics import roc_auc
 from aiforensics.lab.schedule import one_cycle
 from aiforensics.lab.views import CONDITIONS, seeded, window
@@ -376,7 +376,7 @@ def _validation_views(
         CONDITIONS[turn % len(CONDITIONS)](middle(read(val[i].path)), seeded(val[i].path.name))
         for turn, i in enumerate(chosen)
     ]
-    return labels, [fit(window(view, seeded("val"), 192), 64) for view in views]
+    return labels, [padded(window(view, seeded("val"), 192), 64) for view in views]
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import product
+from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from safetensors.numpy import save
 from aiforensics import __version__
 from aiforensics.analyzers import SCORED
 from aiforensics.image.picture import WINDOW
-from aiforensics.lab.crew import WEIGHTS, Job, train_networks
 from aiforensics.lab.dataset import Sample, thin
 from aiforensics.lab.devices import Device
 from aiforensics.lab.export import ONNX_FILE, export_detector
@@ -30,6 +29,7 @@ from aiforensics.lab.finetune import FinetuneConfig
 from aiforensics.lab.folds import balance, family, family_folds
 from aiforensics.lab.intervals import widened
 from aiforensics.lab.measure import RANDOM, VIEWS, Table, measure_all
+from aiforensics.lab.networks import WEIGHTS, NetworkJob, train_networks
 from aiforensics.lab.outoffold import out_of_fold
 from aiforensics.lab.overlap import record
 from aiforensics.lab.recipes import RecipeError, first_weights
@@ -141,7 +141,9 @@ def train_fusion(
     )
     wanted = [(f"fold-{fold}", folds != fold, config.network) for fold in range(config.folds)]
     jobs = [
-        Job(title, work / title, [seen[i] for i in np.flatnonzero(kept).tolist()], knobs, weights, device, compiled)
+        NetworkJob(
+            title, work / title, [seen[i] for i in np.flatnonzero(kept).tolist()], knobs, weights, device, compiled
+        )
         for title, kept, knobs in (*wanted, ("final", folds >= 0, final))
     ]
     history = train_networks(jobs, config.workers, report)

@@ -62,7 +62,9 @@ class CropLoader:
     def _draw(self, step: int) -> tuple[NDArray[np.int64], Tensor]:
         rng = np.random.default_rng([self._seed, step])
         indices = self._choose(rng)
-        crops = [fit(window(random_view(self._pixels(int(i), rng), rng), rng, self._side), self._side) for i in indices]
+        crops = [
+            padded(window(random_view(self._pixels(int(i), rng), rng), rng, self._side), self._side) for i in indices
+        ]
         return indices, to_batch(crops)
 
     def _pixels(self, index: int, rng: np.random.Generator) -> Pixels:
@@ -80,7 +82,7 @@ def middle(picture: Picture, side: int = CACHED_SIDE) -> Pixels:
     return np.array(image.crop((x, y, min(x + side, image.width), min(y + side, image.height))), np.uint8)
 
 
-def fit(crop: Pixels, side: int) -> Pixels:
+def padded(crop: Pixels, side: int) -> Pixels:
     """Extend a crop that is smaller than `side` by reflection."""
     down, right = (max(0, side - length) for length in crop.shape[:2])
     return np.pad(crop, ((0, down), (0, right), (0, 0)), mode="symmetric") if down or right else crop

@@ -28,7 +28,7 @@ _PICTURES = "pictures"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class NetworkJob:
     """A network to train.
 
     Attributes
@@ -56,7 +56,7 @@ class Job:
     compiled: bool = False
 
 
-def train_networks(jobs: Sequence[Job], workers: int, report: Callable[[str], None]) -> dict[str, History]:
+def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[str], None]) -> dict[str, History]:
     """Train every job's network, `workers` at a time; the histories by name.
 
     With a single worker PyTorch uses all its threads.
@@ -82,7 +82,7 @@ def train_networks(jobs: Sequence[Job], workers: int, report: Callable[[str], No
         return {name: future.result() for name, future in futures.items()}
 
 
-def _train(job: Job, report: Callable[[str], None]) -> History:
+def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
     job.folder.mkdir(parents=True, exist_ok=True)
     done, made_with = job.folder / _HISTORY, job.folder / _SETTINGS
     settings = _settings(job)
@@ -109,7 +109,7 @@ def _train(job: Job, report: Callable[[str], None]) -> History:
     return history
 
 
-def _settings(job: Job) -> dict[str, Any]:
+def _settings(job: NetworkJob) -> dict[str, Any]:
     """What a finished network depends on."""
     named = job.weights in ("none", "imagenet")
     return {
@@ -119,7 +119,7 @@ def _settings(job: Job) -> dict[str, Any]:
     }
 
 
-def _compare(job: Job, old: dict[str, Any], new: dict[str, Any], report: Callable[[str], None]) -> None:
+def _compare(job: NetworkJob, old: dict[str, Any], new: dict[str, Any], report: Callable[[str], None]) -> None:
     """Refuse a finished network of other settings; one of other pictures is kept, and that is said."""
     for name in sorted((old.keys() | new.keys()) - {_PICTURES}):
         if old.get(name) != new.get(name):
@@ -148,7 +148,7 @@ def _start(lines: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have 
     torch.set_num_threads(1)
 
 
-def _train_in_worker(job: Job) -> History:
+def _train_in_worker(job: NetworkJob) -> History:
     return _train(job, _LINES.put)
 
 
