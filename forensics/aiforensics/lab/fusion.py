@@ -141,9 +141,7 @@ def train_fusion(
     )
     wanted = [(f"fold-{fold}", folds != fold, config.network) for fold in range(config.folds)]
     jobs = [
-        NetworkJob(
-            title, work / title, [seen[i] for i in np.flatnonzero(kept).tolist()], knobs, weights, device, compiled
-        )
+        NetworkJob(title, work / title, list(compress(seen, kept.tolist())), knobs, weights, device, compiled)
         for title, kept, knobs in (*wanted, ("final", folds >= 0, final))
     ]
     history = train_networks(jobs, config.workers, report)
