@@ -5,24 +5,14 @@ import json
 import pytest
 
 from aiforensics_models.bundle import MANIFEST, MAX_BYTES, Bundle, BundleError, available, write_manifest
-from aiforensics_models.calibration import Calibration, Line
 
-MANIFEST_PARTS = {
-    "name": "toy",
-    "version": "1",
-    "classes": ["real", "ai"],
-    "window": 256,
-    "network": {"onnx": "network.onnx"},
-    "head": {"kind": "none"},
-    "features": ["embedding.log_odds"],
-    "calibration": Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.3, 0.7).to_dict(),
-}
+from .conftest import TOY
 
 
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "network.onnx").write_bytes(b"not a network, but bytes have a sum")
-    write_manifest(tmp_path, MANIFEST_PARTS)
+    write_manifest(tmp_path, TOY)
     return tmp_path
 
 
@@ -127,7 +117,7 @@ def test_a_head_that_answers_with_no_number_is_not_passed(folder, monkeypatch):
     monkeypatch.setattr(Bundle, "network", lambda *_: None)
     for weight, sound in ((1.0, True), (float("nan"), False)):
         head = {"kind": "xgboost", "file": "head.json", "mix": {**mix, "handcrafted": weight}}
-        write_manifest(folder, {**MANIFEST_PARTS, "features": ["embedding.log_odds", "a.b"], "head": head})
+        write_manifest(folder, {**TOY, "features": ["embedding.log_odds", "a.b"], "head": head})
         if sound:
             Bundle.load(folder).try_out()
         else:
@@ -155,7 +145,7 @@ def test_parts_that_cannot_be_opened_are_one_line(folder):
         "head": {"kind": "xgboost", "file": "head.ubj"},
         "reference": {"file": "reference.safetensors", "usual": 1},
     }
-    write_manifest(folder, {**MANIFEST_PARTS, **parts})
+    write_manifest(folder, {**TOY, **parts})
     bundle = Bundle.load(folder)
     with pytest.raises(BundleError, match="the head of the bundle"):
         _ = bundle.head

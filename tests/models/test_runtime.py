@@ -8,19 +8,9 @@ from hypothesis import strategies as st
 
 from aiforensics_models import runtime
 from aiforensics_models.bundle import Bundle, BundleError, write_manifest
-from aiforensics_models.calibration import Calibration, Line
 from aiforensics_models.runtime import OnnxNetwork, Preparation
 
-MANIFEST = {
-    "name": "toy",
-    "version": "1",
-    "classes": ["real", "ai"],
-    "window": 256,
-    "network": {"onnx": "network.onnx"},
-    "head": {"kind": "none"},
-    "features": ["embedding.log_odds"],
-    "calibration": Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.3, 0.7).to_dict(),
-}
+from .conftest import TOY
 
 
 def varint(number):
@@ -62,7 +52,7 @@ def test_weights_in_other_files_are_refused(tmp_path, path, outside):
         data = b"\x08\x09" + message(*path, inside=INSIDE) + message(*path, inside=tensor) + message(2, inside=OUTSIDE)
         assert runtime._has_external_data(memoryview(data), "Model") == (tensor != INSIDE)
     (tmp_path / "network.onnx").write_bytes(data)
-    write_manifest(tmp_path, MANIFEST)
+    write_manifest(tmp_path, TOY)
     with pytest.raises(BundleError, match="outside the bundle's sums") as caught:
         Bundle.load(tmp_path).network()
     assert "\n" not in str(caught.value)

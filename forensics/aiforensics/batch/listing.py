@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -274,12 +275,10 @@ def _opened(file: str) -> zipfile.ZipFile:
 @lru_cache(maxsize=1)
 def _open(file: str, changed: int, size: int) -> zipfile.ZipFile:
     """Open an archive as it is now: a file that changed is another one."""
-    stream = _BoundedFile(io.FileIO(file))
-    try:
+    with ExitStack() as closing:
+        stream = closing.enter_context(_BoundedFile(io.FileIO(file)))
         archive = zipfile.ZipFile(stream)
-    except Exception:
-        stream.close()
-        raise
+        closing.pop_all()  # an archive that could be opened stays open
     stream.bounded = False
     weakref.finalize(archive, stream.close)  # when the cache has another one and nobody reads this one any more
     return archive
