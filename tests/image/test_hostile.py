@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aiforensics.evidence import InputError
-from aiforensics.image import Limits, decode, ifd
+from aiforensics.image import Limits, decode, ifdfacts
 from aiforensics.image.picture import Picture
 
 DEFAULT = Limits()
@@ -134,7 +134,7 @@ def test_directories_are_counted_without_reading_their_entries():
         struct.pack_into("<H", data, 8 + step * page, 65_000)
         struct.pack_into("<I", data, 8 + step * page + 2 + entries, 8 + step * (page + 1) if page + 1 < count else 0)
     start = time.process_time()
-    assert ifd.pages(bytes(data), 10_000) == count
+    assert ifdfacts.pages(bytes(data), 10_000) == count
     assert refused(bytes(data)) == "too-large"
     assert time.process_time() - start < 1.0
 

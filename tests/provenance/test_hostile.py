@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from aiforensics.image import from_array
-from aiforensics.provenance import generator_fields, png_container, read_provenance, stealth, tiff_ifd, xmp_packet
+from aiforensics.provenance import generator_fields, read_provenance, stealth, tiff_ifd, xmp_packet
+from aiforensics.provenance.containers import png
 from aiforensics.provenance.contents import MAX_TEXT, MAX_TOTAL, Contents
 
 
@@ -215,7 +216,7 @@ def test_a_container_that_breaks_its_reader_is_noted(make, read, values, monkeyp
         contents.part("IHDR")
         raise IndexError
 
-    monkeypatch.setattr(png_container, "walk", broken)
+    monkeypatch.setattr(png, "walk", broken)
     assert values(read(make.png()), "unreadable") == ["the structure of the file is broken (IndexError)"]
 
 
@@ -316,7 +317,7 @@ def test_bombs_after_the_allowance_are_not_inflated(make, quick, values):
 def test_streams_that_break_late_count_as_read():
     contents, broken = Contents(), zlib.compress(bytes(60_000))[:-4] + b"\xff" * 4
     for _ in range(MAX_TOTAL // 60_000):
-        png_container.inflate(broken, MAX_TEXT, contents, "x")
+        png.inflate(broken, MAX_TEXT, contents, "x")
     assert contents.room() == 0
 
 
@@ -324,7 +325,7 @@ def test_what_stands_before_a_fault_of_a_stream_is_kept():
     body = b"parameters " * 50_000
     broken = zlib.compress(body)[:-4] + b"\xff" * 4
     contents = Contents()
-    assert body.startswith(png_container.inflate(broken, MAX_TEXT, contents, "x")[:65536])
+    assert body.startswith(png.inflate(broken, MAX_TEXT, contents, "x")[:65536])
     assert "x cannot be decompressed to its end" in contents.problems
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from aiforensics.evidence import InputError
-from aiforensics.image import ifd, jpegfacts
+from aiforensics.image import ifdfacts, jpegfacts
 from aiforensics.image.colour import to_rgb
 from aiforensics.image.complaints import overheard
 from aiforensics.image.heif import decode_heif
@@ -145,7 +145,7 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
         check_frames(frames, limits)
     image.load()
     bits = data[24] if kind == "PNG" else 8
-    return _finish(image, limits, bits=bits, orientation=ifd.orientation(_exif(image)), frames=frames)
+    return _finish(image, limits, bits=bits, orientation=ifdfacts.orientation(_exif(image)), frames=frames)
 
 
 def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
@@ -166,7 +166,7 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
     tables: dict[int, list[int]] = getattr(image, "quantization", {})
     facts = jpegfacts.facts(header, tables)
     image.load()
-    turn = ifd.orientation(header.exif)
+    turn = ifdfacts.orientation(header.exif)
     return _finish(image, limits, orientation=turn, frames=max(1, header.pictures), jpeg=facts, notes=notes)
 
 
@@ -176,17 +176,17 @@ def _without_exif(data: bytes, end: int) -> bytes:
 
 
 def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
-    pages = ifd.pages(data, limits.max_frames + 1)
+    pages = ifdfacts.pages(data, limits.max_frames + 1)
     check_frames(pages, limits)
     # More than the file has: values overlap to fill memory.
-    check_metadata(max(0, ifd.first(data).load - len(data)), limits)
+    check_metadata(max(0, ifdfacts.first(data).load - len(data)), limits)
     image = _open("TIFF", data)
     check_size(*image.size, limits)
     stored = getattr(image, "tag_v2", {}).get(_TAG_BITS, (8,))
     _, complained = overheard(image.load)
     notes = (_COMPLAINED,) if complained else ()
     bits = max(stored) if isinstance(stored, tuple) and stored else 8
-    turn = ifd.orientation(data)
+    turn = ifdfacts.orientation(data)
     return _finish(image, limits, bits=int(bits), orientation=turn, frames=max(1, pages), notes=notes)
 
 

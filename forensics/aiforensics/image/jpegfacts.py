@@ -5,7 +5,6 @@ Markers follow ITU-T T.81, annex B. The quality is that of the Independent JPEG 
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aiforensics.image import ifd
+from aiforensics.image import ifdfacts
+from aiforensics.image.containers import jpeg
 from aiforensics.image.limits import Limits, check_metadata, check_parts, check_stray
 from aiforensics.image.picture import JpegFacts
 
@@ -42,8 +42,6 @@ STANDARD_CHROMINANCE = (
 
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
-# The next marker with a length; fill bytes, stuffed bytes and markers without one are passed over, as decoders do.
-_MARKER = re.compile(rb"\xff[^\xff\x00\x01\xd0-\xd8]")
 _MPF_COUNT = 0xB001
 
 
@@ -89,26 +87,23 @@ def read_header(data: bytes, limits: Limits = Limits()) -> Header:  # noqa: B008
     InputError
         `too-large` or `unreadable`, as soon as the walk has met more than the limits allow.
     """
-    header = Header()
+    header = Header(end=2)
     exif: list[bytes] = []
-    at, segments, stray = 2, 0, 0
-    while (found := _MARKER.search(data, at, at + limits.max_stray + 2)) is not None:
-        stray += found.start() - at
-        at, marker = found.start(), data[found.start() + 1]
+    stray = 0
+    for count, segment in enumerate(jpeg.segments(data), 1):
+        stray += segment.start - segment.after
         check_stray(stray, limits)
-        if at + 4 > len(data) or marker in {0xDA, 0xD9}:
+        if segment.marker == jpeg.SCAN:
+            header.end = segment.start
             break
-        length = max(struct.unpack_from(">H", data, at + 2)[0], 2)
-        segments += 1
-        check_parts(segments, limits.max_segments)
-        _take(header, exif, marker, data[at + 4 : at + 2 + length])
+        check_parts(count, limits.max_segments)
+        _take(header, exif, segment.marker, data[segment.body : segment.end])
         check_metadata(header.metadata, limits)
-        at += 2 + length
+        header.end = segment.end
     else:
-        check_stray(stray + max(0, len(data) - at), limits)
-    header.end = at
+        check_stray(stray + max(0, len(data) - header.end), limits)
     header.exif = b"".join(exif)
-    header.exif_load = ifd.first(header.exif).load
+    header.exif_load = ifdfacts.first(header.exif).load
     return header
 
 
@@ -120,12 +115,12 @@ def count_scans(data: bytes, header: Header, most: int, limits: Limits = Limits(
     InputError
         `too-large` for more segments among the scans than the limits allow.
     """
-    at, scans, segments = header.end, 0, 0
-    while scans <= most and (found := _MARKER.search(data, at)) is not None and data[found.start() + 1] != 0xD9:
-        segments += 1
-        check_parts(segments, limits.max_segments)
-        scans += data[found.start() + 1] == 0xDA
-        at = found.start() + 2 + max(int.from_bytes(data[found.start() + 2 : found.start() + 4], "big"), 2)
+    scans = 0
+    for count, segment in enumerate(jpeg.segments(data, header.end), 1):
+        check_parts(count, limits.max_segments)
+        scans += segment.marker == jpeg.SCAN
+        if scans > most:
+            break
     return scans
 
 
@@ -220,11 +215,10 @@ def _take(header: Header, exif: list[bytes], marker: int, body: bytes) -> None:
         header.progressive = marker in _PROGRESSIVE
         header.sampling = tuple((f >> 4, f & 15) for f in body[7::3][: body[5]])
         header.quantizers = tuple(body[8::3][: body[5]])
-    elif 0xE0 <= marker <= 0xEF or marker == 0xFE:
+    elif 0xE0 <= marker <= 0xEF or marker == jpeg.COMMENT:
         header.metadata += len(body)
         if marker == 0xE1 and body.startswith(b"Exif\0\0"):
             exif.append(body[6:])
         elif marker == 0xE2 and body.startswith(b"MPF\0") and not header.pictures:
-            count = ifd.first(body[4:]).entries.get(_MPF_COUNT)
-            header.pictures = max(1, count.short) if count is not None else 1
+            header.pictures = max(1, ifdfacts.first(body[4:]).shorts.get(_MPF_COUNT, 1))
         header.gain_map = header.gain_map or b"hdrgm:Version" in body or b"urn:iso:std:iso:ts:21496" in body

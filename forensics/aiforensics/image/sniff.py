@@ -6,7 +6,7 @@ import struct
 from pathlib import PurePath
 
 from aiforensics.evidence import InputError
-from aiforensics.image import ifd
+from aiforensics.image import ifdfacts
 
 SUPPORTED = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC or camera RAW"
 """What a person is told to use instead."""
@@ -144,6 +144,6 @@ def _is_raw(data: bytes) -> bool:
     """Whether a TIFF is a camera's RAW file: a DNG, a CR2, or one whose first picture is a preview of another."""
     if data[8:10] == b"CR":
         return True
-    entries = ifd.first(data).entries
-    preview = _TAG_SUBFILE in entries and entries[_TAG_SUBFILE].short & 1
-    return _TAG_DNG_VERSION in entries or bool(preview and _TAG_SUB_IFDS in entries)
+    first = ifdfacts.first(data)
+    preview = first.shorts.get(_TAG_SUBFILE, 0) & 1
+    return _TAG_DNG_VERSION in first.entries or bool(preview and _TAG_SUB_IFDS in first.entries)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import zlib
-from collections.abc import Iterator
 
 from aiforensics.evidence import InputError
-from aiforensics.image import ifd
+from aiforensics.image import ifdfacts
+from aiforensics.image.containers import gif, isobmff, png, webp
 from aiforensics.image.limits import Limits, check_parts, check_stray
-
-_GIF_BLOCK = re.compile(rb"[\x21\x2c\x3b]")
-_PNG_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 
 
 def gif_frames(data: bytes, limits: Limits) -> int:
@@ -22,28 +18,17 @@ def gif_frames(data: bytes, limits: Limits) -> int:
     InputError
         `too-large` for too many blocks, `unreadable` for many stray bytes before the first picture.
     """
-    frames = blocks = 0
-    at = 13 + _table(data[10]) if len(data) > 10 else len(data)
-    while frames <= limits.max_frames:
-        found = _GIF_BLOCK.search(data, at)
+    frames = end = 0
+    for block in gif.blocks(data, limits.max_blocks):
+        check_parts(block.parts, limits.max_blocks)
         if not frames:
-            check_stray((found.start() if found else len(data)) - at, limits)
-        if found is None or found[0] == b"\x3b":
+            check_stray(block.start - block.after, limits)
+        frames += block.kind == gif.IMAGE
+        end = block.end
+        if frames > limits.max_frames:
             break
-        at = found.start()
-        if found[0] == b"\x2c":
-            if at + 9 >= len(data):
-                break
-            frames += 1
-            at += 11 + _table(data[at + 9])
-        else:
-            at += 2
-        while at < len(data) and data[at]:
-            at += 1 + data[at]
-            blocks += 1
-            if not blocks & 0xFFFF:
-                check_parts(blocks, limits.max_blocks)
-        at += 1
+    if not frames:
+        check_stray(len(data) - end, limits)
     return max(1, frames)
 
 
@@ -57,8 +42,8 @@ def check_chunks(data: bytes, limits: Limits) -> None:
     InputError
         `unreadable` or `too-large`.
     """
-    for count, (_, name, _) in enumerate(_chunks(data), 1):
-        if (name == b"IHDR") != (count == 1):
+    for count, chunk in enumerate(png.chunks(data), 1):
+        if (chunk.kind == png.HEADER) != (count == 1):
             raise InputError("unreadable", "the PNG has its header in a wrong place: get the original file again")
         check_parts(count, limits.max_chunks)
 
@@ -70,11 +55,11 @@ def mend_texts(data: bytes) -> bytes:
     keeps its own, so that damaged pixels are still found.
     """
     patches: list[tuple[int, bytes]] = []
-    for start, name, end in _chunks(data):
-        if name in _PNG_TEXTS and end + 4 <= len(data):
-            checksum = zlib.crc32(memoryview(data)[start + 4 : end]).to_bytes(4, "big")
-            if data[end : end + 4] != checksum:
-                patches.append((end, checksum))
+    for chunk in png.chunks(data):
+        if chunk.kind in png.TEXTS and chunk.end + 4 <= len(data):
+            checksum = zlib.crc32(memoryview(data)[chunk.start + 4 : chunk.end]).to_bytes(4, "big")
+            if data[chunk.end : chunk.end + 4] != checksum:
+                patches.append((chunk.end, checksum))
     if not patches:
         return data
     mended = bytearray(data)
@@ -90,7 +75,7 @@ def cut_short(kind: str, data: bytes) -> bool:
     if kind == "GIF":
         return not data.endswith(b"\x3b")
     if kind == "PNG":
-        return b"IEND" not in data[-12:] and all(name != b"IEND" for _, name, _ in _chunks(data))
+        return png.END not in data[-12:] and all(chunk.kind != png.END for chunk in png.chunks(data))
     return _claimed_end(kind, data) > len(data)
 
 
@@ -99,34 +84,17 @@ def _claimed_end(kind: str, data: bytes) -> int:
     if kind in {"AVIF", "HEIF"}:
         return _last_end(data)
     if kind == "WEBP":
-        return 8 + int.from_bytes(data[4:8], "little")
+        return webp.claimed_end(data)
     if kind == "BMP":
         return int.from_bytes(data[2:6], "little")
-    return ifd.last_offset(data) if kind == "TIFF" else 0
-
-
-def _chunks(data: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """(Offset, name, end of the content) of every chunk of a PNG up to its last, `IEND`."""
-    at, name = 8, b""
-    while at + 12 <= len(data) and name != b"IEND":
-        name, end = data[at + 4 : at + 8], at + 8 + int.from_bytes(data[at : at + 4], "big")
-        yield at, name, end
-        at = end + 4
+    return ifdfacts.last_offset(data) if kind == "TIFF" else 0
 
 
 def _last_end(data: bytes) -> int:
     """Where the last box of an ISO base media file ends by its own length; beyond the data when it was cut off."""
-    at = 0
-    while at + 8 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        if length == 1:
-            length = int.from_bytes(data[at + 8 : at + 16], "big")
-        if length < 8:  # the box reaches to the end of the file, or is damaged
+    end = 0
+    for box in isobmff.boxes(data, 0, len(data)):
+        if box.impossible:  # damaged, not cut off
             return len(data)
-        at += length
-    return at + (8 if at < len(data) else 0)
-
-
-def _table(flags: int) -> int:
-    """Bytes of the colour table that the flags announce."""
-    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+        end = box.end
+    return end if end >= len(data) else end + 8

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from aiforensics.evidence import Claim
 from aiforensics.image.picture import Picture
-from aiforensics.provenance import jpeg_container, other_containers, png_container, tiff_ifd, xmp_packet
+from aiforensics.provenance import containers, tiff_ifd, xmp_packet
 from aiforensics.provenance.contents import Contents
 from aiforensics.provenance.tiff_ifd import Directories
 from aiforensics.provenance.trust import Anchors
@@ -42,14 +42,11 @@ class Dossier:
     @cached_property
     def contents(self) -> Contents:
         """The metadata blocks of the container, sniffed from the bytes and never from the name. Never raises."""
-        data = self.picture.data
         contents = Contents()
-        walk = _walker(data)
-        if walk is not None:
-            try:
-                walk(data, contents)
-            except BROKEN as error:
-                contents.problem(f"the structure of the file is broken ({type(error).__name__})")
+        try:
+            containers.walk(self.picture.data, contents)
+        except BROKEN as error:
+            contents.problem(f"the structure of the file is broken ({type(error).__name__})")
         return contents
 
     @cached_property
@@ -92,17 +89,3 @@ def clean(value: object, limit: int = MAX_VALUE) -> str:
     text = str(value).strip()[: 4 * limit]
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def _walker(data: bytes) -> Callable[[bytes, Contents], None] | None:
-    if data[:3] == b"\xff\xd8\xff":
-        return jpeg_container.walk
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return png_container.walk
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return other_containers.walk_webp
-    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
-        return other_containers.walk_tiff
-    if data[:6] in {b"GIF87a", b"GIF89a"}:
-        return other_containers.walk_gif
-    return other_containers.walk_isobmff if data[4:8] == b"ftyp" else None

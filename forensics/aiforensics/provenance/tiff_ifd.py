@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
+from aiforensics.image.containers import ifd
 from aiforensics.provenance.contents import MAX_BLOCK
 
 Value = str | bytes | tuple[int, ...] | tuple[float, ...]
@@ -21,7 +22,6 @@ _NUMBER = 32
 _TEXTS = {2, 129}
 _FRACTIONS = {5: "I", 10: "i"}
 _CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-_SIZES = {2: 1, 5: 8, 7: 1, 10: 8, 129: 1} | {kind: struct.calcsize(f"<{code}") for kind, code in _CODES.items()}
 _EXIF, _GPS = 0x8769, 0x8825
 
 
@@ -56,7 +56,7 @@ def read(block: bytes) -> Directories:
     All values together are read up to `MAX_BLOCK` bytes, the smallest first: a camera's name never gives way to a bomb.
     """
     found = Directories()
-    form = _form(block)
+    form = ifd.form(block)
     if form is None:
         if block:
             found.problems.append("EXIF does not start with a byte order mark")
@@ -85,17 +85,6 @@ def read(block: bytes) -> Directories:
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
-    """Byte order, codes of counts and offsets, their size, and where IFD0 stands."""
-
-    order: str
-    count: str
-    offset: str
-    width: int
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Entry:
     """Type, number, place and cost in memory of the values of a tag; all lie inside the block."""
 
@@ -105,72 +94,48 @@ class _Entry:
     cost: int
 
 
-def _form(block: bytes) -> _Form | None:
-    order = {b"II": "<", b"MM": ">"}.get(block[:2])
-    big = order is not None and block[2:4] in {b"+\0", b"\0+"}
-    if order is None or len(block) < (16 if big else 8):
-        return None
-    if big:
-        return _Form(order, f"{order}Q", f"{order}Q", 8, struct.unpack_from(f"{order}Q", block, 8)[0])
-    return _Form(order, f"{order}H", f"{order}I", 4, struct.unpack_from(f"{order}I", block, 4)[0])
-
-
 def _entries(
-    block: bytes, form: _Form, offset: int, visited: set[int], problems: list[str]
+    block: bytes, form: ifd.Form, offset: int, visited: set[int], problems: list[str]
 ) -> tuple[dict[int, _Entry], int]:
     """Return the tags of one directory, without their values, and the offset of the next one (0 at the end)."""
     if offset in visited:
         problems.append("EXIF directories form a loop")
         return {}, 0
     visited.add(offset)
-    position = offset + struct.calcsize(form.count)
-    if offset < 0 or position > len(block):
+    directory = ifd.directory(block, form, offset, _MAX_TAGS) if offset >= 0 else None
+    if directory is None:
         problems.append("an EXIF directory lies outside its block")
         return {}, 0
-    (count,) = struct.unpack_from(form.count, block, offset)
-    if count > _MAX_TAGS:
-        problems.append(f"an EXIF directory names {count} tags; {_MAX_TAGS} were read")
+    if directory.count > _MAX_TAGS:
+        problems.append(f"an EXIF directory names {directory.count} tags; {_MAX_TAGS} were read")
+    if len(directory.entries) < min(directory.count, _MAX_TAGS):
+        problems.append("an EXIF directory is cut off")
     tags: dict[int, _Entry] = {}
-    for _ in range(min(count, _MAX_TAGS)):
-        if position + 4 + 2 * form.width > len(block):
-            problems.append("an EXIF directory is cut off")
-            return tags, 0
-        (tag,) = struct.unpack_from(f"{form.order}H", block, position)
-        entry = _entry(block, form, position)
+    for raw in directory.entries:
+        entry = _entry(block, raw)
         if entry is not None:
-            tags.setdefault(tag, entry)
+            tags.setdefault(raw.tag, entry)
         elif "some EXIF values are broken" not in problems:
             problems.append("some EXIF values are broken")
-        position += 4 + 2 * form.width
-    if count > _MAX_TAGS or position + form.width > len(block):
-        return tags, 0
-    return tags, struct.unpack_from(form.offset, block, position)[0]
+    return tags, directory.following if directory.count <= _MAX_TAGS else 0
 
 
-def _entry(block: bytes, form: _Form, position: int) -> _Entry | None:
+def _entry(block: bytes, raw: ifd.Entry) -> _Entry | None:
     """One entry, or None where its type is unknown or its values lie outside the block."""
-    (kind,) = struct.unpack_from(f"{form.order}H", block, position + 2)
-    (number,) = struct.unpack_from(form.offset, block, position + 4)
-    position += 4 + form.width
-    if kind not in _SIZES:
+    if raw.kind not in ifd.SIZES or raw.at + raw.size > len(block):
         return None
-    size = _SIZES[kind] * number
-    if size > form.width:
-        (position,) = struct.unpack_from(form.offset, block, position)
-    if position + size > len(block):
-        return None
-    if kind in _TEXTS or _is_blob(kind, number):
-        number = min(number, _MAX_VALUE)
-        return _Entry(kind, number, position, number)
-    number = min(number, _MAX_NUMBERS)
-    return _Entry(kind, number, position, _NUMBER * number)
+    if raw.kind in _TEXTS or _is_blob(raw.kind, raw.count):
+        number = min(raw.count, _MAX_VALUE)
+        return _Entry(raw.kind, number, raw.at, number)
+    number = min(raw.count, _MAX_NUMBERS)
+    return _Entry(raw.kind, number, raw.at, _NUMBER * number)
 
 
 def _is_blob(kind: int, number: int) -> bool:
     return kind == 7 or (kind == 1 and number > 16)
 
 
-def _value(block: bytes, form: _Form, entry: _Entry) -> Value:
+def _value(block: bytes, form: ifd.Form, entry: _Entry) -> Value:
     """Values of an entry."""
     if entry.kind in _TEXTS:
         return _text(block[entry.position : entry.position + entry.number])

@@ -5,42 +5,29 @@ Source: ITU-T T.81, annex B; XMP specification part 3, section 1.1.3; C2PA speci
 
 from __future__ import annotations
 
-import re
-import struct
-
+from aiforensics.image.containers import jpeg
 from aiforensics.provenance.contents import MAX_BLOCK, Contents
 
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _EXTENSION_HEADER = len(_XMP_EXTENSION) + 40
-_STANDALONE = {0x01, *range(0xD0, 0xD8)}
-_MARKER = re.compile(rb"\xff[^\x00\xff]")
 
 
 def walk(data: bytes, contents: Contents) -> None:
     """Fill `contents` from the segments before the first scan of a JPEG file."""
-    position = 2
     extension: list[bytes] = []
     photoshop: list[bytes] = []
     profile: list[bytes] = []
     instances: set[bytes] = set()
-    while contents.has_room():
+    for segment in jpeg.segments(data):
+        if not contents.has_room():
+            break
         # Decoders pass over whatever stands between segments, so that a stray byte hides nothing from them.
-        found = _MARKER.search(data, position)
-        if found is None or found.end() + 2 > len(data):
-            break
-        if data[position : found.start()].strip(b"\xff"):
+        if jpeg.is_stray(data[segment.after : segment.start]):
             contents.problem("stray bytes stand between the segments of the JPEG; what follows them was read")
-        position, marker = found.start(), data[found.start() + 1]
-        if marker in _STANDALONE:
-            position += 2
-            continue
-        if marker == 0xD9:
-            break
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        body = data[position + 4 : position + 2 + length]
+        marker, body = segment.marker, data[segment.body : segment.end]
         contents.part(_name(marker, body))
-        if marker == 0xDA:
+        if marker == jpeg.SCAN:
             break
         if marker == 0xE1 and body.startswith(_XMP_EXTENSION):
             extension.append(body[_EXTENSION_HEADER:])
@@ -52,10 +39,9 @@ def walk(data: bytes, contents: Contents) -> None:
             # The parts of a store share its box instance number; only the first names it.
             instances.add(body[2:4])
             contents.manifest = True
-            contents.manifest_spans.append((position, position + 2 + length))
+            contents.manifest_spans.append((segment.start, segment.end))
         else:
             _read_segment(marker, body, contents)
-        position += 2 + max(length, 2)
     if extension:
         contents.add_xmp(_join(extension), what="extended XMP")
     contents.photoshop = contents.keep(_join(photoshop), what="Photoshop resources")
@@ -69,7 +55,7 @@ def _read_segment(marker: int, body: bytes, contents: Contents) -> None:
         contents.add_exif(body[6:])
     elif marker == 0xE1 and body.startswith(_XMP):
         contents.add_xmp(body[len(_XMP) :])
-    elif marker == 0xFE:
+    elif marker == jpeg.COMMENT:
         contents.add_text("Comment", body.rstrip(b"\0"), "latin-1", "JPEG comment")
 
 

@@ -6,42 +6,50 @@ Source: PNG specification, third edition, section 11; C2PA specification 2.1, se
 
 from __future__ import annotations
 
-import struct
 import zlib
+from itertools import takewhile
 
+from aiforensics.image.containers import png
 from aiforensics.provenance.contents import MAX_BLOCK, MAX_TEXT, MAX_TEXTS, Contents
 
-_CHECKED = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP"}
+_CHECKED = png.TEXTS | {b"eXIf", b"iCCP"}
 _WRAPPERS = ("XML:com.adobe.xmp", "Raw profile type ")
 _PIECE = 1 << 16
 
 
 def walk(data: bytes, contents: Contents) -> None:
     """Fill `contents` from the chunks of a PNG (or APNG) file."""
-    position = 8
-    while position + 8 <= len(data) and contents.has_room():
-        length, kind = struct.unpack_from(">I4s", data, position)
-        start, end = position + 8, position + 8 + length
-        name = kind.decode("latin-1")
-        contents.part(name)
-        if end > len(data):
-            contents.problem(f"PNG chunk {name!a} runs past the end of the file")
-            end = len(data)
-        if kind in _CHECKED and length <= MAX_BLOCK:
-            _read_chunk(kind, data[start:end], contents)
-            stored = data[end : end + 4]
-            if len(stored) == 4 and struct.pack(">I", zlib.crc32(data[position + 4 : end])) != stored:
-                contents.problem(f"PNG chunk {name} has a wrong checksum; it was read all the same")
-        elif kind in _CHECKED:
-            contents.problem(f"PNG chunk {name} of {length} bytes was not read: too long")
-        elif kind == b"caBX":
-            contents.manifest = True
-        position = end + 4
-        if kind == b"IEND":
-            contents.trailing = max(0, len(data) - position)
-        # Some programs append their texts after the end; other bytes there are no chunks.
-        if contents.trailing and data[position + 4 : position + 8] not in _CHECKED:
+    end = 8
+    for chunk in png.chunks(data):
+        if not contents.has_room():
             return
+        _take(chunk, data, contents)
+        end = chunk.end + 4
+        if chunk.kind == png.END:
+            contents.trailing = max(0, len(data) - end)
+    # Some programs append their texts after the end; other bytes there are no chunks.
+    for chunk in takewhile(lambda c: c.kind in _CHECKED, png.chunks(data, end)):
+        if not contents.has_room():
+            return
+        _take(chunk, data, contents)
+
+
+def _take(chunk: png.Chunk, data: bytes, contents: Contents) -> None:
+    name = chunk.kind.decode("latin-1")
+    contents.part(name)
+    if chunk.end > len(data):
+        contents.problem(f"PNG chunk {name!a} runs past the end of the file")
+    if chunk.kind == b"caBX":
+        contents.manifest = True
+    if chunk.kind not in _CHECKED:
+        return
+    if chunk.end - chunk.body > MAX_BLOCK:
+        contents.problem(f"PNG chunk {name} of {chunk.end - chunk.body} bytes was not read: too long")
+        return
+    _read_chunk(chunk.kind, data[chunk.body : chunk.end], contents)
+    stored = data[chunk.end : chunk.end + 4]
+    if len(stored) == 4 and zlib.crc32(data[chunk.start + 4 : chunk.end]).to_bytes(4, "big") != stored:
+        contents.problem(f"PNG chunk {name} has a wrong checksum; it was read all the same")
 
 
 def _read_chunk(kind: bytes, body: bytes, contents: Contents) -> None:
