@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from aiforensics.lab.adapting import as_found
-from aiforensics.lab.dataset import load_dataset
-from aiforensics.lab.duplicates import families, fingerprints, near_pairs
-from aiforensics.lab.quick import detector
+from aiforensics.lab.data.dataset import load_dataset
+from aiforensics.lab.data.duplicates import families, fingerprints, near_pairs
+from aiforensics.lab.judge.quick import detector
 from aiforensics_models.bundle import Bundle
 
 PARTS = (("train", "REAL"), ("train", "FAKE"), ("test", "REAL"), ("test", "FAKE"))

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from workfolder import WorkFolder
 
 from aiforensics.analyzers import SCORED
-from aiforensics.lab.dataset import Sample, thin
-from aiforensics.lab.measure import Table
-from aiforensics.lab.metrics import Scores, figure
-from aiforensics.lab.stacking import fit_stack
-from aiforensics.lab.views import CONDITIONS
+from aiforensics.lab.data.dataset import Sample, thin
+from aiforensics.lab.data.views import CONDITIONS
+from aiforensics.lab.fit.measure import Table
+from aiforensics.lab.fit.stacking import fit_stack
+from aiforensics.lab.judge.metrics import Scores, figure
 from aiforensics_models.heads import EMBEDDING
 
 

@@ -19,11 +19,11 @@ import numpy as np
 from workfolder import WorkFolder
 
 from aiforensics.analyzers import SCORED
-from aiforensics.lab.dataset import sources_of
-from aiforensics.lab.metrics import roc_auc
-from aiforensics.lab.outoffold import MIN_PICTURES
-from aiforensics.lab.stacking import fit_head
-from aiforensics.lab.views import CONDITIONS
+from aiforensics.lab.data.dataset import sources_of
+from aiforensics.lab.data.views import CONDITIONS
+from aiforensics.lab.fit.outoffold import MIN_PICTURES
+from aiforensics.lab.fit.stacking import fit_head
+from aiforensics.lab.judge.metrics import roc_auc
 from aiforensics_models.heads import EMBEDDING
 
 

@@ -37,10 +37,10 @@ from torch import nn
 
 from aiforensics.evidence import InputError
 from aiforensics.image import read
-from aiforensics.lab.dataset import Sample, load_dataset
-from aiforensics.lab.detector import redeliver
-from aiforensics.lab.metrics import Floats, Scores, bootstrap, weighted_auc
-from aiforensics.lab.views import CONDITIONS
+from aiforensics.lab.data.dataset import Sample, load_dataset
+from aiforensics.lab.data.views import CONDITIONS
+from aiforensics.lab.judge.detector import redeliver
+from aiforensics.lab.judge.metrics import Floats, Scores, bootstrap, weighted_auc
 
 Pixels = NDArray[np.uint8]
 

@@ -24,13 +24,13 @@ import numpy as np
 
 from aiforensics.image import read
 from aiforensics.lab.adapting import Adaptation, adapt, as_found
-from aiforensics.lab.dataset import Label, Sample, Split
-from aiforensics.lab.quick import detector
-from aiforensics.lab.recipes import recipe, settings
-from aiforensics.lab.synthesis import SynthConfig, sample_to, train_generator
+from aiforensics.lab.data.dataset import Label, Sample, Split
+from aiforensics.lab.data.views import Codec
+from aiforensics.lab.judge.quick import detector
 from aiforensics.lab.systems import System
+from aiforensics.lab.train.recipes import recipe, settings
+from aiforensics.lab.train.synthesis import SynthConfig, sample_to, train_generator
 from aiforensics.lab.training import Job
-from aiforensics.lab.views import Codec
 from aiforensics_models.bundle import MANIFEST
 from aiforensics_models.generators import KINDS
 

@@ -12,7 +12,7 @@ import time
 import torch
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
-from aiforensics.lab.devices import keep_memory
+from aiforensics.lab.train.devices import keep_memory
 from aiforensics_models.networks import build_detector
 
 

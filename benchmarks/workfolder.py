@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.lab.dataset import Sample, load_dataset
-from aiforensics.lab.folds import balance, family_folds
-from aiforensics.lab.fusion import FusionConfig, chosen
-from aiforensics.lab.measure import Table
+from aiforensics.lab.data.dataset import Sample, load_dataset
+from aiforensics.lab.data.folds import balance, family_folds
+from aiforensics.lab.fit.fusion import FusionConfig, chosen
+from aiforensics.lab.fit.measure import Table
 
 
 @dataclass(frozen=True)

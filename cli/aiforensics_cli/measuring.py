@@ -68,13 +68,13 @@ class Plan:
 
 def run_evaluation(plan: Plan) -> dict[str, Any]:
     """Evaluate as planned, with progress on standard error; gives the content of `metrics.json`."""
-    from aiforensics.lab.dataset import load_dataset, thin  # noqa: PLC0415 - the scan's libraries take a second
-    from aiforensics.lab.detector import ScannerDetector  # noqa: PLC0415
-    from aiforensics.lab.evaluate import evaluate  # noqa: PLC0415
-    from aiforensics.lab.leaveout import leave_one_source_out  # noqa: PLC0415
-    from aiforensics.lab.overlap import drawn, seen  # noqa: PLC0415
+    from aiforensics.lab.data.dataset import load_dataset, thin  # noqa: PLC0415 - the scan's libraries take a second
+    from aiforensics.lab.data.overlap import drawn, seen  # noqa: PLC0415
+    from aiforensics.lab.data.views import SWEEP  # noqa: PLC0415
+    from aiforensics.lab.judge.detector import ScannerDetector  # noqa: PLC0415
+    from aiforensics.lab.judge.evaluate import evaluate  # noqa: PLC0415
+    from aiforensics.lab.judge.leaveout import leave_one_source_out  # noqa: PLC0415
     from aiforensics.lab.refit import refit  # noqa: PLC0415
-    from aiforensics.lab.views import SWEEP  # noqa: PLC0415
     from aiforensics.pipeline import Scanner  # noqa: PLC0415
 
     scanner = Scanner(plan.model, device=plan.device)
@@ -157,7 +157,7 @@ def show_audit(heading: str, content: Mapping[str, Any]) -> None:
 
 def show_evaluation(content: Mapping[str, Any]) -> None:
     """Print the headline of an evaluation by condition, the hardest sources, and the rows with sources left out."""
-    from aiforensics.lab.evaluation_report import reach  # noqa: PLC0415 - not for --help
+    from aiforensics.lab.pages.words import reach  # noqa: PLC0415 - not for --help
 
     console = _wide()
     panels = [content, *content["conditions"].values(), *([content["as_found"]] if content["as_found"] else [])]
@@ -206,7 +206,7 @@ def _table(title: str, columns: list[str]) -> Table:
 
 
 def _figure(panel: Mapping[str, Any], key: str, digits: int) -> str:
-    from aiforensics.lab.evaluation_report import reach  # noqa: PLC0415 - not for --help
+    from aiforensics.lab.pages.words import reach  # noqa: PLC0415 - not for --help
 
     value, interval = panel[key], panel["intervals"][key]
     return "–" if value is None else f"{value:.{digits}f}\n{reach(interval, digits=digits)}"

@@ -49,7 +49,7 @@ TrustOption = Annotated[
 def data_place(name: str) -> Path:
     """Read the name of a data set; pathlib would take an empty one for the current folder."""
     if not name:
-        from aiforensics.lab.dataset import DatasetError  # noqa: PLC0415 - not for a scan
+        from aiforensics.lab.data.dataset import DatasetError  # noqa: PLC0415 - not for a scan
 
         raise DatasetError("'': not a folder or a manifest CSV")
     return Path(name)

@@ -26,8 +26,8 @@ from PIL import Image
 
 from aiforensics.evidence import InputError
 from aiforensics.image import decode
-from aiforensics.lab.dataset import sources_of
-from aiforensics.lab.views import seeded
+from aiforensics.lab.data.dataset import sources_of
+from aiforensics.lab.data.views import seeded
 
 Row = dict[str, str]
 COLUMNS = ("file", "label", "source", "generator", "split")

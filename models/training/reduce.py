@@ -19,8 +19,8 @@ import numpy as np
 
 from aiforensics.evidence import InputError
 from aiforensics.image import read
-from aiforensics.lab.dataset import load_dataset
-from aiforensics.lab.views import Codec, Kernel, Pixels, resize, seeded
+from aiforensics.lab.data.dataset import load_dataset
+from aiforensics.lab.data.views import Codec, Kernel, Pixels, resize, seeded
 
 KERNELS: tuple[Kernel, ...] = ("area", "linear", "cubic", "linear-aa", "cubic-aa", "lanczos-aa")
 

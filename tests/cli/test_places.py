@@ -30,7 +30,7 @@ def refused(run, picture, monkeypatch):
         pytest.fail("the work began")
 
     monkeypatch.setattr(pipeline, "Scanner", work)
-    monkeypatch.setattr("aiforensics.lab.dataset.load_dataset", work)
+    monkeypatch.setattr("aiforensics.lab.data.dataset.load_dataset", work)
 
     def call(command, option, place):
         done = run(command, picture("in.png"), f"{option}={place}")

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 import aiforensics.pipeline
 from aiforensics.evidence import Finding, ModelRef, Provenance, Quality, ToolRef
 from aiforensics.image import decode
-from aiforensics.lab.dataset import DatasetError, Sample
+from aiforensics.lab.data.dataset import DatasetError, Sample
+from aiforensics.lab.data.views import CONDITIONS, SWEEP
 from aiforensics.lab.refit import refit
-from aiforensics.lab.views import CONDITIONS, SWEEP
 from aiforensics_cli.app import app
 
 
@@ -113,7 +113,7 @@ def test_leaving_sources_out_needs_a_recipe(run, make_folder, tmp_path) -> None:
 
 @pytest.mark.train
 def test_refit_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_path) -> None:
-    fusion = pytest.importorskip("aiforensics.lab.fusion")
+    fusion = pytest.importorskip("aiforensics.lab.fit.fusion")
     monkeypatch.setattr(aiforensics.pipeline, "Scanner", Scanner)
     trained = []
 

@@ -16,19 +16,21 @@ from rich.console import Console
 torch = pytest.importorskip("torch")
 
 from aiforensics.image import read  # noqa: E402
-from aiforensics.lab import adapting, overlap, training  # noqa: E402
+from aiforensics.lab import adapting, training  # noqa: E402
 from aiforensics.lab.adapting import Adaptation, AdaptError, adapt  # noqa: E402
-from aiforensics.lab.auditreport import AuditReport  # noqa: E402
-from aiforensics.lab.batches import audited_view  # noqa: E402
-from aiforensics.lab.classifiers import train_classifier  # noqa: E402
+from aiforensics.lab.audit.remarks import cue_remarks  # noqa: E402
+from aiforensics.lab.audit.report import AuditReport  # noqa: E402
 from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
-from aiforensics.lab.dataset import load_dataset  # noqa: E402
-from aiforensics.lab.fusion import FusionConfig  # noqa: E402
-from aiforensics.lab.metrics import Figure  # noqa: E402
-from aiforensics.lab.recipes import RecipeError, recipe, settings  # noqa: E402
+from aiforensics.lab.data import overlap  # noqa: E402
+from aiforensics.lab.data.dataset import load_dataset  # noqa: E402
+from aiforensics.lab.data.views import CLEAN  # noqa: E402
+from aiforensics.lab.fit.classifiers import train_classifier  # noqa: E402
+from aiforensics.lab.fit.fusion import FusionConfig  # noqa: E402
+from aiforensics.lab.judge.metrics import Figure  # noqa: E402
 from aiforensics.lab.refit import refit  # noqa: E402
-from aiforensics.lab.remarks import cue_remarks  # noqa: E402
 from aiforensics.lab.systems import System  # noqa: E402
+from aiforensics.lab.train.batches import audited_view  # noqa: E402
+from aiforensics.lab.train.recipes import RecipeError, recipe, settings  # noqa: E402
 from aiforensics.lab.training import (  # noqa: E402
     Job,
     TrainingError,
@@ -37,7 +39,6 @@ from aiforensics.lab.training import (  # noqa: E402
     classification_report,
     make_bundle,
 )
-from aiforensics.lab.views import CLEAN  # noqa: E402
 from aiforensics_cli.show import show_manifest  # noqa: E402
 from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
 

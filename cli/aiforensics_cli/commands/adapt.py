@@ -50,8 +50,8 @@ def adapt(
     """
     from aiforensics.lab.adapting import FIGURES, Adaptation, check_knobs  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.adapting import adapt as run  # noqa: PLC0415
-    from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
-    from aiforensics.lab.overlap import drawn  # noqa: PLC0415
+    from aiforensics.lab.data.dataset import load_dataset  # noqa: PLC0415
+    from aiforensics.lab.data.overlap import drawn  # noqa: PLC0415
     from aiforensics.lab.training import Job, check_output  # noqa: PLC0415
     from aiforensics_models.bundle import Bundle  # noqa: PLC0415
 

@@ -30,11 +30,11 @@ def audit(
 
     A picture that cannot be read is told; the status is then 2, and the results are written.
     """
-    from aiforensics.lab.audit import audit as audit_files  # noqa: PLC0415 - the lab's libraries are not for --help
-    from aiforensics.lab.audit import audit_prepared  # noqa: PLC0415
-    from aiforensics.lab.dataset import load_dataset  # noqa: PLC0415
-    from aiforensics.lab.evaluation_report import audit_page  # noqa: PLC0415
-    from aiforensics.lab.views import training_view  # noqa: PLC0415
+    from aiforensics.lab.audit.auditing import audit as audit_files  # noqa: PLC0415 - the lab's libraries are not for --help
+    from aiforensics.lab.audit.auditing import audit_prepared  # noqa: PLC0415
+    from aiforensics.lab.data.dataset import load_dataset  # noqa: PLC0415
+    from aiforensics.lab.data.views import training_view  # noqa: PLC0415
+    from aiforensics.lab.pages.audit import audit_page  # noqa: PLC0415
     from aiforensics_cli.measuring import bar, show_audit, tell_refused, write_json  # noqa: PLC0415
 
     spare([report, json], data)

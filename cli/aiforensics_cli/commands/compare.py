@@ -61,7 +61,7 @@ def compare(
     Bundles named with --bundle were trained elsewhere: their figures compare only where no test picture was among their
     training pictures.
     """
-    from aiforensics.lab.recipes import recipe, settings  # noqa: PLC0415 - the lab is not for --help
+    from aiforensics.lab.train.recipes import recipe, settings  # noqa: PLC0415 - the lab is not for --help
 
     chosen = [recipe(name.strip()) for name in recipes.split(",") if name.strip()]
     knobs = {
@@ -83,7 +83,7 @@ def compare(
 
     from aiforensics.lab.compare import Contest, write_comparison  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.compare import compare as run  # noqa: PLC0415
-    from aiforensics.lab.dataset import load_dataset, parse_shares  # noqa: PLC0415
+    from aiforensics.lab.data.dataset import load_dataset, parse_shares  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415
     from aiforensics.lab.training import Job  # noqa: PLC0415
 
@@ -106,7 +106,7 @@ def compare(
 def _show(entries: dict[str, dict[str, object]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - only here
 
-    from aiforensics.lab.evaluation_report import reach  # noqa: PLC0415
+    from aiforensics.lab.pages.words import reach  # noqa: PLC0415
 
     table = Table("system", "matched AUC", "95 %", "accuracy", "as found AUC", "accuracy", box=None, pad_edge=False)
 

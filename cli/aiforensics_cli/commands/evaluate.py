@@ -57,7 +57,7 @@ def evaluate(
     content = run_evaluation(plan)
     _tell_overlap(content)
     if report:
-        from aiforensics.lab.evaluation_report import evaluation_page  # noqa: PLC0415 - only for a page
+        from aiforensics.lab.pages.evaluation import evaluation_page  # noqa: PLC0415 - only for a page
 
         evaluation_page(content, report, title=f"Evaluation of {model} on {', '.join(map(str, data))}")
     if json:

@@ -11,7 +11,7 @@ from aiforensics_cli import options
 from aiforensics_cli.console import results
 
 if TYPE_CHECKING:
-    from aiforensics.lab.synthesis import Pixels
+    from aiforensics.lab.train.synthesis import Pixels
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def train(
     seed: Annotated[int, options.seed_option("Of everything random.")] = 0,
 ) -> None:
     """Train a generator on real pictures; sample grids show how it comes along."""
-    from aiforensics.lab.synthesis import SynthConfig, draw, find_pictures, train_generator  # noqa: PLC0415 - PyTorch
+    from aiforensics.lab.train.synthesis import SynthConfig, draw, find_pictures, train_generator  # noqa: PLC0415 - PyTorch
 
     config = SynthConfig(kind, side, steps, batch, minutes, look_every, precision, seed)
     chosen = draw(find_pictures(pictures), limit, seed)
@@ -60,15 +60,15 @@ def sample(
     model: Annotated[str, typer.Option(metavar="NAME|DIR", help="Bundle whose network measures it.")] = "default",
 ) -> None:
     """Make pictures with a trained generator, labelled as a data set."""
-    from aiforensics.lab.synthesis import load_squares, sample_to  # noqa: PLC0415 - PyTorch
-    from aiforensics.lab.views import Codec  # noqa: PLC0415
+    from aiforensics.lab.data.views import Codec  # noqa: PLC0415
+    from aiforensics.lab.train.synthesis import load_squares, sample_to  # noqa: PLC0415 - PyTorch
 
     codec = Codec("PNG") if jpeg is None else Codec("JPEG", jpeg)
     real = None if compare_with is None else _real(compare_with, generator, count, seed)
     written = sample_to(generator, out, count, seed=seed, codec=codec, report=options.reporter())
     results().print(f"{out}: {len(written)} pictures and manifest.csv", soft_wrap=True)
     if real is not None:
-        from aiforensics.lab.distance import picture_distance  # noqa: PLC0415
+        from aiforensics.lab.judge.distance import picture_distance  # noqa: PLC0415
 
         found = picture_distance(load_squares(written, real.shape[1]), real, model)
         results().print(
@@ -80,7 +80,7 @@ def sample(
 
 def _real(folder: Path, generator: Path, count: int, seed: int) -> Pixels:
     """Read the real pictures of a distance, before any picture is made."""
-    from aiforensics.lab import synthesis  # noqa: PLC0415
+    from aiforensics.lab.train import synthesis  # noqa: PLC0415
 
     if count < synthesis.LEAST:
         raise synthesis.SynthesisError(f"--compare-with takes a --count of at least {synthesis.LEAST}")

@@ -37,7 +37,7 @@ def _list_recipes(wanted: bool) -> None:
         return
     from rich.table import Table  # noqa: PLC0415 - only here
 
-    from aiforensics.lab.recipes import RECIPES  # noqa: PLC0415
+    from aiforensics.lab.train.recipes import RECIPES  # noqa: PLC0415
 
     table = Table("recipe", "what it is", "reported", box=None, pad_edge=False)
     for one in RECIPES:
@@ -125,7 +125,7 @@ def train(
     Without options a recipe trains with the hyper-parameters that its authors reported. A set whose classes can be told
     apart without looking at the pictures is refused: such a figure would be worthless.
     """
-    from aiforensics.lab.recipes import check_knobs, choose, settings  # noqa: PLC0415 - the lab is not for --help
+    from aiforensics.lab.train.recipes import check_knobs, choose, settings  # noqa: PLC0415 - the lab is not for --help
 
     chosen = choose(recipe, head)
     knobs = {
@@ -145,7 +145,7 @@ def train(
     check_knobs(chosen, {**knobs, "search": search}, fusion)
     classifier = settings(chosen, **knobs, weights=weights, seed=seed) if chosen.head is None else None
 
-    from aiforensics.lab.dataset import load_dataset, parse_shares, sources_of  # noqa: PLC0415
+    from aiforensics.lab.data.dataset import load_dataset, parse_shares, sources_of  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.training import Job, make_bundle  # noqa: PLC0415
 

@@ -16,19 +16,19 @@ from safetensors.torch import load_file, save_file
 from aiforensics import __version__
 from aiforensics.evidence import InputError
 from aiforensics.image import read
-from aiforensics.lab import overlap
-from aiforensics.lab.batches import audited_view
-from aiforensics.lab.card import at_bounds
-from aiforensics.lab.classifiers import Report, train_classifier
-from aiforensics.lab.dataset import Sample
-from aiforensics.lab.detector import Detector
-from aiforensics.lab.devices import Device
-from aiforensics.lab.evaluate import Judged, panel
-from aiforensics.lab.folds import family_folds
-from aiforensics.lab.fusion import FusionConfig, fit, fold_count, train_fusion
-from aiforensics.lab.measure import VIEWS, measure_all
-from aiforensics.lab.quick import detector
-from aiforensics.lab.recipes import stated
+from aiforensics.lab.data import overlap
+from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.folds import family_folds
+from aiforensics.lab.fit.classifiers import Report, train_classifier
+from aiforensics.lab.fit.fusion import FusionConfig, fit, fold_count, train_fusion
+from aiforensics.lab.fit.measure import VIEWS, measure_all
+from aiforensics.lab.judge.detector import Detector
+from aiforensics.lab.judge.evaluate import Judged, panel
+from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.pages.card import at_bounds
+from aiforensics.lab.train.batches import audited_view
+from aiforensics.lab.train.devices import Device
+from aiforensics.lab.train.recipes import stated
 from aiforensics.lab.training import Job, check_data, check_output, new_draft, publish
 from aiforensics_models.bundle import Bundle, write_manifest
 

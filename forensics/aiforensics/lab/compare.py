@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aiforensics.lab import overlap
-from aiforensics.lab.batches import Pictures
-from aiforensics.lab.classifiers import Report, fit
-from aiforensics.lab.dataset import Sample, thin
-from aiforensics.lab.learners import make_learner
-from aiforensics.lab.plots import history_plot
-from aiforensics.lab.quick import detector
-from aiforensics.lab.recipes import ClassifierConfig, RecipeError
+from aiforensics.lab.data import overlap
+from aiforensics.lab.data.dataset import Sample, thin
+from aiforensics.lab.fit.classifiers import Report, fit
+from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.pages.plots import history_plot
 from aiforensics.lab.systems import System
+from aiforensics.lab.train.batches import Pictures
+from aiforensics.lab.train.learners import make_learner
+from aiforensics.lab.train.recipes import ClassifierConfig, RecipeError
 from aiforensics.lab.training import Job, check_data, finish, judge
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.runtime import Preparation
@@ -45,7 +45,7 @@ class Contest:
 
     Raises
     ------
-    aiforensics.lab.recipes.RecipeError
+    aiforensics.lab.train.recipes.RecipeError
         There is nothing to compare, or a recipe stands there twice.
     """
 
@@ -149,7 +149,7 @@ def sensitivity(samples: Sequence[Sample], system: System, work: Path, report: R
 
 def write_comparison(content: Mapping[str, Any], folder: Path) -> None:
     """Write `metrics.json` and `comparison.html`."""
-    from aiforensics.lab.comparison_report import comparison_page  # noqa: PLC0415 - Jinja2
+    from aiforensics.lab.pages.comparison import comparison_page  # noqa: PLC0415 - Jinja2
 
     (folder / "metrics.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     comparison_page(content, folder / "comparison.html")

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aiforensics.lab import recipes
-from aiforensics.lab.dataset import DatasetError, Sample, digest
-from aiforensics.lab.detector import Detector, Predictor, ScannerDetector, predictor
-from aiforensics.lab.leaveout import Fit
+from aiforensics.lab.data.dataset import DatasetError, Sample, digest
+from aiforensics.lab.judge.detector import Detector, Predictor, ScannerDetector, predictor
+from aiforensics.lab.judge.leaveout import Fit
+from aiforensics.lab.train import recipes
 
 
 def refit(
@@ -82,7 +82,7 @@ def _detector(bundle: Path, recipe: str) -> Detector:
         from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the libraries of scanning
 
         return ScannerDetector(Scanner(bundle, device="cpu"))
-    from aiforensics.lab.quick import detector  # noqa: PLC0415 - as above
+    from aiforensics.lab.judge.quick import detector  # noqa: PLC0415 - as above
 
     return detector(bundle, "cpu")
 
@@ -95,7 +95,7 @@ def _fusion(
     weights: str,
     report: Callable[[str], None],
 ) -> None:
-    from aiforensics.lab.fusion import FusionConfig, train_fusion  # noqa: PLC0415 - PyTorch, which only training needs
+    from aiforensics.lab.fit.fusion import FusionConfig, train_fusion  # noqa: PLC0415 - PyTorch, which only training needs
 
     config = FusionConfig.stated(stated)
     train_fusion(train, folder / "bundle", folder / "work", config, weights=weights, report=report)
@@ -109,7 +109,7 @@ def _classifier(
     weights: str,
     report: Callable[[str], None],
 ) -> None:
-    from aiforensics.lab.classifiers import train_classifier  # noqa: PLC0415 - PyTorch, which only training needs
+    from aiforensics.lab.fit.classifiers import train_classifier  # noqa: PLC0415 - PyTorch, which only training needs
 
     config = replace(recipes.stated(stated), weights=weights)
     train_classifier(train, folder / "bundle", folder / "work", config, recipe=recipe, report=report)

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from aiforensics.lab.audit import AnyView
-from aiforensics.lab.batches import Pictures, audited_view
-from aiforensics.lab.classifiers import Report, train_classifier
-from aiforensics.lab.dataset import Sample
-from aiforensics.lab.devices import Device, check_compiler, training_device
-from aiforensics.lab.fusion import FusionConfig, fold_count, train_fusion
-from aiforensics.lab.learners import make_learner
-from aiforensics.lab.plots import examples_plot
-from aiforensics.lab.recipes import ClassifierConfig, Recipe, RecipeError
-from aiforensics.lab.search import search
+from aiforensics.lab.audit.auditing import AnyView
+from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.fit.classifiers import Report, train_classifier
+from aiforensics.lab.fit.fusion import FusionConfig, fold_count, train_fusion
+from aiforensics.lab.fit.search import search
+from aiforensics.lab.pages.plots import examples_plot
+from aiforensics.lab.train.batches import Pictures, audited_view
+from aiforensics.lab.train.devices import Device, check_compiler, training_device
+from aiforensics.lab.train.learners import make_learner
+from aiforensics.lab.train.recipes import ClassifierConfig, Recipe, RecipeError
 from aiforensics.lab.training import Train
 from aiforensics_models.networks import build_detector
 from aiforensics_models.runtime import Preparation
@@ -71,7 +71,7 @@ class System:
 
         Raises
         ------
-        aiforensics.lab.recipes.RecipeError
+        aiforensics.lab.train.recipes.RecipeError
             The network cannot have such a side, or there is no such device or no compiler.
         aiforensics_models.weights.WeightsError
             The first weights cannot be downloaded, read or fitted.

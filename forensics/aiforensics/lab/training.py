@@ -12,17 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aiforensics.lab import overlap
-from aiforensics.lab.audit import AnyView, AuditReport, audit, audit_prepared
-from aiforensics.lab.card import card
-from aiforensics.lab.dataset import Sample, thin
-from aiforensics.lab.detector import Detector
-from aiforensics.lab.evaluate import HEADLINE, evaluate
-from aiforensics.lab.evaluation_report import evaluation_page
-from aiforensics.lab.plots import confusion_plot, history_plot
-from aiforensics.lab.quick import detector
-from aiforensics.lab.remarks import leaks
-from aiforensics.lab.views import CONDITIONS
+from aiforensics.lab.audit.auditing import AnyView, AuditReport, audit, audit_prepared
+from aiforensics.lab.audit.remarks import leaks
+from aiforensics.lab.data import overlap
+from aiforensics.lab.data.dataset import Sample, thin
+from aiforensics.lab.data.views import CONDITIONS
+from aiforensics.lab.judge.detector import Detector
+from aiforensics.lab.judge.evaluate import HEADLINE, evaluate
+from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.pages.card import card
+from aiforensics.lab.pages.evaluation import evaluation_page
+from aiforensics.lab.pages.plots import confusion_plot, history_plot
 from aiforensics_models.bundle import MANIFEST, Bundle, write_manifest
 
 Report = Callable[[str], None]

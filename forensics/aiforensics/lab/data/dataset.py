@@ -1,0 +1,334 @@
+"""A labelled data set: a folder `real/` + `ai/` (subfolders are sources), or a manifest CSV."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aiforensics.image import SUFFIXES
+from aiforensics.lab.data.duplicates import Progress, families, fingerprints, near_pairs, same_bytes
+from aiforensics.lab.data.manifest import Label, Row, Split, is_manifest, read_manifest
+
+__all__ = [
+    "DatasetError",
+    "Label",
+    "Sample",
+    "Split",
+    "check_pictures",
+    "digest",
+    "load_dataset",
+    "parse_shares",
+    "sources_of",
+    "thin",
+]
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Shares = Mapping[Split, float]
+SHARES: Shares = {"train": 0.70, "val": 0.15, "test": 0.15}
+"""Shares of the splits that are drawn here, by group."""
+LEAST = 10
+"""Pictures that each class needs in each split that is used."""
+_VARIANT = re.compile(r"([ _-]+(copy|crop\d*|resized?|small|thumb|q\d{1,3}|\d{2,5}x\d{2,5})|@\dx)+$", re.IGNORECASE)
+"""Endings that mark a variant of the same picture: `face_q75`, `face-copy`, `face_640x480`, `face@2x`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled picture.
+
+    Attributes
+    ----------
+    path
+        The file.
+    label
+        `ai` or `real`.
+    source
+        Where it was collected; whole sources are left out to test generalisation.
+    generator
+        The model that made it, or empty for real pictures.
+    group
+        Pictures of one group (the same prompt, the same scene) never stand on both sides of a split.
+    split
+        `train`, `val` or `test`.
+    """
+
+    path: Path
+    label: Label
+    source: str
+    generator: str
+    group: str
+    split: Split
+
+    @property
+    def key(self) -> str:
+        """A name that stays the same when the data set moves to another folder."""
+        return f"{self.label}/{self.source}/{self.path.name}"
+
+
+class DatasetError(Exception):
+    """A data set that cannot be used, with the one line that tells its owner what to do."""
+
+
+def load_dataset(
+    path: Path | Sequence[Path],
+    *,
+    seed: int = 0,
+    shares: Shares = SHARES,
+    need: Sequence[Split] = SPLITS,
+    keep_broken: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Sample, ...]:
+    """Read a labelled data set, or several joined into one.
+
+    A folder holds `real/` and `ai/`, whose first-level subfolders are the sources; what is hidden in it is left out. A
+    folder with a `manifest.csv`, or a CSV file, is read as a manifest: columns `file, label`, and where known `source,
+    generator, group, split`; other columns are ignored. Pictures without a group are grouped by their stem (without
+    endings such as `_q75`) and by perceptual hash; pictures without a split take the first one that is given to their
+    group, or are split by group, each source and class alike.
+
+    Parameters
+    ----------
+    path
+        The folder or manifest, or several of them.
+    seed
+        Of the split.
+    shares
+        Of the splits that are drawn.
+    need
+        Splits that the caller will use; each class needs at least 10 pictures in each of them.
+    keep_broken
+        Whether files that cannot be read stay in the set, for a caller that tells of each one on its own.
+    progress
+        Told how far the reading of pictures is, where reading is needed to group them.
+
+    Returns
+    -------
+    The samples, in the order of the manifest or of sorted paths.
+
+    Raises
+    ------
+    DatasetError
+        No pictures, an empty or too small class, an unknown label or split, missing or unreadable files, or the same
+        bytes in both classes.
+    """
+    paths = [path] if isinstance(path, Path) else list(path)
+    rows = [row for root in paths for row in _rows(root)]
+    named = ", ".join(str(root) for root in paths)
+    if not rows:
+        raise DatasetError(f"no pictures in {named}: expected real/ and ai/ with pictures, or a manifest.csv")
+    for label in ("real", "ai"):
+        if all(row.label != label for row in rows):
+            raise DatasetError(f"no pictures labelled {label} in {named}: both classes are needed")
+    rows = list(dict.fromkeys(rows))  # the same set given twice; a file listed in two splits stays, for the audit
+    _check_files(rows)
+    rows = _grouped(rows, progress, keep_broken)
+    samples = tuple(
+        Sample(row.path, row.label, row.source, row.generator, row.group, split)
+        for row, split in zip(rows, _splits(rows, seed, shares), strict=True)
+    )
+    _check_sizes(samples, need, shares)
+    return samples
+
+
+def parse_shares(text: str) -> Shares:
+    """Read shares of train, val and test such as `70/15/15`; two numbers such as `80/20` cut off `test`, then `val`.
+
+    Raises
+    ------
+    DatasetError
+        If these are not two or three positive numbers that add up to 100.
+
+    Examples
+    --------
+    >>> parse_shares("70/20/10")
+    {'train': 0.7, 'val': 0.2, 'test': 0.1}
+    >>> {split: round(share, 2) for split, share in parse_shares("80/20").items()}
+    {'train': 0.64, 'val': 0.16, 'test': 0.2}
+    """
+    words = text.split("/")
+    if not all(re.fullmatch(r"\d{1,2}", word) and int(word) for word in words) or sum(map(int, words)) != 100:
+        raise DatasetError(f"shares {text!r}: give whole numbers that add up to 100, such as 70/15/15 or 80/20")
+    parts = [int(word) / 100 for word in words]
+    if len(parts) == 2:
+        parts = [parts[0] * parts[0], parts[0] * parts[1], parts[1]]
+    if len(parts) != 3:
+        raise DatasetError(f"shares {text!r}: give two or three numbers, such as 80/20 or 70/15/15")
+    return dict(zip(SPLITS, parts, strict=True))
+
+
+def sources_of(path: Path) -> tuple[str, ...]:
+    """Name the sources of a folder or manifest as `label/source`, sorted.
+
+    Raises
+    ------
+    DatasetError
+        It is neither, or a manifest that cannot be read.
+    """
+    return tuple(sorted({f"{row.label}/{row.source}" for row in _rows(path)}))
+
+
+def digest(samples: Iterable[Sample]) -> str:
+    """Hash what is said of samples and what stands in their files, in their order: what their checkpoint rests on.
+
+    Returns
+    -------
+    64 hexadecimal digits.
+    """
+    whole = hashlib.sha256()
+    for sample in samples:
+        content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
+        whole.update(f"{sample.key}\n{sample.generator}\n{sample.split}\n{sample.group}\n{content}\n".encode())
+    return whole.hexdigest()
+
+
+def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sample, ...]:
+    """Choose at most `count` pictures, as evenly as can be over the classes, and in each class over its sources.
+
+    Parameters
+    ----------
+    samples
+        The data set.
+    count
+        Pictures to keep.
+    seed
+        Of the choice within a source.
+
+    Returns
+    -------
+    The chosen samples, in their old order.
+    """
+    rng = np.random.default_rng(seed)
+    sources: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index in rng.permutation(len(samples)):
+        sources[samples[index].label, samples[index].source].append(int(index))
+    queues: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
+    for (label, source), indices in sources.items():
+        queues[label] += [(turn, source, index) for turn, index in enumerate(indices)]
+    order = sorted((place, label, row[2]) for label, rows in queues.items() for place, row in enumerate(sorted(rows)))
+    return tuple(samples[index] for index in sorted(index for *_, index in order[:count]))
+
+
+def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) -> None:
+    """Decode every picture once.
+
+    Raises
+    ------
+    DatasetError
+        Some cannot be read; at most five are named.
+    """
+    _, broken = fingerprints([sample.path for sample in samples], progress)
+    _raise_broken(broken)
+
+
+def _rows(root: Path) -> list[Row]:
+    manifest = root / "manifest.csv" if root.is_dir() else root
+    if is_manifest(manifest):
+        try:
+            return read_manifest(manifest)
+        except ValueError as error:
+            raise DatasetError(str(error)) from error
+    if not root.is_dir():
+        raise DatasetError(f"{root}: not a folder or a manifest CSV")
+    folders = {child.name.lower(): child for child in sorted(root.iterdir()) if child.is_dir()}
+    if not folders.keys() & {"real", "ai"}:
+        found = ", ".join(sorted(folders)[:5]) or "none"
+        raise DatasetError(f"{root}: expected subfolders real/ and ai/, or a manifest.csv (subfolders found: {found})")
+    labels: tuple[Label, ...] = ("real", "ai")
+    return [row for label in labels if label in folders for row in _folder_rows(folders[label], label)]
+
+
+def _folder_rows(folder: Path, label: Label) -> Iterable[Row]:
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts)  # left out as in a batch: thumbnails, halves of a copy
+        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+            source = parts[0] if len(parts) > 1 else f"{folder.parent.resolve().name}-{label}"
+            yield Row(path, label, source, generator=source if label == "ai" else "")
+
+
+def _check_files(rows: Sequence[Row]) -> None:
+    missing = [row.path for row in rows if not row.path.is_file()]
+    if missing:
+        raise DatasetError(f"{len(missing)} of {len(rows)} files are missing, the first is {missing[0]}")
+    for indices in same_bytes([row.path for row in rows]):
+        by_label = {rows[i].label: rows[i].path for i in indices}
+        if len(by_label) == 2:
+            raise DatasetError(
+                f"the same picture stands in both classes: {by_label['ai']} (ai) and {by_label['real']} (real)"
+            )
+
+
+def _grouped(rows: Sequence[Row], progress: Progress | None, keep_broken: bool) -> list[Row]:
+    """Give every row without a group one: its stem family, joined with whatever looks the same."""
+    bare = [i for i, row in enumerate(rows) if not row.group]
+    if not bare:
+        return list(rows)
+    prints, broken = fingerprints([rows[i].path for i in bare], progress)
+    if not keep_broken:
+        _raise_broken(broken)
+    stems: dict[tuple[str, str, Path, str], list[int]] = defaultdict(list)
+    for place, i in enumerate(bare):
+        row = rows[i]
+        stems[row.label, row.source, row.path.parent, _VARIANT.sub("", row.path.stem)].append(place)
+    ties = [(members[0], other) for members in stems.values() for other in members[1:]]
+    result = list(rows)
+    for i, first in zip(bare, families(len(bare), [*ties, *near_pairs(prints)]), strict=True):
+        head = rows[bare[first]]
+        result[i] = rows[i].with_group(f"{head.label}/{head.source}/{_VARIANT.sub('', head.path.stem)}#{first}")
+    return result
+
+
+def _splits(rows: Sequence[Row], seed: int, shares: Shares) -> list[Split]:
+    """Take the given split, else the group's first, else draw one so that source and class come out as asked for."""
+    known: dict[str, Split] = {}
+    for row in rows:
+        if row.split is not None:
+            known.setdefault(row.group, row.split)
+    members: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.group not in known:
+            members[row.group].append(row)
+    strata: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for group in sorted(members):
+        strata[members[group][0].label, members[group][0].source].append(group)
+    rng = np.random.default_rng(seed)
+    of_class: dict[str, Counter[Split]] = defaultdict(Counter)
+    for (label, _), groups in sorted(strata.items()):
+        of_source: Counter[Split] = Counter()
+        for place in rng.permutation(len(groups)):
+            group = groups[place]
+            missing = [_deficit(of_source, s, shares) + _deficit(of_class[label], s, shares) for s in SPLITS]
+            split = SPLITS[int(np.argmax(missing))]
+            known[group] = split
+            of_source[split] += len(members[group])
+            of_class[label][split] += len(members[group])
+    return [row.split or known[row.group] for row in rows]
+
+
+def _deficit(have: Counter[Split], split: Split, shares: Shares) -> float:
+    return shares[split] * (have.total() + 1) - have[split]
+
+
+def _check_sizes(samples: Sequence[Sample], need: Sequence[Split], shares: Shares) -> None:
+    counts = Counter((sample.label, sample.split) for sample in samples)
+    for label in ("real", "ai"):
+        for split in need:
+            wanted = round(LEAST / min(shares[name] for name in need))
+            if counts[label, split] < LEAST:
+                raise DatasetError(
+                    f"class {label} has {counts[label, split]} pictures in the {split} split and needs {LEAST} "
+                    f"(about {wanted} per class in all, in that many different groups)"
+                )
+
+
+def _raise_broken(broken: Sequence[tuple[Path, str]]) -> None:
+    if broken:
+        named = "; ".join(f"{path} ({why})" for path, why in broken[:5])
+        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
+        raise DatasetError(f"{len(broken)} picture{'s' * (len(broken) > 1)} cannot be read: {named}{more}")

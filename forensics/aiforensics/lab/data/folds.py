@@ -1,0 +1,94 @@
+"""Folds by source: a model is judged on generators and cameras that it has not seen."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.lab.data.dataset import Sample
+
+
+def family(sample: Sample) -> str:
+    """The generator family of an AI picture, the source of a real one: what a fold leaves out as a whole.
+
+    The family is the first word of the generator's name, so `flux.1-dev` and `flux.2` are one family; a picture of an
+    unknown generator belongs to its source. Names of one lineage (Stable Diffusion and SDXL, DALL·E 3 and Bing) are
+    families of their own.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> family(Sample(Path("a"), "ai", "gallery", "midjourney-v7", "g", "train"))
+    'ai:midjourney'
+    >>> family(Sample(Path("a"), "real", "kodak", "", "g", "train"))
+    'real:kodak'
+    """
+    word = re.match(r"[a-z]+", sample.generator.lower())
+    if sample.label == "ai" and word and word.group() not in {"unknown", "mixed"}:
+        return f"ai:{word.group()}"
+    return f"{sample.label}:{sample.source}"
+
+
+def family_folds(
+    samples: Sequence[Sample], count: int, seed: int = 0, known: Mapping[str, int] | None = None
+) -> NDArray[np.int64]:
+    """(n,) fold of every sample; a family is never split, and each class is spread as evenly as its families allow.
+
+    Parameters
+    ----------
+    samples
+        The data set.
+    count
+        Folds.
+    seed
+        Of the order among families of one size.
+    known
+        Folds of families that have one already: data that is added later moves none of them.
+    """
+    sizes = Counter(family(sample) for sample in samples)
+    rng = np.random.default_rng(seed)
+    fold_of = {name: fold for name, fold in (known or {}).items() if name in sizes}
+    for label in ("ai", "real"):
+        loads = np.zeros(count)
+        names = sorted(name for name in sizes if name.startswith(f"{label}:"))
+        for name in names:
+            if name in fold_of:
+                loads[fold_of[name]] += sizes[name]
+        for name in sorted(map(str, rng.permutation(names)), key=lambda name: -sizes[name]):
+            if name not in fold_of:
+                fold_of[name] = int(loads.argmin())
+                loads[fold_of[name]] += sizes[name]
+    return np.array([fold_of[family(sample)] for sample in samples], np.int64)
+
+
+def balance(samples: Sequence[Sample], emphasis: Mapping[str, float] | None = None) -> NDArray[np.float64]:
+    """(n,) weights that give both classes the same total, and a source the square root of its number of groups.
+
+    Within a source every group weighs the same, so that a burst of one scene counts once.
+
+    Parameters
+    ----------
+    samples
+        The data set.
+    emphasis
+        How many times a source counts, by `label/source`; once where it is not named. For fitting alone: what is
+        judged, calibrated or given a threshold is weighed without.
+    """
+    groups = Counter((sample.label, sample.source, sample.group) for sample in samples)
+    per_source = Counter((label, source) for label, source, _ in groups)
+    weights = np.array(
+        [
+            per_source[sample.label, sample.source] ** -0.5
+            / groups[sample.label, sample.source, sample.group]
+            * (emphasis or {}).get(f"{sample.label}/{sample.source}", 1.0)
+            for sample in samples
+        ]
+    )
+    ai = np.array([sample.label == "ai" for sample in samples])
+    for members in (ai, ~ai):
+        weights[members] *= 0.5 * len(samples) / weights[members].sum()
+    return weights

@@ -1,0 +1,222 @@
+"""Every feature of many delivered pictures, measured by several processes."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.image import Picture, decode, from_array, read
+from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.views import CONDITIONS, GREY, seeded, training_view
+from aiforensics.pipeline import SPECS, measure
+from aiforensics.quality import assess
+from aiforensics_models.runtime import OnnxNetwork, Preparation
+
+NAMES: tuple[str, ...] = tuple(SPECS)
+"""Columns of a table, in order."""
+RANDOM = "random"
+"""Name of the training distribution, beside the names of the matched conditions."""
+VIEWS: tuple[str, ...] = (RANDOM, *(view.name for view in (*CONDITIONS, GREY)))
+_CHUNK = 16
+_SAVE_EVERY = 100
+"""Chunks between two savings of what was measured."""
+_EDITION = 2
+"""Raised whenever a measurement of the pipeline changes, so that rows of before are not taken for rows of now."""
+
+
+class TableError(ValueError):
+    """A table that cannot be used, with the one line that tells what to do."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Features of delivered pictures.
+
+    Attributes
+    ----------
+    sample, view
+        (n,) index of the sample and name of the view.
+    origin
+        (n,) what was measured by what: the picture's key, the sums of its file and of the network's.
+    condition
+        (n,) the calibration condition that the pipeline saw.
+    values
+        (n, features) in the order of `NAMES`.
+    spread
+        (n,) deviation of the network's log-odds over ensemble members.
+    embedding
+        (n, dimension) mean embedding over the windows.
+    """
+
+    sample: NDArray[np.int64]
+    view: NDArray[np.str_]
+    origin: NDArray[np.str_]
+    condition: NDArray[np.str_]
+    values: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    embedding: NDArray[np.float32]
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """(n,) one feature."""
+        return self.values[:, NAMES.index(name)]
+
+    def columns(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """(n, names) some features."""
+        return self.values[:, [NAMES.index(name) for name in names]]
+
+    def save(self, path: Path) -> None:
+        """Write as npz without pickles."""
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        partial = path.with_suffix(".partial.npz")
+        np.savez(partial, names=np.array(NAMES), edition=np.array(_EDITION), **columns)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Table:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        TableError
+            If the table was measured by a version with other features.
+        """
+        with np.load(path, allow_pickle=False) as data:
+            if data["names"].tolist() != list(NAMES) or "edition" not in data or data["edition"] != _EDITION:
+                raise TableError(f"{path} holds the measurements of another version: remove it to measure again")
+            return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+
+
+def measure_all(
+    samples: Sequence[Sample],
+    networks: Sequence[Path],
+    network_of: Sequence[int],
+    views: Sequence[str],
+    *,
+    workers: int = 2,
+    keep: Path | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Table:
+    """Deliver every sample under its views and measure what comes out.
+
+    Parameters
+    ----------
+    samples
+        Pictures.
+    networks, network_of
+        ONNX files, and for each sample the index of the one that judges it.
+    views
+        Names out of `VIEWS`.
+    workers
+        Processes.
+    keep
+        The table's file, written every few minutes and at the end. Rows that it holds already, of the same picture,
+        view and network, are not measured again.
+    progress
+        Told how many samples are done, and of how many; those that are known do not count.
+
+    Raises
+    ------
+    TableError
+        If `keep` was measured by a version with other features.
+    """
+    sums = [_sum(path) for path in networks]
+    origins = [f"{one.key} {_sum(one.path)} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
+    rows = _rows_of(Table.load(keep)) if keep is not None and keep.exists() else {}
+    wanted = {i: tuple(v for v in views if (origin, v) not in rows) for i, origin in enumerate(origins)}
+    missing = [i for i, few in wanted.items() if few]
+    jobs = [
+        [(i, samples[i], str(networks[network_of[i]]), wanted[i]) for i in missing[at : at + _CHUNK]]
+        for at in range(0, len(missing), _CHUNK)
+    ]
+    progress(0, len(missing))
+    if jobs:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            for done, found in enumerate(pool.map(_measure_chunk, jobs), 1):
+                rows |= {(origins[i], view): row for i, view, row in found}
+                progress(min(done * _CHUNK, len(missing)), len(missing))
+                if keep is not None and done % _SAVE_EVERY == 0:
+                    _table([(0, *key) for key in rows], rows).save(keep)
+    table = _table([(i, origin, view) for i, origin in enumerate(origins) for view in views], rows)
+    if keep is not None:
+        table.save(keep)
+    return table
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+_Row = tuple[str, NDArray[np.float64], float, NDArray[np.float32]]
+"""Condition, values, spread, embedding."""
+_Job = tuple[int, Sample, str, tuple[str, ...]]
+_NETWORKS: dict[str, OnnxNetwork] = {}
+"""Networks that this worker process has opened."""
+
+
+def _rows_of(table: Table) -> dict[tuple[str, str], _Row]:
+    columns = zip(
+        table.origin.tolist(),
+        table.view.tolist(),
+        table.condition.tolist(),
+        table.values,
+        table.spread.tolist(),
+        table.embedding,
+        strict=True,
+    )
+    return {
+        (origin, view): (condition, values, spread, embedding)
+        for origin, view, condition, values, spread, embedding in columns
+    }
+
+
+def _table(wanted: Sequence[tuple[int, str, str]], rows: Mapping[tuple[str, str], _Row]) -> Table:
+    """Rows in the order of `wanted`: index of the sample, origin and view."""
+    found = [rows[origin, view] for _, origin, view in wanted]
+    return Table(
+        sample=np.array([i for i, _, _ in wanted], np.int64),
+        view=np.array([view for _, _, view in wanted]),
+        origin=np.array([origin for _, origin, _ in wanted]),
+        condition=np.array([row[0] for row in found]),
+        values=np.stack([row[1] for row in found]),
+        spread=np.array([row[2] for row in found]),
+        embedding=np.stack([row[3] for row in found]),
+    )
+
+
+def _measure_chunk(jobs: Sequence[_Job]) -> list[tuple[int, str, _Row]]:
+    cv2.setNumThreads(1)
+    return [
+        (index, view, _measure_one(sample, network, view)) for index, sample, network, views in jobs for view in views
+    ]
+
+
+def _measure_one(sample: Sample, network: str, view: str) -> _Row:
+    if network not in _NETWORKS:
+        _NETWORKS[network] = OnnxNetwork(Path(network), Preparation("window", 0))
+    picture = _delivered(sample, view)
+    values, opinion = measure(picture, _NETWORKS[network])
+    logits = np.stack([output.logits for output in opinion.outputs])
+    return (
+        assess(picture, values, 0.0).condition,
+        np.array([values[name] for name in NAMES]),
+        float(logits.mean(axis=0).std()),
+        np.stack([output.embedding for output in opinion.outputs]).mean(axis=0),
+    )
+
+
+def _delivered(sample: Sample, view: str) -> Picture:
+    picture = read(sample.path)
+    rng = seeded(f"{sample.key}/{view}")
+    if view == RANDOM:
+        return from_array(training_view(picture, rng))
+    pixels = np.asarray(picture.image, np.uint8)
+    one = next(one for one in (*CONDITIONS, GREY) if one.name == view)
+    return decode(one.file(pixels, rng), sample.path.name)

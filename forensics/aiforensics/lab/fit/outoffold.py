@@ -1,0 +1,117 @@
+"""Figures on strangers: sources that neither network, head, mix, calibration nor thresholds had seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.folds import balance
+from aiforensics.lab.data.views import CONDITIONS
+from aiforensics.lab.fit.measure import Table
+from aiforensics.lab.fit.stacking import Stack, calibrate
+from aiforensics.lab.judge.leaveout import MIN_PICTURES
+from aiforensics.lab.judge.metrics import Scores, figures
+
+Floats = NDArray[np.float64]
+
+
+def out_of_fold(
+    stack: Stack, table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], *, seed: int = 0
+) -> dict[str, Any]:
+    """Figures of an out-of-fold table under the matched conditions.
+
+    The log-odds of each fold come from a network and a head that were fitted without it, and from a mix whose three
+    numbers were fitted on the other folds' pictures (whose heads had seen this one's); here its calibration and
+    thresholds are fitted without it, too, on all views of the other folds as the bundle's are, so that no figure is one
+    that a promise was set on.
+
+    Parameters
+    ----------
+    stack
+        With out-of-fold log-odds of the table's rows.
+    table
+        Features of delivered samples.
+    samples, folds
+        What the table's `sample` column points at, and the fold that each was left out of.
+    seed
+        Of the calibration.
+
+    Returns
+    -------
+    `roc_auc` of each part, by view and by AI source; at the thresholds `false_alarms`, `detections`, `missed`,
+    `coverage`, `selective_accuracy` and `ece`; false alarms by real source. Classes and sources are weighed as
+    `balance` does, so that a source of which much was collected is not what is judged.
+    """
+    matched = np.isin(table.view, [view.name for view in CONDITIONS])
+    p, verdicts = (found[matched] for found in judged(stack.fused, table, samples, folds, seed=seed))
+    owner, view = table.sample[matched], table.view[matched]
+    labels = np.array([sample.label == "ai" for sample in samples], np.float64)[owner]
+    weights = balance(samples)[owner]
+    sources = np.array([sample.source for sample in samples])[owner]
+    parts = {name: odds[matched] for name, odds in stack.parts.items()}
+    real = labels < 0.5
+    pictures = Counter(sample.source for sample in samples if sample.label == "ai")
+    big = sorted(source for source, count in pictures.items() if count >= MIN_PICTURES)
+
+    def auc(odds: Floats, rows: NDArray[np.bool_]) -> float:
+        return float(figures(Scores.of(labels[rows], odds[rows]), weights[rows][None])["roc_auc"][0])
+
+    by_source = {part: {s: auc(z, real | (sources == s)) for s in big} for part, z in parts.items()}
+    said = figures(Scores.of(labels, p, verdicts.tolist()), weights[None])
+    shares = ("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece")
+    found: dict[str, Any] = {
+        "pictures": len(set(owner.tolist())),
+        "views": len(labels),
+        "roc_auc": {part: auc(z, labels >= 0.0) for part, z in parts.items()},
+        "roc_auc_by_view": {
+            one.name: {part: auc(z, view == one.name) for part, z in parts.items()}
+            for one in CONDITIONS
+            if (view == one.name).any()
+        },
+        "mean_source_auc": {
+            part: float(np.mean(list(row.values()))) if row else None for part, row in by_source.items()
+        },
+        "roc_auc_by_ai_source": by_source["fused"],
+        **{name: float(said[name][0]) for name in shares},
+        "false_alarms_by_real_source": {
+            s: float((verdicts[sources == s] == "ai").mean()) for s in sorted(set(sources[real].tolist()))
+        },
+    }
+    val = np.array([sample.split == "val" for sample in samples])[owner]
+    if len(set(labels[val].tolist())) > 1:
+        found["roc_auc_val"] = {part: auc(z, val) for part, z in parts.items()}
+    return found
+
+
+def judged(
+    odds: Floats, table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], *, seed: int = 0
+) -> tuple[Floats, NDArray[np.str_]]:
+    """Judge each fold under the calibration and the thresholds of the others.
+
+    Parameters
+    ----------
+    odds
+        (n,) out-of-fold log-odds of the table's rows.
+    table, samples, folds, seed
+        As in `out_of_fold`.
+
+    Returns
+    -------
+    (n,) probabilities of `ai`, and (n,) verdicts.
+    """
+    labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
+    weights = balance(samples)[table.sample]
+    sources = np.array([sample.source for sample in samples])[table.sample]
+    fold_of, conditions = folds[table.sample], table.condition
+    p, verdicts = np.zeros(len(odds)), np.full(len(odds), "inconclusive")
+    for fold in np.unique(fold_of):
+        out = fold_of == fold
+        fitted = calibrate(odds[~out], labels[~out], conditions[~out], weights[~out], sources[~out].tolist(), seed=seed)
+        p[out] = [fitted.probability(z, name) for z, name in zip(odds[out], conditions[out].tolist(), strict=True)]
+        verdicts[out] = [fitted.verdict(float(value)) for value in p[out]]
+    return p, verdicts

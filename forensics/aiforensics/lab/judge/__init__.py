@@ -1,0 +1,1 @@
+"""What a detector is worth: figures, curves, evaluation, leave-one-source-out."""

@@ -1,0 +1,58 @@
+"""A bundle that is a network alone, judged without the analyzers that its answer does not need.
+
+The verdict, the probability and its interval are those of the pipeline, many times faster: of the measurements only the
+JPEG quality that evidence quality reads is taken.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiforensics.analyzers import ANALYZERS, Exhibit
+from aiforensics.image import Picture
+from aiforensics.lab.judge.detector import Detector, Prediction, ScannerDetector
+from aiforensics.opinion import Opinion
+from aiforensics.pipeline import Scanner, decide
+from aiforensics.quality import assess
+from aiforensics_models.bundle import Bundle, Device
+
+_JPEG = next(analyzer for analyzer in ANALYZERS if analyzer.name == "jpeg")
+
+
+def detector(model: str | Path, device: Device = "auto") -> Detector:
+    """Open a bundle for an evaluation: the quick way where its head is the network alone, else the whole pipeline.
+
+    Raises
+    ------
+    aiforensics_models.bundle.BundleError
+        If the bundle cannot be used.
+    """
+    bundle = Bundle.load(model)
+    if bundle.manifest["head"]["kind"] == "none" and bundle.reference is None:
+        return NetworkDetector(bundle, device)
+    return ScannerDetector(Scanner(model, device=device))
+
+
+class NetworkDetector:
+    """A network alone as a detector.
+
+    Parameters
+    ----------
+    bundle
+        A bundle whose head is `none`.
+    device
+        Where the network runs.
+    """
+
+    def __init__(self, bundle: Bundle, device: Device = "auto") -> None:
+        self._network = bundle.network(device)
+        self._calibration = bundle.calibration
+
+    def score(self, picture: Picture) -> Prediction:
+        """Judge a picture as the pipeline would."""
+        opinion = Opinion.of(picture.windows, self._network)
+        assessment = assess(picture, _JPEG.measure(Exhibit(picture.windows)), 0.0)
+        p_ai = self._calibration.probability(opinion.log_odds, assessment.condition)
+        interval = self._calibration.interval(opinion.log_odds, opinion.spread, assessment.condition)
+        verdict, _ = decide(self._calibration, p_ai, assessment.quality, interval)
+        return Prediction(p_ai, verdict, interval, assessment.quality.level)

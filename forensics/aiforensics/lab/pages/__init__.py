@@ -1,0 +1,1 @@
+"""What a person reads of an audit, a training, an evaluation: HTML pages, plots and the model card."""

@@ -1,0 +1,52 @@
+"""The page of an audit: self-contained HTML with plots as inline SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aiforensics.lab.pages.charts import interval_bar
+from aiforensics.lab.pages.words import TEMPLATES
+from aiforensics.report.page import write_page
+
+
+def audit_page(
+    reports: Sequence[tuple[str, Mapping[str, Any]]], path: Path, *, title: str, generated: datetime | None = None
+) -> None:
+    """Write the page of an audit.
+
+    Parameters
+    ----------
+    reports
+        Heading and `AuditReport.to_dict` of each part, the audit of the files first.
+    path
+        The HTML file to write; an existing one is replaced.
+    title
+        What was audited, for the heading.
+    generated
+        The time that the page states, with a time zone; by default now.
+    """
+    parts = [
+        {
+            "heading": heading,
+            "r": report,
+            "cues": [
+                (
+                    name,
+                    cue["value"],
+                    cue["low"],
+                    cue["high"],
+                    interval_bar(cue["value"], (cue["low"], cue["high"]), _tint(cue), base=0.5),
+                )
+                for name, cue in report["cues"].items()
+            ],
+        }
+        for heading, report in reports
+    ]
+    write_page("audit.html.j2", path, {"title": title, "parts": parts}, generated, folder=TEMPLATES)
+
+
+def _tint(cue: Mapping[str, float]) -> str:
+    return "ai" if cue["value"] > 0.55 and cue["low"] > 0.5 else "inconclusive"

@@ -1,0 +1,289 @@
+"""The model card of a bundle, written from its manifest and its metrics alone, so that no figure is typed by hand.
+
+The headings follow Mitchell et al., "Model cards for model reporting", arXiv 1810.03993.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiforensics.lab.pages.words import reach
+
+_FIGURES = (
+    ("roc_auc", "ROC AUC"),
+    ("average_precision", "average precision"),
+    ("accuracy", "accuracy, answer forced at 50 %"),
+    ("balanced_accuracy", "balanced accuracy, forced"),
+    ("precision", "precision, forced"),
+    ("recall", "recall, forced"),
+    ("f1", "F1, forced"),
+    ("false_alarms", "real pictures called AI, at the shipped thresholds"),
+    ("detections", "AI pictures called AI, at the shipped thresholds"),
+    ("missed", "AI pictures called real, at the shipped thresholds"),
+    ("coverage", "pictures that got an answer"),
+    ("selective_accuracy", "accuracy where it answers"),
+    ("ece", "expected calibration error"),
+    ("brier", "Brier score"),
+)
+
+
+def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Write a bundle's card.
+
+    Parameters
+    ----------
+    manifest
+        Content of `bundle.json`; `training` may name `data`, `command`, `config`, `pictures` and `sources`.
+    metrics
+        Content of `metrics.json`, as `Evaluation.to_dict` gives it.
+
+    Returns
+    -------
+    Markdown.
+    """
+    training = manifest.get("training", {})
+    command = training.get("command", "")
+    parts = [
+        f"# {manifest['name']} {manifest['version']}",
+        f"Recipe `{manifest.get('recipe', 'unknown')}`. Says `ai`, `real` or `inconclusive` of a picture, with a "
+        f"calibrated probability. {_network(manifest)}",
+        "Written from `bundle.json` and `metrics.json`; no figure is typed by hand.",
+        "## How good it is",
+        f"On the split `test` of its own data{_judged(metrics)}: {metrics['title']} ({metrics['judgements']} "
+        f"judgements). {_known(metrics['per_source'], training)}Intervals are 95 %, from a bootstrap over groups; – "
+        "where it cannot show one.",
+        _command(command),
+        _headline(metrics),
+        *at_bounds(manifest),
+        *_out_of_fold(manifest, command),
+        "### By source",
+        _sources(metrics["per_source"]),
+        *_gallery(metrics),
+        "## What it was trained on",
+        *_training(training),
+        "## Generators",
+        *_generators(training, metrics),
+        "## What not to use it for",
+        _NOT_FOR,
+        "## Limits",
+        _LIMITS,
+        "## Rebuild",
+        _first_weights(training),
+        _command(command) or "The command was not recorded.",
+        f"```json\n{_config(training)}\n```" if training.get("config") else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def at_bounds(manifest: Mapping[str, Any]) -> list[str]:
+    """Warn of a mix or a calibration that stands at its bound: what it weighs tells the classes hardly apart.
+
+    Parameters
+    ----------
+    manifest
+        Content of `bundle.json`.
+    """
+    mix = manifest["head"].get("mix", {})
+    parts = {"embedding": "the network", "handcrafted": "the handcrafted head"}
+    idle = [words for name, words in parts.items() if mix.get(name, 1.0) <= 0]
+    lines = manifest["calibration"]["conditions"].items()
+    flat = [name for name, line in lines if line["slope"] <= _LEAST_SLOPE]
+    found = []
+    if idle:
+        found.append(f"The mix gives {' and '.join(idle)} no weight: on left-out sources nothing was gained there.")
+    if flat:
+        found.append(
+            f"The calibration stands at its least slope ({', '.join(flat)}): the score tells the classes hardly apart."
+        )
+    return found
+
+
+_NOT_FOR = """\
+- To accuse a person. A probability is not proof, and a false alarm harms the photographer.
+- As the only reason to remove, publish or pay.
+- For drawings, scans, screenshots, text and heavily filtered phone pictures.
+- To certify that a picture is real: `real` means that no trace was found.
+- For local edits of real photographs: it judges where the pixels of whole windows come from."""
+
+_LEAST_SLOPE = 0.05
+"""The bound of `aiforensics.lab.fit.stacking.calibrate`."""
+
+_TRACENET = ("tracenet.safetensors", "9ad80210d86e6b4aa62f1b64fafb368275a5c921bb90968213fe9646e6262c68")
+"""Name and sha256 of this project's own first weights, `models/training/tracenet.safetensors`."""
+
+_PRETRAINING = """\
+The embedding network first learned without labels to see as a teacher sees, from random weights; then the command below
+ran. `models/training/` lists the pictures of both, by repository and sum.
+
+```sh
+python -m aiforensics.lab.train.pretrain POOL --teacher TEACHER.safetensors --out tracenet.safetensors
+```"""
+
+_LIMITS = """\
+- Generators and cameras that it has not seen do worse than the test split says.
+- Strong compression, small pictures and screenshots weaken every trace: such pictures are often `inconclusive`.
+- The probability assumes that AI pictures are as common as in the calibration data.
+- Labels are taken as the data gives them: a wrong one misleads the training, and the figures too."""
+
+
+def _network(manifest: Mapping[str, Any]) -> str:
+    network = manifest["network"]
+    name, size = network["architecture"], network.get("parameters", 0)
+    return f"Network `{name}`, {size:,} parameters; head `{manifest['head']['kind']}`."
+
+
+def _judged(metrics: Mapping[str, Any]) -> str:
+    """How many pictures were judged, of how many, and how many of them were no new ones, where the metrics say so."""
+    judged, of = (metrics.get("pictures", {}).get(key) for key in ("judged", "of"))
+    seen = metrics.get("seen_in_training")
+    fewer = f" of {of}" if of and of != judged else ""
+    return f" ({judged}{fewer} pictures{f', {seen} of them seen in training' if seen else ''})" if judged else ""
+
+
+def _known(sources: Mapping[str, Mapping[str, Any]], training: Mapping[str, Any]) -> str:
+    """Say how many of the sources were in training as well."""
+    trained = training.get("sources")
+    if trained is None:
+        return ""
+    known = sum(
+        not {name, name.removeprefix(f"{row['label']}/")}.isdisjoint(trained.get(row["label"], ()))
+        for name, row in sources.items()
+    )
+    return f"Of the {len(sources)} sources of these pictures {known} are known from training. "
+
+
+def _first_weights(training: Mapping[str, Any]) -> str:
+    """Say what the network started from; a file is this project's own by its sum, or by its name where none is kept."""
+    weights = training.get("weights", training.get("config", {}).get("weights", "none"))
+    if weights in ("none", "imagenet"):
+        return "" if weights == "none" else "The network started from torchvision's ImageNet weights."
+    name, sha256 = _TRACENET
+    kept = training.get("weights_sha256")
+    if kept == sha256 or (kept is None and weights == name):
+        return _PRETRAINING
+    return f"The network started from the file of weights `{weights}`, which this card knows nothing of."
+
+
+def _command(command: str) -> str:
+    return f"```sh\n{command}\n```" if command else ""
+
+
+def _headline(metrics: Mapping[str, Any]) -> str:
+    panels = [metrics, *metrics["conditions"].values(), *([metrics["as_found"]] if metrics["as_found"] else [])]
+    heads = ["figure", "matched", *(panel["condition"] for panel in panels[1:])]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    for key, name in _FIGURES:
+        first = f"**{_number(metrics[key])}** ({reach(metrics['intervals'][key], between=' to ')})"
+        lines.append(_row([name, first, *(_number(panel[key]) for panel in panels[1:])]))
+    return "\n".join(lines)
+
+
+def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
+    found = manifest.get("metrics", {}).get("out_of_fold")
+    if not found:
+        return
+    yield "### On sources that were left out"
+    yield (
+        f"Each of {found['pictures']} training pictures was judged by a network whose generator family or real source "
+        f"was left out of training ({found['views']} views, matched conditions), and by a head that had not seen its "
+        "fold; the mix, the calibration and the thresholds that judged it were fitted on the pictures of the other "
+        "folds. Classes and sources are weighed alike. Made by the same command:"
+    )
+    yield _command(command)
+    val = found.get("roc_auc_val", {})
+    heads = ["part", "AUC", "mean AUC over AI sources of 20 pictures or more", "AUC on the split `val` alone"]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    lines += [
+        _row([part, _number(found["roc_auc"][part]), _number(found["mean_source_auc"][part]), _number(val.get(part))])
+        for part in found["roc_auc"]
+    ]
+    yield "\n".join(lines)
+    yield (
+        f"At the thresholds {_percent(found['false_alarms'])} of real pictures are called AI, "
+        f"{_percent(found['detections'])} of AI pictures AI and {_percent(found['missed'])} real; "
+        f"{_percent(found['coverage'])} answered, {_percent(found['selective_accuracy'])} of the answers right; "
+        f"expected calibration error {_number(found['ece'])}."
+    )
+    hardest = sorted(found["roc_auc_by_ai_source"].items(), key=lambda item: item[1])[:8]
+    yield "Hardest AI sources (AUC): " + ", ".join(f"{name} {_number(auc)}" for name, auc in hardest) + "."
+    alarms = sorted(found["false_alarms_by_real_source"].items(), key=lambda item: -item[1])[:8]
+    yield "Real sources with most false alarms: " + ", ".join(f"{name} {_percent(a)}" for name, a in alarms) + "."
+
+
+def _sources(sources: Mapping[str, Mapping[str, Any]]) -> str:
+    heads = ["source", "class", "judgements", "groups", "called AI", "inconclusive", "called real", "AUC"]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    for name, row in sorted(sources.items(), key=lambda item: (item[1]["label"], item[0])):
+        shares = (_percent(row[key]) for key in ("called_ai", "inconclusive", "called_real"))
+        counts = (str(row[count]) for count in ("judgements", "groups"))
+        lines.append(_row([name, row["label"], *counts, *shares, _number(row.get("roc_auc"))]))
+    return "\n".join(lines)
+
+
+def _gallery(metrics: Mapping[str, Any]) -> Iterable[str]:
+    failures = metrics.get("failures", {})
+    if not failures:
+        return
+    yield "### Gallery of failures"
+    yield (
+        "The pictures of `test` on which the probability is most wrong, worst first (mean over the matched "
+        "conditions), and the verdicts that they got."
+    )
+    heads = ["class", "source", "picture", "p(AI)", "verdicts"]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    for label in ("real", "ai"):
+        for row in failures[label]:
+            verdicts = ", ".join(f"{count} × {verdict}" for verdict, count in sorted(row["verdicts"].items()))
+            lines.append(_row([label, row["source"], f"`{row['file']}`", _number(row["p_ai"]), verdicts]))
+    yield "\n".join(lines)
+    for label, wrong, words in (("real", "ai", "False alarms gather in"), ("ai", "real", "Misses gather in")):
+        mistaken = [row for row in failures[label] if wrong in row["verdicts"]]
+        none = f"No {label} picture of these was called {wrong}; the most wrong gather in"
+        counts = Counter(row["source"] for row in mistaken or failures[label])
+        named = ", ".join(f"{source} ({count})" for source, count in counts.most_common())
+        yield f"{words if mistaken else none}: {named}."
+
+
+def _training(training: Mapping[str, Any]) -> Iterable[str]:
+    pictures = training.get("pictures", {})
+    if pictures:
+        yield "Pictures by class and split: " + ", ".join(f"{name} {count}" for name, count in pictures.items()) + "."
+    if training.get("data"):
+        yield "Data as named: " + ", ".join(f"`{name}`" for name in training["data"]) + "."
+    for label, words in (("ai", "AI sources"), ("real", "Real sources")):
+        sources = training.get("sources", {}).get(label, {})
+        if sources:
+            yield f"{words}: " + ", ".join(f"{name} ({count})" for name, count in sources.items()) + "."
+
+
+def _generators(training: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterable[str]:
+    trained = training.get("generators", {})
+    if trained:
+        yield "In training: " + ", ".join(f"{name} ({count})" for name, count in trained.items()) + "."
+    tested = sorted(metrics["per_generator"])
+    if tested:
+        yield "Tested: " + ", ".join(tested) + "."
+    untested = sorted(set(trained) - set(tested))
+    if untested:
+        yield "In training but without a test picture: " + ", ".join(untested) + "."
+    yield "Every generator that is not named here is untested."
+
+
+def _config(training: Mapping[str, Any]) -> str:
+    import json  # noqa: PLC0415 - for this block alone
+
+    return json.dumps(training["config"], indent=1, default=str)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"

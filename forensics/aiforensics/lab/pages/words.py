@@ -1,0 +1,41 @@
+"""Figures in words, the same on every page and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+TEMPLATES = Path(__file__).parent / "templates"
+"""Templates of the pages; they extend the base of the report's."""
+
+
+def percent(share: float | None) -> str:
+    """Write a share in per cent with one decimal, or a dash where there is none.
+
+    Examples
+    --------
+    >>> percent(0.0512), percent(None)
+    ('5.1 %', '–')
+    """
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def with_interval(panel: Mapping[str, Any], key: str) -> tuple[str, str]:
+    """A figure of a panel with three decimals and its interval in words; a dash and nothing where it is not defined."""
+    value, interval = panel[key], panel["intervals"][key]
+    return ("–", "") if value is None else (f"{value:.3f}", reach(interval))
+
+
+def reach(interval: Sequence[float | None], digits: int = 3, between: str = "–") -> str:
+    """Write an interval (low, high); a dash where there is none, and its width where both ends would read alike.
+
+    Examples
+    --------
+    >>> reach((0.81234, 0.9), between=" to "), reach((0.00011, 0.00012)), reach((None, None))
+    ('0.812 to 0.900', 'within 0.001', '–')
+    """
+    low, high = ("" if end is None else f"{end:.{digits}f}" for end in interval)
+    if not low:
+        return "–"
+    return f"within {10**-digits:g}" if low == high else f"{low}{between}{high}"

@@ -1,0 +1,1 @@
+"""Networks that learn: recipes, batches, loops, and what comes out as files of a bundle."""

@@ -1,0 +1,160 @@
+"""Several networks trained side by side, each by one process on one thread.
+
+Single-threaded processes use the cores of a CPU better than one process whose threads wait for each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import textwrap
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from aiforensics.lab.data.dataset import Sample, digest
+from aiforensics.lab.train.devices import Device
+from aiforensics.lab.train.finetune import FinetuneConfig, finetune
+from aiforensics.lab.train.recipes import RecipeError
+
+History = list[dict[str, float]]
+WEIGHTS = "network.safetensors"
+_HISTORY, _SETTINGS = "history.json", "settings.json"
+_PICTURES = "pictures"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkJob:
+    """A network to train.
+
+    Attributes
+    ----------
+    name
+        What progress lines call it.
+    folder
+        Where its weights, checkpoint and history go; a finished one is not trained again.
+    samples
+        Pictures; `train` is fitted, `val` chooses the best moment.
+    config
+        Knobs.
+    weights
+        First weights of the embedding network: `none`, `imagenet` or a file.
+    device, compiled
+        Where PyTorch trains, and whether it compiles the network first.
+    """
+
+    name: str
+    folder: Path
+    samples: Sequence[Sample]
+    config: FinetuneConfig
+    weights: str = "none"
+    device: Device = "auto"
+    compiled: bool = False
+
+
+def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[str], None]) -> dict[str, History]:
+    """Train every job's network, `workers` at a time; the histories by name.
+
+    With a single worker PyTorch uses all its threads.
+
+    Raises
+    ------
+    RecipeError
+        If a folder holds a finished network of other settings.
+    """
+    if workers == 1:
+        return {job.name: _train(job, report) for job in jobs}
+    context = multiprocessing.get_context("spawn")
+    lines: Any = context.Queue()
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(lines,)) as pool:
+        futures = {job.name: pool.submit(_train_in_worker, job) for job in jobs}
+        while not all(future.done() for future in futures.values()):
+            wait(futures.values(), timeout=0.5, return_when="FIRST_EXCEPTION")
+            _drain(lines, report)
+            for future in futures.values():
+                if future.done():
+                    future.result()  # an error ends the run now, not after the other networks
+        _drain(lines, report)
+        return {name: future.result() for name, future in futures.items()}
+
+
+def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
+    job.folder.mkdir(parents=True, exist_ok=True)
+    done, made_with = job.folder / _HISTORY, job.folder / _SETTINGS
+    settings = _settings(job)
+    if done.exists():
+        if made_with.exists():
+            _compare(job, json.loads(made_with.read_text(encoding="utf-8")), settings, report)
+        history: History = json.loads(done.read_text(encoding="utf-8"))
+        return history
+    train = [sample for sample in job.samples if sample.split == "train"]
+    val = [sample for sample in job.samples if sample.split == "val"]
+    report(f"{job.name}: a network on {len(train)} pictures of {len({s.source for s in train})} sources")
+    history = finetune(
+        train,
+        val,
+        job.folder / WEIGHTS,
+        job.config,
+        weights=job.weights,
+        device=job.device,
+        compiled=job.compiled,
+        report=lambda line: report(f"{job.name}: {line}"),
+    )
+    made_with.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    done.write_text(json.dumps(history), encoding="utf-8")
+    return history
+
+
+def _settings(job: NetworkJob) -> dict[str, Any]:
+    """What a finished network depends on."""
+    named = job.weights in ("none", "imagenet")
+    return {
+        **asdict(job.config),
+        "weights": job.weights if named else hashlib.sha256(Path(job.weights).read_bytes()).hexdigest()[:16],
+        _PICTURES: digest(sorted(job.samples, key=lambda sample: sample.key))[:16],
+    }
+
+
+def _compare(job: NetworkJob, old: dict[str, Any], new: dict[str, Any], report: Callable[[str], None]) -> None:
+    """Refuse a finished network of other settings; one of other pictures is kept, and that is said."""
+    for name in sorted((old.keys() | new.keys()) - {_PICTURES}):
+        if old.get(name) != new.get(name):
+            raise RecipeError(
+                f"{job.folder} holds a network of other settings ({name} {_short(old.get(name))}, now "
+                f"{_short(new.get(name))}): "
+                "give another --work, or remove that folder to train it again"
+            )
+    if old.get(_PICTURES) != new[_PICTURES]:
+        report(f"{job.name}: kept as it was trained on other pictures; remove {job.folder} to train it again")
+
+
+def _short(value: object) -> str:
+    return textwrap.shorten(str(value), 60)
+
+
+_LINES: Any = None
+"""The queue of progress lines of this worker process."""
+
+
+def _start(lines: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have no common type
+    import torch  # noqa: PLC0415 - in the worker alone
+
+    global _LINES  # noqa: PLW0603 - the one way to hand a queue to a pool's workers
+    _LINES = lines
+    torch.set_num_threads(1)
+
+
+def _train_in_worker(job: NetworkJob) -> History:
+    return _train(job, _LINES.put)
+
+
+def _drain(lines: Any, report: Callable[[str], None]) -> None:  # noqa: ANN401 - as above
+    while True:
+        try:
+            report(lines.get_nowait())
+        except Empty:
+            return

@@ -1,0 +1,190 @@
+"""Labelled data sets: folders, manifests, splits by group, and one clear line for each thing that can be wrong."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter, defaultdict
+
+import pytest
+from PIL import Image
+
+from aiforensics.lab.data.dataset import DatasetError, check_pictures, load_dataset, parse_shares, sources_of
+
+
+def test_a_folder_gives_sources_generators_and_a_stratified_split(make_folder) -> None:
+    samples = load_dataset(make_folder(60))
+    assert len(samples) == 240
+    assert Counter(s.label for s in samples) == {"real": 120, "ai": 120}
+    assert {s.source for s in samples} == {"real-one", "real-two", "ai-one", "ai-two"}
+    assert {s.generator for s in samples if s.label == "real"} == {""}
+    assert {s.generator for s in samples if s.label == "ai"} == {"ai-one", "ai-two"}
+    for source in {s.source for s in samples}:
+        counts = Counter(s.split for s in samples if s.source == source)
+        assert abs(counts["train"] - 42) <= 2
+        assert abs(counts["val"] - 9) <= 2
+        assert abs(counts["test"] - 9) <= 2
+
+
+def test_hidden_files_and_folders_are_left_out(make_folder) -> None:
+    root = make_folder(3)
+    found = load_dataset(root, need=())
+    one = root / "real/real-one/one000.png"
+    hidden = ("real/real-one/._one000.png", "real/.cache/x.png", "ai/ai-one/.thumbs/deep/x.png", "ai/.x.png")
+    for name in hidden:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(one, root / name)
+    assert load_dataset(root, need=()) == found
+    assert sources_of(root) == ("ai/ai-one", "ai/ai-two", "real/real-one", "real/real-two")
+    shutil.move(root, root.with_name(".set"))  # a set in a hidden folder is meant when it is named
+    assert len(load_dataset(root.with_name(".set"), need=())) == len(found)
+
+
+def test_the_split_follows_the_seed_alone(make_folder) -> None:
+    root = make_folder(40)
+    assert load_dataset(root, need=()) == load_dataset(root, need=())
+    assert load_dataset(root, need=()) != load_dataset(root, seed=1, need=())
+
+
+def test_pictures_that_look_alike_share_a_group_and_a_split(make_folder) -> None:
+    root = make_folder(40)
+    for i in range(20):
+        with Image.open(root / "real/real-one" / f"one{i:03d}.png") as image:
+            image.resize((60, 60)).save(root / "real/real-two" / f"other{i}.jpg", quality=70)
+        shutil.copy(root / "ai/ai-one" / f"one{i:03d}.png", root / "ai/ai-one" / f"one{i:03d}_q75.png")
+    samples = load_dataset(root, need=())
+    splits, sizes = defaultdict(set), Counter()
+    for sample in samples:
+        splits[sample.group].add(sample.split)
+        sizes[sample.group] += 1
+    assert all(len(found) == 1 for found in splits.values())
+    assert Counter(sizes.values()) == {2: 40, 1: 120}
+
+
+def manifest(root, lines: str):
+    path = root / "manifest.csv"
+    path.write_text(lines)
+    return path
+
+
+def test_a_manifest_is_followed_and_extra_columns_ignored(make_folder) -> None:
+    root = make_folder(15)
+    lines = ["file,label,split,group,source,generator,licence"]
+    for label in ("real", "ai"):
+        for source in ("one", "two"):
+            lines += [
+                f"{label}/{label}-{source}/{source}{i:03d}.png,{label.upper()},{('train', 'val', 'test')[i % 3]},"
+                f"{label}{source}{i},s-{label}-{source},{'g' if label == 'ai' else ''},MIT"
+                for i in range(15)
+            ]
+    by_folder = load_dataset(root, need=()) if not manifest(root, "\n".join(lines)) else load_dataset(root)
+    assert by_folder == load_dataset(root / "manifest.csv")
+    assert Counter(s.split for s in by_folder) == {"train": 20, "val": 20, "test": 20}
+    assert by_folder[0].group == "realone0"
+    assert by_folder[0].source == "s-real-one"
+    assert {s.generator for s in by_folder} == {"", "g"}
+
+
+def test_a_manifest_without_splits_gets_them_by_group(make_folder) -> None:
+    root = make_folder(60)
+    lines = ["file,label,group"]
+    for label in ("real", "ai"):
+        lines += [f"{label}/{label}-one/one{i:03d}.png,{label},{label}{i // 3}" for i in range(60)]
+    samples = load_dataset(manifest(root, "\n".join(lines)), need=("train",))
+    assert {(s.group, s.split) for s in samples} == {(s.group, s.split) for s in samples[::3]}
+    assert Counter(s.split for s in samples)["train"] == pytest.approx(84, abs=6)
+
+
+def test_a_picture_without_a_split_takes_the_first_of_its_group(make_folder) -> None:
+    rows = ["real-one/one000.png,real,a,val", "real-one/one001.png,real,a,", "real-two/one000.png,real,a,test"]
+    lines = ["file,label,group,split", *(f"real/{row}" for row in rows), "ai/ai-one/one000.png,ai,d,test"]
+    samples = load_dataset(manifest(make_folder(2), "\n".join(lines).replace("two/one", "two/two")), need=())
+    assert [s.split for s in samples] == ["val", "val", "test", "test"]
+
+
+def test_shares_are_those_that_were_asked_for(make_folder) -> None:
+    samples = load_dataset(make_folder(50), shares=parse_shares("60/20/20"))
+    counts = Counter((s.label, s.split) for s in samples)
+    assert abs(counts["ai", "test"] - 20) <= 2
+    assert abs(counts["real", "train"] - 60) <= 2
+
+
+@pytest.mark.parametrize("text", ["80", "80/30", "a/b", "100/0", "25/25/25/25", "-20/120", ""])
+def test_shares_that_make_no_sense_are_refused(text) -> None:
+    with pytest.raises(DatasetError, match="shares"):
+        parse_shares(text)
+
+
+def test_sets_are_joined(make_folder, tmp_path) -> None:
+    root = make_folder(30)
+    other = tmp_path / "more"
+    shutil.copytree(root / "real/real-one", other / "real/third")
+    first = load_dataset(root, need=())
+    both = load_dataset([root, other], need=())
+    assert len(both) == len(first) + 30
+    assert "third" in {s.source for s in both}
+    assert len({s.group for s in both}) == len({s.group for s in first})
+    assert set(sources_of(root)) == {f"{s.label}/{s.source}" for s in first}
+    assert sources_of(other) == ("real/third",)
+
+
+def test_rows_stay_in_the_order_of_the_manifest_even_when_a_file_is_listed_in_two_splits(make_folder) -> None:
+    rows = ["real-one/one001.png,real,a,train", "real-one/one001.png,real,b,test", "real-one/one000.png,real,c,val"]
+    lines = ["file,label,group,split", *(f"real/{row}" for row in rows), "ai/ai-one/one000.png,ai,d,test"]
+    path = manifest(make_folder(2), "\n".join(lines))
+    samples = load_dataset(path, need=())
+    assert [s.group for s in samples] == ["a", "b", "c", "d"]
+    assert load_dataset([path, path], need=()) == samples
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("file,label\nreal/real-one/one000.png,reel\n", ["line 2", "'reel'", "ai or real"]),
+        ("file,label,split\nreal/real-one/one000.png,real,tset\n", ["line 2", "'tset'"]),
+        ("file,klass\nreal/real-one/one000.png,real\n", ["no column label"]),
+        ("file,label\n\n,real\n", ["line 3", "no file"]),
+        ("file,label\nreal/real-one/one000.png,real\n", ["no pictures labelled ai"]),
+        ("file,label\n", ["no pictures"]),
+        ("file,label\nreal/real-one/one000.png,real\ngone.png,ai\nlost.png,ai\n", ["2 of 3", "gone.png"]),
+        ("file,label\nreal/real-one/one000.png,real\nreal/real-one/one000.png,ai\n", ["both classes"]),
+    ],
+)
+def test_a_bad_manifest_is_named_in_one_line(make_folder, lines, words) -> None:
+    path = manifest(make_folder(1), lines)
+    with pytest.raises(DatasetError) as caught:
+        load_dataset(path)
+    assert "\n" not in str(caught.value)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_a_bad_folder_is_named_in_one_line(make_folder, tmp_path) -> None:
+    with pytest.raises(DatasetError, match="expected subfolders real/ and ai/"):
+        load_dataset(tmp_path)
+    with pytest.raises(DatasetError, match="not a folder or a manifest"):
+        load_dataset(tmp_path / "nowhere")
+    root = make_folder(6)
+    with pytest.raises(DatasetError, match=r"class real has \d pictures in the \w+ split and needs 10"):
+        load_dataset(root)
+    shutil.copy(root / "real/real-one/one000.png", root / "ai/ai-two/copy.png")
+    with pytest.raises(DatasetError, match=r"both classes.*copy.png \(ai\).*one000.png \(real\)"):
+        load_dataset(root, need=())
+    shutil.rmtree(root / "ai")
+    with pytest.raises(DatasetError, match="no pictures labelled ai"):
+        load_dataset(root)
+
+
+def test_broken_pictures_are_listed_five_at_most(make_folder) -> None:
+    root = make_folder(12)
+    lines = ["file,label,group,split"]
+    for label in ("real", "ai"):
+        lines += [f"{label}/{label}-one/one{i:03d}.png,{label},{label}{i},test" for i in range(12)]
+    for i in range(7):
+        (root / f"real/real-one/one{i:03d}.png").write_bytes(b"nothing of a picture %d" % i)
+    with pytest.raises(DatasetError) as caught:
+        load_dataset(root, need=())
+    assert str(caught.value).startswith("7 pictures cannot be read")
+    assert len(load_dataset(root, need=(), keep_broken=True)) == 48
+    samples = load_dataset(manifest(root, "\n".join(lines)), need=("test",))
+    with pytest.raises(DatasetError, match=r"7 pictures cannot be read: .*one000.*one004.* and 2 more$") as caught:
+        check_pictures(samples)
+    assert "one005" not in str(caught.value)

@@ -1,0 +1,78 @@
+"""Folds by family, and the balance of sources."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.folds import balance, family, family_folds
+
+
+@pytest.fixture
+def samples():
+    found = []
+    for source, generator, count in [
+        ("a", "flux.1-dev", 30), ("b", "flux.2", 10), ("c", "midjourney-v7", 25), ("d", "unknown-mixed", 12),
+        ("e", "unknown", 9), ("f", "stylegan2", 20),
+    ]:  # fmt: skip
+        found += [
+            Sample(Path(f"{source}{i}.png"), "ai", source, generator, f"{source}{i // 2}", "train")
+            for i in range(count)
+        ]
+    for source, count in [("kodak", 24), ("phone", 100), ("film", 7), ("night", 40), ("art", 3)]:
+        found += [
+            Sample(Path(f"{source}{i}.jpg"), "real", source, "", f"{source}{i // 5}", "train") for i in range(count)
+        ]
+    return found
+
+
+def test_a_family_is_never_split(samples):
+    folds = family_folds(samples, 3)
+    seen = defaultdict(set)
+    for sample, fold in zip(samples, folds, strict=True):
+        seen[family(sample)].add(int(fold))
+    assert all(len(places) == 1 for places in seen.values())
+    assert seen["ai:flux"]
+    assert "ai:d" in seen, "pictures of unknown generators belong to their source"
+    assert "ai:e" in seen
+
+
+def test_every_fold_holds_both_classes(samples):
+    folds = family_folds(samples, 3)
+    for fold in range(3):
+        assert {sample.label for sample, of in zip(samples, folds, strict=True) if of == fold} == {"ai", "real"}
+
+
+def test_folds_are_reproducible(samples):
+    assert (family_folds(samples, 3, seed=5) == family_folds(samples, 3, seed=5)).all()
+
+
+def test_more_data_moves_no_family(samples):
+    before = family_folds(samples, 3)
+    known = {family(sample): int(fold) for sample, fold in zip(samples, before, strict=True)}
+    more = [Sample(Path(f"g{i}.png"), "ai", "g", "dall-e", f"g{i}", "train") for i in range(60)]
+    after = family_folds([*more, *samples], 3, known=known)
+    assert (after[len(more) :] == before).all()
+    assert len(set(after[: len(more)].tolist())) == 1
+    loads = [sum(s.label == "ai" for s, of in zip(samples, before, strict=True) if of == fold) for fold in range(3)]
+    assert after[0] == np.argmin(loads), "a new family goes where there is least"
+
+
+def test_classes_weigh_the_same_and_sources_the_root_of_their_groups(samples):
+    weights = balance(samples)
+    ai = np.array([sample.label == "ai" for sample in samples])
+    assert weights[ai].sum() == pytest.approx(weights[~ai].sum())
+    total = {s: sum(w for w, x in zip(weights, samples, strict=True) if x.source == s) for s in ("phone", "film")}
+    assert total["phone"] / total["film"] == pytest.approx((20 / 2) ** 0.5)
+
+
+def test_an_emphasised_source_counts_so_many_times_within_its_class(samples):
+    plain, twice = balance(samples), balance(samples, {"real/phone": 2.0})
+    ai = np.array([sample.label == "ai" for sample in samples])
+    assert twice[ai] == pytest.approx(plain[ai])
+    assert twice[~ai].sum() == pytest.approx(plain[~ai].sum())
+    phone = np.array([sample.source == "phone" for sample in samples])
+    ratios = twice[~ai] / plain[~ai]
+    assert ratios[phone[~ai]][0] / ratios[~phone[~ai]][0] == pytest.approx(2.0)

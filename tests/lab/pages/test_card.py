@@ -1,0 +1,118 @@
+"""The card: what it says of pictures, sources, first weights and failures follows from manifest and metrics alone."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiforensics.evidence import Card
+from aiforensics.explain import NETWORK_CARD
+from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.judge.detector import Prediction
+from aiforensics.lab.judge.evaluate import Judged, panel
+from aiforensics.lab.pages import card as cards
+from aiforensics.lab.pages.card import at_bounds, card
+
+
+def judged() -> Judged:
+    """20 pictures a class; `web` gives both classes, and nobody is called wrongly."""
+    pairs = []
+    for label, p in (("real", 0.1), ("ai", 0.9)):
+        for i in range(20):
+            source = "web" if i % 2 else f"{label}-alone"
+            sample = Sample(Path(f"{label}{i}.png"), label, source, "", f"{label}{i}", "test")
+            pairs.append((sample, Prediction(p, label, (p, p), "good")))
+    return pairs
+
+
+@pytest.fixture
+def metrics() -> dict[str, Any]:
+    failures = [{"file": f"{i}.png", "source": "web", "p_ai": 0.4, "verdicts": {"real": 4}} for i in range(8)]
+    wrong = {"file": "w.png", "source": "real-alone", "p_ai": 0.95, "verdicts": {"ai": 1, "inconclusive": 3}}
+    return {
+        **panel("matched", "all", judged(), keys=True, draws=30).to_dict(),
+        "conditions": {},
+        "as_found": None,
+        "failures": {"real": [wrong, *failures[:7]], "ai": [{**one, "verdicts": {"ai": 4}} for one in failures]},
+        "pictures": {"judged": 40, "of": 100},
+    }
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    return {
+        "name": "mine",
+        "version": "1",
+        "network": {"architecture": "tracenet", "parameters": 9},
+        "head": {"kind": "xgboost", "mix": {"embedding": 0.4, "handcrafted": 0.5, "offset": 0.1}},
+        "calibration": {"conditions": {"good": {"slope": 1.0, "offset": 0.0}}},
+        "training": {"sources": {"ai": {"web": 3}, "real": {"real-alone": 3, "ai-alone": 3}}},
+    }
+
+
+def test_figures_have_an_interval_or_a_dash(manifest, metrics) -> None:
+    text = card(manifest, metrics)
+    assert "| ROC AUC | **1.000** (–) |" in text
+    assert "| accuracy, answer forced at 50 % | **1.000** (0.912 to 1.000) |" in text
+    assert "(0.000 to 0.000)" not in text
+    assert "| ai/web | ai | 10 | 10 |" in text
+
+
+def test_what_is_said_of_the_test_pictures_is_counted(manifest, metrics) -> None:
+    text = card(manifest, metrics)
+    assert "its own data (40 of 100 pictures): all" in text
+    assert "Of the 4 sources of these pictures 2 are known from training." in text
+    assert "(100 pictures, 3 of them seen in training)" in card(
+        manifest, metrics | {"pictures": {"judged": 100, "of": 100}, "seen_in_training": 3}
+    )
+
+
+def test_false_alarms_are_counted_by_verdict(manifest, metrics) -> None:
+    text = card(manifest, metrics)
+    assert "False alarms gather in: real-alone (1)." in text
+    assert "No ai picture of these was called real; the most wrong gather in: web (8)." in text
+
+
+@pytest.mark.parametrize(
+    ("training", "words"),
+    [
+        ({"weights": "none"}, None),
+        ({"weights": "tracenet.safetensors"}, "learned without labels"),
+        ({"weights": "mine.safetensors", "weights_sha256": cards._TRACENET[1]}, "learned without labels"),
+        ({"weights": "tracenet.safetensors", "weights_sha256": "0" * 64}, "the file of weights `tracenet.safetensors`"),
+        ({"weights": "other.safetensors"}, "the file of weights `other.safetensors`"),
+        ({"config": {"weights": "imagenet"}}, "torchvision's ImageNet weights"),
+        ({"config": {"weights": "network.safetensors"}}, "the file of weights `network.safetensors`"),
+    ],
+)
+def test_only_the_projects_own_first_weights_have_its_pretraining(manifest, metrics, training, words) -> None:
+    text = card(manifest | {"training": training}, metrics)
+    assert words is None or words in text
+    starts = [line for line in ("learned without labels", "the file of weights", "ImageNet") if line in text]
+    assert len(starts) == (words is not None)
+
+
+def test_the_sum_is_that_of_the_projects_first_weights() -> None:
+    name, sha256 = cards._TRACENET
+    path = Path(__file__).parents[3] / "models" / "training" / name
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+
+
+def test_a_mix_or_a_line_at_its_bound_is_told(manifest, metrics) -> None:
+    assert at_bounds(manifest) == []
+    manifest["head"]["mix"] |= {"embedding": 0.0, "handcrafted": 0.0}
+    manifest["calibration"]["conditions"]["small"] = {"slope": 0.05, "offset": 0.0}
+    idle, flat = at_bounds(manifest)
+    assert "gives the network and the handcrafted head no weight" in idle
+    assert "(small)" in flat
+    assert idle in card(manifest, metrics)
+    assert at_bounds(manifest | {"head": {"kind": "none"}}) == [flat]
+
+
+def test_the_networks_own_card_is_true_of_every_network() -> None:
+    assert isinstance(NETWORK_CARD, Card)
+    assert "residual" not in NETWORK_CARD.looks_for
+    assert "Small-scale" not in NETWORK_CARD.looks_for

@@ -1,0 +1,156 @@
+"""The pages: complete, self-contained, hostile names escaped, and well-formed drawings."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from aiforensics.lab.audit.auditing import audit
+from aiforensics.lab.data.dataset import Sample, load_dataset
+from aiforensics.lab.data.views import CLEAN, CONDITIONS, SWEEP
+from aiforensics.lab.judge.detector import Prediction
+from aiforensics.lab.judge.evaluate import Evaluation, panel
+from aiforensics.lab.judge.leaveout import leave_one_source_out
+from aiforensics.lab.pages.audit import audit_page
+from aiforensics.lab.pages.charts import Axis, Series, interval_bar, line_chart
+from aiforensics.lab.pages.evaluation import evaluation_page
+from aiforensics.lab.pages.words import reach, with_interval
+
+HOSTILE = "<script>alert(1)</script>\u202e"
+
+
+def judged(seed: int, count: int = 60):
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for i in range(count):
+        label = "ai" if i % 2 else "real"
+        source = HOSTILE if i % 4 == 1 else f"{label}-{i % 6}"
+        p = float(np.clip(rng.normal(0.65 if label == "ai" else 0.35, 0.2), 0, 1))
+        verdict = "ai" if p > 0.7 else "real" if p < 0.4 else "inconclusive"
+        sample = Sample(Path(f"{i}.png"), label, source, source if label == "ai" else "", f"g{i}", "test")
+        pairs.append((sample, Prediction(p, verdict, (p, p), ("good", "limited", "poor")[i % 3])))
+    return pairs
+
+
+@pytest.fixture(scope="module")
+def content():
+    panels = tuple(panel(v.name, v.title, judged(i), draws=20) for i, v in enumerate(CONDITIONS))
+    pooled = [pair for i in range(4) for pair in judged(i)]
+    found = Evaluation(
+        panel("matched", "all", pooled, keys=True, draws=20),
+        panels,
+        panel("as found", "files as found", judged(9), keys=True, draws=20),
+        tuple((v, panel(v.name, v.title, judged(20 + i, 24), draws=20)) for i, v in enumerate(SWEEP)),
+        (("bad.jpg", HOSTILE),),
+    )
+    return found.to_dict() | {"settings": {"model": HOSTILE}}
+
+
+def drawings(page: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]  # noqa: S314 - our own
+
+
+def test_the_evaluation_page_is_complete_and_safe(content, tmp_path) -> None:
+    path = tmp_path / "page.html"
+    when = datetime(2026, 11, 20, tzinfo=UTC)
+    evaluation_page(content, path, title="Of a set", generated=when)
+    page = path.read_text()
+    assert HOSTILE not in page
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert not re.search(r"""(src|href)=["'](?!#|data:)""", page)
+    assert " style=" not in page
+    assert f"{content['roc_auc']:.3f}" in page
+    for view in CONDITIONS:
+        assert view.name in page
+    for family in {view.family for view in SWEEP}:
+        assert family in page
+    assert len(drawings(page)) > 30
+    again = tmp_path / "again.html"
+    evaluation_page(content, again, title="Of a set", generated=when)
+    assert again.read_text() == page
+
+
+def test_the_page_shows_sources_left_out(content, tmp_path) -> None:
+    samples = [
+        Sample(Path(f"{s}{i}.png"), "ai" if s[0] == "a" else "real", s, s if s[0] == "a" else "", f"{s}{i}", split)
+        for s in ("a1", "a2", "r1", "r2")
+        for i, split in enumerate(["train", "test"] * 15)
+    ]
+
+    def fit(_train):
+        return lambda tested, _view: [Prediction(0.8 if s.label == "ai" else 0.3, "inconclusive") for s in tested]
+
+    found = leave_one_source_out(samples, fit, conditions=(CLEAN,), draws=10).to_dict()
+    evaluation_page(content | {"leave_one_source_out": found}, tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text()
+    assert "unseen generator: every source" in page
+    assert "double: every source" in page
+
+
+def test_the_page_survives_an_evaluation_of_one_class_a_condition(tmp_path) -> None:
+    only = panel("clean", "x", [pair for pair in judged(0) if pair[0].label == "real"], keys=True, draws=10)
+    evaluation_page(Evaluation(only, (only,), None).to_dict(), tmp_path / "p.html")
+    assert "–" in (tmp_path / "p.html").read_text()
+
+
+def test_an_interval_is_never_one_number_twice(tmp_path) -> None:
+    assert [reach(ends) for ends in ((0.1, 0.25), (0.0, 0.0004), (None, None))] == ["0.100–0.250", "within 0.001", "–"]
+    assert reach((0.101, 0.104), digits=2) == "within 0.01"
+    dull = [
+        (sample, Prediction(0.5, "inconclusive", (0.5, 0.5), "good"))
+        for sample in (pair[0] for seed in range(4) for pair in judged(seed))
+    ]
+    found = panel("clean", "x", dull, keys=True, draws=20)
+    content = Evaluation(found, (found,), None).to_dict()
+    assert with_interval(content, "roc_auc") == ("0.500", "–")
+    evaluation_page(content, tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text()
+    assert "no interval: too few pictures, or one figure in every draw, as where all pictures got one score" in page
+    assert not re.search(r"\b(\d\.\d{3})(?:–| to )\1\b", page)
+    assert '<th scope="col" class="number">Groups</th>' in page
+
+
+def test_the_audit_page_names_what_was_found(make_folder, tmp_path) -> None:
+    root = make_folder(12)
+    (root / "ai/ai-one").rename(root / f"ai/{HOSTILE.replace('/', '')}")
+    report = audit(load_dataset(root, need=())).to_dict()
+    audit_page([("Files", report)], tmp_path / "a.html", title="A set")
+    page = (tmp_path / "a.html").read_text()
+    assert "<script" not in page
+    assert all(remark["text"].split("<")[0][:30] in page for remark in report["remarks"])
+    assert drawings(page)
+
+
+def test_a_chart_places_its_points() -> None:
+    chart = line_chart("t", Axis("x", 0, 10), Axis("y"), [Series("a", [0, 5, 10], [0, None, 1])], diagonal=True)
+    figure = ElementTree.fromstring(chart)  # noqa: S314 - our own
+    points = [tuple(map(float, p.split(","))) for p in figure.find(".//polyline").get("points").split()]
+    assert len(points) == 2
+    assert points[0][0] < points[1][0]
+    assert points[0][1] > points[1][1]
+    empty = line_chart("t", Axis("x"), Axis("y"), [Series("a", [], []), Series("<b>", [0.5], [float("nan")])])
+    assert "<b>" not in empty
+    assert "polyline" not in empty
+
+
+@pytest.mark.parametrize(
+    ("high", "ticks"),
+    [(0.736338, "0 0.2 0.4 0.6"), (1.0, "0 0.2 0.4 0.6 0.8 1"), (12.0, "0 2.5 5 7.5 10"), (147.0, "0 50 100")],
+)
+def test_axes_get_round_ticks(high, ticks):
+    chart = line_chart("t", Axis("x", ticks=(0, 1)), Axis("y", 0, high), [Series("a", [0, 1], [0, high])])
+    assert re.findall(r'text-anchor="end">([^<]*)<', chart) == ticks.split()
+
+
+def test_an_interval_bar_stays_inside_and_draws_nothing_of_none() -> None:
+    assert "rect" not in interval_bar(None, (None, None), "ai")
+    for value in (-1.0, 0.0, 0.3, 0.5, 1.0, 2.0):
+        bar = ElementTree.fromstring(interval_bar(value, (0.0, 1.0), "real", base=0.5)).find("rect")  # noqa: S314
+        assert 0 <= float(bar.get("x")) <= 140
+        assert float(bar.get("x")) + float(bar.get("width")) <= 140
