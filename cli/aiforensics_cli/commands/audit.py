@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.examine import check_places, spare
+from aiforensics_cli.places import check_places, spare
 
 app = typer.Typer()
 

@@ -51,8 +51,8 @@ def batch(
     too, and 141 if the reader of standard output went away (`| head`).
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
-    from aiforensics_cli.examine import check_places, spare  # noqa: PLC0415
     from aiforensics_cli.many import Outputs, run  # noqa: PLC0415
+    from aiforensics_cli.places import check_places, spare  # noqa: PLC0415
 
     sources = [Path(path) if path else "" for path in paths]  # an empty name is refused, not the current folder
     spare([csv, jsonl, html], sources)

@@ -9,7 +9,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.console import messages
-from aiforensics_cli.examine import check_places, spare
+from aiforensics_cli.places import check_places, spare
 
 app = typer.Typer()
 _SEED = "Of windows, folds, intervals, and of the split, where neither DATA nor the bundle's training has drawn one."

@@ -8,7 +8,8 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.console import results
-from aiforensics_cli.examine import Tally, check_places, drawn, examine_all, write_maps
+from aiforensics_cli.examine import Tally, drawn, examine_all, write_maps
+from aiforensics_cli.places import check_places
 from aiforensics_cli.show import show_caution, show_cues, show_finding, show_limits
 
 app = typer.Typer()

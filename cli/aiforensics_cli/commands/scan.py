@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.examine import Policy, Tally, check_places, drawn, examine_all, mapped, printed, spare
+from aiforensics_cli.examine import Policy, Tally, drawn, examine_all, mapped, printed
+from aiforensics_cli.places import check_places, spare
 
 app = typer.Typer()
 

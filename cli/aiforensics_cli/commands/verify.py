@@ -11,7 +11,7 @@ import typer
 from aiforensics_cli import options
 from aiforensics_cli.app import DONE, MATCHED
 from aiforensics_cli.console import clean, results
-from aiforensics_cli.examine import refuse
+from aiforensics_cli.places import refuse
 
 app = typer.Typer()
 

@@ -1,0 +1,93 @@
+"""Where results go: places that are refused before the work whose results would be lost there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from aiforensics_cli.app import REFUSED
+from aiforensics_cli.console import complain
+
+
+def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
+    """Refuse to write over an input, over a picture of whatever name, or twice to the same file.
+
+    Parameters
+    ----------
+    outputs
+        Files that will be written; None and `-` are none.
+    inputs
+        What is read.
+
+    Raises
+    ------
+    typer.Exit
+        After one line that names the file.
+    """
+    read = [Path(source) for source in inputs if source not in ("", "-")]
+    taken: list[Path] = []
+    for output in (Path(name) for name in outputs if name is not None and name != "-"):
+        if any(_same(output, other) for other in taken):
+            refuse(f"two results cannot go to one file: {output}")
+        if any(_same(output, source) for source in read):
+            refuse(f"the results would overwrite an input: {output}")
+        if output.is_file():
+            from aiforensics.image.sniff import is_picture  # noqa: PLC0415 - rarely needed
+
+            if is_picture(output):
+                refuse(f"the results would overwrite a picture: {output}")
+        taken.append(output)
+
+
+def check_places(files: Iterable[str | Path | None], folders: Iterable[Path | None] = ()) -> None:
+    """Refuse places where nothing can be written, before the work whose results would be lost there.
+
+    Parameters
+    ----------
+    files
+        Files that will be written into folders that exist; None and `-` are none.
+    folders
+        Folders that will be made where they are missing; None is none.
+
+    Raises
+    ------
+    typer.Exit
+        After one line that names the place and says what is wrong with it.
+    """
+    for file in (Path(name) for name in files if name is not None and name != "-"):
+        if file.is_dir():
+            refuse(f"{file}: this is a folder, and the results need a file: name one in it")
+        if file.exists():
+            if not os.access(file, os.W_OK):
+                refuse(f"{file}: this file may not be written: check its permissions")
+            continue
+        _check_folder(file, Path(os.path.realpath(file)).parent)
+    for folder in filter(None, folders):
+        place = Path(os.path.realpath(folder))
+        _check_folder(folder, next(one for one in (place, *place.parents) if one.exists()))
+
+
+def refuse(line: str) -> NoReturn:
+    """End the command with one line and the status of a usage error."""
+    complain(line)
+    raise typer.Exit(REFUSED)
+
+
+def _check_folder(output: Path, folder: Path) -> None:
+    if not folder.exists():
+        refuse(f"{output}: there is no folder {folder}: make it first")
+    if not folder.is_dir():
+        refuse(f"{output}: {folder} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        refuse(f"{output}: nothing may be written into the folder {folder}: check its permissions")
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one == other or one.samefile(other)
+    except (OSError, ValueError):
+        return False
