@@ -16,7 +16,7 @@ KEYS = (
     *("decision", "provenance.level", "provenance.origin", "provenance.claims"),
     *("analyzers", "contributions", "reasons", "notes", "tool"),
 )
-"""What has to agree; path and time may differ, and so may what a claim says that `--redact` removed."""
+"""What has to agree; path and time may differ."""
 _REMOVED = "(removed)"
 
 
@@ -43,6 +43,12 @@ def find_finding(text: str, image: Path) -> dict[str, Any]:
     )
 
 
+def is_redacted(told: Mapping[str, Any]) -> bool:
+    """Whether a finding was written with `--redact`: the value of one of its claims was removed."""
+    claims = _at(told, "provenance.claims")
+    return isinstance(claims, list) and any(isinstance(c, Mapping) and c.get("value") == _REMOVED for c in claims)
+
+
 def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: float) -> list[tuple[str, str, str]]:
     """List what differs, as (key, told, seen), in the order of `KEYS`; of another picture, the sha256 alone.
 
@@ -60,8 +66,6 @@ def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: flo
         pair = [dict(_leaves(_at(finding, key), key)) for finding in (told, seen)]
         for leaf in dict.fromkeys((*pair[0], *pair[1])):
             was, now = (leaves.get(leaf) for leaves in pair)
-            if was == _REMOVED and leaf in pair[1] and leaf.startswith("provenance.claims") and leaf.endswith(".value"):
-                continue
             if not _agree(was, now, tolerance):
                 found.append((leaf, _words(was), _words(now)))
     return found

@@ -15,6 +15,7 @@ GENERATOR = Claim("generator", "", "PNG tEXt parameters", "ai")
 CAMERA = Claim("camera", "", "EXIF", "camera")
 EDITOR = Claim("software", "", "EXIF Software", "edited")
 MARK = Claim("watermark", "", "pixels", "ai")
+HISTORY = Claim("history", "", "XMP History", "edited")
 DATE = Claim("date", "", "EXIF")
 
 
@@ -33,6 +34,7 @@ DATE = Claim("date", "", "EXIF")
         ([GENERATOR, CAMERA, EDITOR], "claimed", "ai"),
         ([CAMERA, EDITOR], "claimed", "edited"),
         ([CAMERA, MARK], "claimed", "ai"),
+        ([HISTORY, DATE], "claimed", "edited"),
         ([MARK, DATE], "watermark", "ai"),
         ([DATE], "none", "unknown"),
         ([], "none", "unknown"),

@@ -2,6 +2,8 @@
 
 import struct
 
+import pytest
+
 from aiforensics.provenance import redact
 
 NAME = "Anna Whistleblower"
@@ -74,3 +76,18 @@ def test_a_keyword_is_removed_where_its_text_is_left_out(make, read):
 
 def test_the_name_of_a_raw_profile_is_in_no_problem(make, read):
     assert NAME not in repr(redact(read(make.png(make.text(f"Raw profile type {NAME}", "\nx\n 1\nzz")))))
+
+
+@pytest.mark.parametrize(
+    ("credit", "words"),
+    [
+        (f"Portrait of {NAME}, made with AI", "made with AI"),
+        (f"Edited with Google AI by {NAME}", "Edited with Google AI"),
+        (f"made with love by {NAME} and AI", "made with … AI"),
+    ],
+)
+def test_of_a_credit_to_ai_only_its_own_words_stay(credit, words, make, read, values):
+    found = read(make.jpeg(make.xmp_segment({"photoshop:Credit": credit})))
+    assert values(found, "credit") == [f"the file claims: {words}"]
+    assert values(found, "person") == [f"credit: {credit}"]
+    assert NAME not in repr(redact(found))

@@ -11,6 +11,7 @@ import numpy as np
 
 from aiforensics.evidence import Claim, Finding, InputError, ModelRef, Provenance, Quality, Reason, ToolRef
 from aiforensics.image import Picture, decode, read
+from aiforensics.provenance import redact
 
 
 def finding(path, data=b"", model="fake"):
@@ -103,6 +104,7 @@ class GateScanner(Scanner):
         if model == "defect":
             raise RuntimeError("a defect")
         super().__init__(model)
+        self.redact = redact
 
     def examine(self, source):
         if "bug" in str(source):
@@ -122,14 +124,15 @@ class GateScanner(Scanner):
         provenance = {
             "told": Provenance("claimed", "ai", (Claim("generator", "\x1b[31mred", "PNG text", "ai"),)),
             "forged": Provenance("invalid", "unknown"),
-        }
+            "private": Provenance(claims=(Claim("person", "Jane Doe", "PNG tEXt Photo of Jane", private=True),)),
+        }.get(name, Provenance())
         return replace(
             found,
             format=picture.format,
             width=picture.width,
             height=picture.height,
             verdict="ai" if "ai" in name else "inconclusive" if "unsure" in name else "real",
-            provenance=provenance.get(name, Provenance()),
+            provenance=redact(provenance) if self.redact else provenance,
             reasons=(Reason("ela.mean", 1.0, "grey levels", -0.5, "the error level is even"),),
         )
 

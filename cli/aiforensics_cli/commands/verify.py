@@ -44,10 +44,12 @@ def verify(
     What was scanned with --online or --trust is checked with the same.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
-    from aiforensics_cli.comparing import differences  # noqa: PLC0415 - as above
+    from aiforensics_cli.comparing import differences, is_redacted  # noqa: PLC0415 - as above
 
     told = _told(report, image)
-    seen = Scanner(model or _shipped(told), device="cpu", online=online, trust=trust).scan(image).to_dict()
+    redact = is_redacted(told)
+    scanner = Scanner(model or _shipped(told), device="cpu", redact=redact, online=online, trust=trust)
+    seen = scanner.scan(image).to_dict()
     found = differences(told, seen, tolerance)
     for key, was, now in found:
         typer.echo(clean(f"differs  {key}: the finding says {was}, this scan says {now}"))

@@ -17,12 +17,30 @@ from aiforensics.provenance.generator_texts import Entries, collect
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _VERSION = re.compile(r"(?:^|[,\n])[ \t]{0,8}Version:[ \t]{0,8}([^\s,]{1,100})")
-_NAMED = re.compile(
-    r"\b(NovelAI|Midjourney|DALL[·\-.]?E|ChatGPT|gpt-image|OpenAI|Stable ?Diffusion|DreamStudio|Stability\.? ?AI"
-    r"|Adobe Firefly|Firefly|Imagen|Google Gemini|Gemini|Grok|Bing Image Creator|Microsoft Designer|Ideogram"
-    r"|Leonardo\.? ?AI|Recraft|Playground AI|Krea|FLUX\.\d|Black Forest Labs|NightCafe|Dreamina|Jimeng|Seedream|Kling"
-    r"|Craiyon|Draw ?Things|Fooocus|InvokeAI|ComfyUI|SwarmUI|SD\.Next|Easy Diffusion|DiffusionBee|Mochi Diffusion"
-    r"|Nano ?Banana|Qwen-Image|Hunyuan|Imagined with AI|Meta AI|Civitai|Tensor\.?Art)\b",
+_PRODUCTS = (
+    r"NovelAI|Midjourney|DALL[·\-. ]E|ChatGPT|gpt-image|Stable ?Diffusion|DreamStudio|Adobe Firefly"
+    r"|Google (?:Gemini|Imagen)|Bing Image Creator|Microsoft Designer|Leonardo\.? ?AI|Ideogram\.? ?AI"
+    r"|Recraft ?(?:AI|V\d)|Playground AI|Krea\.? ?AI|Kling AI|FLUX\.\d|NightCafe|Dreamina|Jimeng|Seedream|Craiyon"
+    r"|Draw ?Things|Fooocus|InvokeAI|ComfyUI|SwarmUI|SD\.Next|Easy Diffusion|DiffusionBee|Mochi Diffusion"
+    r"|Nano ?Banana|Qwen-Image|Imagined with AI|Tensor\.?Art"
+)
+"""Names that mean a generator of pictures wherever they stand."""
+_MAKERS = r"OpenAI|Stability\.? ?AI|Black Forest Labs|Meta AI|Civitai|Hunyuan"
+"""Names of makers, who hand out photographs too."""
+_WORDS = r"Firefly|Imagen|Gemini|Grok|Ideogram|Recraft|Krea|Kling|DALLE"
+"""Names that are words or surnames as well."""
+_PRODUCT = re.compile(rf"\b(?:{_PRODUCTS})\b", re.IGNORECASE)
+_PROGRAM = re.compile(
+    rf"\b(?:{_PRODUCTS}|{_MAKERS})\b"
+    rf"|^(?:(?:Google|Adobe|xAI|OpenAI|Kuaishou)\s)?(?:{_WORDS})(?:[\s/.-]*+(?:AI|Image|Pro|Ultra|Fast|v?\d[\w.]*+))*+$",
+    re.IGNORECASE,
+)
+_WHOLE_PRODUCT = re.compile(rf"^\s*(?P<product>{_PRODUCTS})(?:[\s-]*v?\d[\w.]*)?\s*$", re.IGNORECASE)
+_NOVELAI_MODEL = re.compile(r"(?:Stable Diffusion|NovelAI)\b", re.IGNORECASE)
+_DEED = re.compile(
+    r"\b(?:made|created|generated|imagined|rendered|produced)\s(?:with|by|using|in)\s(?:the\s)?(?:Google\s|Adobe\s|xAI\s)?"
+    rf"(?P<name>{_PRODUCTS}|{_MAKERS}|{_WORDS})\b"
+    rf"|\b(?P<product>{_PRODUCTS})[\s-]generated\b",
     re.IGNORECASE,
 )
 _AUTOMATIC_VERSIONS = (
@@ -34,6 +52,7 @@ _AUTOMATIC_VERSIONS = (
     (re.compile(r"^Fooocus"), "Fooocus"),
     (re.compile(r"^ComfyUI"), "ComfyUI"),
 )
+_PATH = re.compile(r"[A-Za-z]:[\\/]|[\\/~]|file:")
 _MAX_NAME = 200
 """Characters of a field that names a program; a longer one is prose in which such a name proves nothing."""
 
@@ -59,9 +78,18 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     yield Claim("generator", words, hit.source, "ai")
     for kind in ("model", "sampler", "seed"):
         if hit.fields.get(kind):
-            yield Claim(kind, clean(hit.fields[kind]), hit.source, "ai")
+            yield Claim(kind, clean(_without_folders(hit.fields[kind])), hit.source, "ai")
     if hit.fields.get("prompt"):
         yield Claim("prompt", clean(hit.fields["prompt"], 1000), hit.source, "ai", private=True)
+
+
+def _without_folders(value: str) -> str:
+    r"""Return the file's name of a path that begins at a drive, a root or a home, where accounts have their names.
+
+    >>> _without_folders("C:\\Users\\someone\\x.safetensors"), _without_folders("black-forest-labs/FLUX.1-dev")
+    ('x.safetensors', 'black-forest-labs/FLUX.1-dev')
+    """
+    return re.split(r"[\\/]", value)[-1] if _PATH.match(value) else value
 
 
 def _recognise(entries: Entries) -> _Hit | None:
@@ -200,13 +228,34 @@ def _by_description(entries: Entries) -> _Hit | None:
 
 
 def _by_name(entries: Entries) -> _Hit | None:
-    """Look for a generator's name in a field that names the program or the source."""
-    fields_of_programs = ("Software", "CreatorTool", "Source", "Credit", "Make", "Model", "Title", "generator")
-    for entry in entries.of(*fields_of_programs, "Artist", "Author"):
-        named = _NAMED.search(entry.text) if len(entry.text) <= _MAX_NAME else None
-        if named:
-            fields = generator_fields.from_any(entries.text("Comment"))
-            # NovelAI names its model in Source; in XMP the same name is a person's or an archive's, and private.
-            model = next((e.text for e in entries.of("Source") if e.source.startswith("PNG")), "")
-            return _Hit(named[0], entry.source, {"model": model, **fields})
+    """Look for a generator's name in a field that names the program, the source or the author.
+
+    What names a program may be any of the names; a credit must name a product or the deed ("made with …"), and a title
+    or an author the deed, or nothing but a product: photographers are called Kling, and pictures show the Gemini.
+    """
+    rules = (
+        (("Software", "CreatorTool", "generator"), (_PROGRAM,)),
+        (("Source", "Credit", "Make", "Model"), (_PRODUCT, _DEED)),
+        (("Title", "Artist", "Author"), (_WHOLE_PRODUCT, _DEED)),
+    )
+    for keywords, patterns in rules:
+        for entry in entries.of(*keywords):
+            found = (
+                [m for pattern in patterns if (m := pattern.search(entry.text))] if len(entry.text) <= _MAX_NAME else []
+            )
+            if found:
+                return _Hit(_name(found[0]), entry.source, _named_fields(_name(found[0]), entries))
     return None
+
+
+def _name(found: re.Match[str]) -> str:
+    return next((name for name in found.groupdict().values() if name), found[0])
+
+
+def _named_fields(name: str, entries: Entries) -> dict[str, str]:
+    fields = generator_fields.from_any(entries.text("Comment"))
+    if name.lower() != "novelai":
+        return fields
+    # It names its model in Source, where others have a person's or an archive's name.
+    models = (e.text for e in entries.of("Source") if e.source.startswith("PNG") and _NOVELAI_MODEL.match(e.text))
+    return {"model": next(models, ""), **fields}

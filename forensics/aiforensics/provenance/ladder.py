@@ -30,6 +30,7 @@ _CLAIMING_KINDS = {
     "software",
     "hidden-data",
     "ai-edit",
+    "history",
 }
 _ORIGIN_ORDER: tuple[ProvenanceOrigin, ...] = ("ai", "edited", "camera")
 

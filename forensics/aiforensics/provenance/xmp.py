@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aiforensics.evidence import Claim
+from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.dossier import Dossier, clean
 
 _MADE = re.compile(r"\b(?:made|created|generated|imagined) with\b", re.IGNORECASE)
 _EDITED = re.compile(r"\bedited with\b", re.IGNORECASE)
 _AI = re.compile(r"\bai\b", re.IGNORECASE)
+_NEAR = 20
+"""Signs between the deed and AI that hold a service's name; more of them hold other words."""
 _PRIVATE = {
     "dc:creator": "creator",
     "photoshop:AuthorsPosition": "author's position",
@@ -30,7 +32,7 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     for problem in xmp.problems:
         yield Claim("unreadable", problem, "XMP")
     for credit in dict.fromkeys(xmp.values.get("photoshop:Credit", ())):
-        yield _credit(credit)
+        yield from _credit(credit)
     for name, meaning in _PRIVATE.items():
         if xmp.first(name):
             yield Claim("person", clean(f"{meaning}: {xmp.first(name)}"), f"XMP {name}", private=True)
@@ -42,16 +44,26 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         yield Claim("history", clean(f"{len(steps)} recorded steps: {', '.join(steps[:12])}"), "XMP History", "edited")
 
 
-def _credit(credit: str) -> Claim:
+def _credit(credit: str) -> Iterator[Claim]:
+    """Give what a credit says of AI, in its own words and without the names around them; the whole line is private."""
     source = "XMP photoshop:Credit"
-    if _names_ai(_MADE, credit):
-        return Claim("credit", clean(f"the file claims: {credit}"), source, "ai")
-    if _names_ai(_EDITED, credit):
-        return Claim("credit", clean(f"the file claims: {credit}"), source, "edited")
-    return Claim("person", clean(f"credit: {credit}"), source, private=True)
+    deeds: tuple[tuple[re.Pattern[str], ProvenanceOrigin], ...] = ((_MADE, "ai"), (_EDITED, "edited"))
+    for deed, origin in deeds:
+        words = _names_ai(deed, credit)
+        if words:
+            yield Claim("credit", clean(f"the file claims: {words}"), source, origin)
+            if words == credit.strip():
+                return
+            break
+    yield Claim("person", clean(f"credit: {credit}"), source, private=True)
 
 
-def _names_ai(deed: re.Pattern[str], credit: str) -> bool:
-    """Whether a line names the deed and then AI; only its first deed is tried, which keeps the cost linear."""
-    deeds = ((line, deed.search(line)) for line in credit.split("\n"))
-    return any(found is not None and _AI.search(line, found.end()) for line, found in deeds)
+def _names_ai(deed: re.Pattern[str], credit: str) -> str:
+    """Words of a line from the deed to AI, or none; only its first deed is tried, which keeps the cost linear."""
+    for line in credit.split("\n"):
+        found = deed.search(line)
+        ai = found and _AI.search(line, found.end())
+        if found and ai:
+            near = ai.start() - found.end() <= _NEAR
+            return line[found.start() : ai.end()] if near else f"{found[0]} … {ai[0]}"
+    return ""
