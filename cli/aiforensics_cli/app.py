@@ -35,21 +35,23 @@ class Row(NamedTuple):
 
     name: str
     help: str
+    keeps: bool = False
+    """Whether something is left of a command that is interrupted."""
 
 
 COMMANDS = (
-    Row("scan", "Say of each picture whether an AI model or a camera made it."),
-    Row("batch", "Scan folders, many files and ZIP archives, with local processes."),
+    Row("scan", "Say of each picture whether an AI model or a camera made it.", keeps=True),
+    Row("batch", "Scan folders, many files and ZIP archives, with local processes.", keeps=True),
     Row("explain", "Explain one picture's verdict in words, cue by cue."),
     Row("verify", "Check that a JSON finding still holds for its picture."),
     Row("models", "List, show and check the model bundles."),
     Row("doctor", "Show versions, extras and devices, and what to mend."),
     Row("audit", "Find shortcuts in a data set: can size, format or metadata alone tell the classes apart?"),
     Row("evaluate", "Measure a model bundle on labelled pictures."),
-    Row("train", "Train a recipe on labelled pictures and write a model bundle."),
-    Row("compare", "Train several recipes on the same pictures and compare them on one page."),
+    Row("train", "Train a recipe on labelled pictures and write a model bundle.", keeps=True),
+    Row("compare", "Train several recipes on the same pictures and compare them on one page.", keeps=True),
     Row("adapt", "Adapt a bundle to new pictures, and measure what it forgets."),
-    Row("synth", "Train small generators (GAN, VAE, diffusion) and make pictures with them."),
+    Row("synth", "Train small generators (GAN, VAE, diffusion) and make pictures with them.", keeps=True),
 )
 
 EXTRAS = {
@@ -103,7 +105,8 @@ class Porch(TyperGroup):
             hush()
             raise typer.Exit(PIPE_CLOSED) from None
         except KeyboardInterrupt as error:
-            complain("interrupted; what is done is kept")
+            kept = any(row.keeps for row in COMMANDS if row.name == ctx.invoked_subcommand)
+            complain("interrupted; what is done is kept" if kept else "interrupted")
             raise typer.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from None
         except Exception as error:
             line = expected(error)

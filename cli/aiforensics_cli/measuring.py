@@ -56,7 +56,7 @@ class Plan:
     data: tuple[Path, ...]
     model: str
     device: Literal["auto", "cpu", "cuda"]
-    split: Literal["train", "val", "test", "all"]
+    split: Literal["train", "val", "test", "all"] | None
     limit: int | None
     robustness: bool
     leave_one_source_out: bool
@@ -68,7 +68,7 @@ class Plan:
 
 def run_evaluation(plan: Plan) -> dict[str, Any]:
     """Evaluate as planned, with progress on standard error; gives the content of `metrics.json`."""
-    from aiforensics.lab.data.dataset import load_dataset, thin  # noqa: PLC0415 - the scan's libraries take a second
+    from aiforensics.lab.data.dataset import load_dataset, states_splits, thin  # noqa: PLC0415 - the scan's libraries take a second
     from aiforensics.lab.data.overlap import drawn, seen  # noqa: PLC0415
     from aiforensics.lab.data.views import SWEEP  # noqa: PLC0415
     from aiforensics.lab.judge.detector import ScannerDetector  # noqa: PLC0415
@@ -86,8 +86,13 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     if plan.leave_one_source_out:
         report = messages().print
         fit = refit(bundle.manifest, plan.work, weights=plan.weights, seed=plan.seed, report=report)
-    there = [sample for sample in samples if plan.split in ("all", sample.split)]
+    has_splits = states_splits(plan.data) or "split" in bundle.manifest.get("training", {})
+    split = plan.split or ("test" if has_splits else "all")
+    there = [sample for sample in samples if split in ("all", sample.split)]
     judged = list(thin(there, plan.limit or len(there), seed=plan.seed))
+    if len(there) < len(samples):
+        left = f"judging the split {split}, {len(there)} of {len(samples)} pictures: --split all judges every one"
+        messages().print(left, soft_wrap=True)
     sweep = SWEEP if plan.robustness else ()
     with bar("judging pictures") as progress:
         found = evaluate(
@@ -106,8 +111,8 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
         content["leave_one_source_out"] = left_out.to_dict()
     content["settings"] = {
         "data": ", ".join(map(str, plan.data)),
-        "split": plan.split,
-        "pictures": str(len(judged)),
+        "split": split,
+        "pictures": str(content["pictures"]["judged"]),
         "model": f"{bundle.name} {bundle.version}",
         "model sha256": bundle.sha256,
         "seed": str(plan.seed),

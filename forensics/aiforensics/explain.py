@@ -6,8 +6,9 @@ real photograph AI-made harms whoever took it, so nothing here says more than th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aiforensics.evidence import Card, Finding, ProvenanceLevel, ProvenanceOrigin, QualityLevel, Verdict
 
@@ -153,6 +154,16 @@ def overall(finding: Finding) -> str:
     if (origin, finding.verdict) in {("ai", "ai"), ("camera", "real")}:
         return f"{said} The pixels point the same way."
     return said
+
+
+def top_reason(finding: Mapping[str, Any]) -> str:
+    """Text of the strongest reason of a finding in the form of the command line contract; empty where it has none.
+
+    Of evidence too poor to judge it is what makes it so, because no cue counts there.
+    """
+    if finding["quality"]["level"] == "poor" and finding["quality"]["reasons"]:
+        return f"not judged: {'; '.join(finding['quality']['reasons'])}"
+    return str(finding["reasons"][0]["text"]) if finding["reasons"] else ""
 
 
 _CLAIMED: Final[dict[ProvenanceOrigin, str]] = {

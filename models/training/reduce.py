@@ -3,8 +3,9 @@
 Windows cut at native resolution never show what most published photographs are: a camera's picture reduced several
 times, often sharpened, and saved again. ORIGINALS is a data set of whole files (a folder with a `manifest.csv`). Each
 becomes one picture of 320 to 900 px on its long side, at most 0.6 of what it was, by a random kernel; sharpened in
-30 %; saved as JPEG of quality 75 to 97, or without loss in 15 %. Label, source, generator, group and split stay, so
-that a reduced picture is left out wherever its source is.
+30 %; saved as JPEG of quality 75 to 97, or without loss in 15 %. Label, source and generator stay, so that a reduced
+picture is left out wherever its source is; by its name it joins the group, and with it the split, of the windows that
+were cut from the same file.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ def main() -> None:
             sys.stderr.write(f"{sample.path}: {error.message}\n")
             continue
         data, suffix = reduced(pixels, seeded(sample.path.name))
-        name = f"{sample.label}/{sample.source}/{sample.path.stem}-reduced{suffix}"
+        name = f"{sample.label}/{sample.source}/{sample.path.stem}-resized{suffix}"
         (options.out / name).parent.mkdir(parents=True, exist_ok=True)
         (options.out / name).write_bytes(data)
-        rows.append([name, sample.label, sample.source, sample.generator, sample.group, sample.split])
+        rows.append([name, sample.label, sample.source, sample.generator])
     with (options.out / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
-        table.writerow(["file", "label", "source", "generator", "group", "split"])
+        table.writerow(["file", "label", "source", "generator"])
         table.writerows(rows)
 
 

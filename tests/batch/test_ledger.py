@@ -1,12 +1,13 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
 from aiforensics.batch import COLUMNS, BatchError, Ledger, to_row
 from aiforensics.batch.ledger import from_cell, read_back, to_cell
-from aiforensics.evidence import Refusal
+from aiforensics.evidence import Quality, Refusal
 
 CONTRACT = "path,sha256,format,width,height,verdict,p_ai,low,high,quality,provenance,top_reason,error"
 
@@ -32,6 +33,18 @@ def test_rows_carry_the_finding_and_no_formula(fakes):
     assert refused["verdict"] == ""
 
 
+def test_a_csv_is_utf8_whatever_the_names_are(tmp_path, fakes):
+    ledger = Ledger(tmp_path / "o.csv", "csv")
+    ledger.write(fakes.finding("caf\udce9.jpg").to_dict())
+    ledger.close()
+    assert r"caf\udce9.jpg," in (tmp_path / "o.csv").read_text(encoding="utf-8")
+
+
+def test_of_poor_evidence_no_cue_is_the_top_reason(fakes):
+    poor = replace(fakes.finding("a.png"), quality=Quality("poor", ("64 px", "heavy compression")))
+    assert to_row(poor.to_dict())["top_reason"] == "not judged: 64 px; heavy compression"
+
+
 @pytest.mark.parametrize("start", [*"=+-@'", "＝", "\t=", "\r="])
 def test_no_cell_begins_like_a_formula(start):
     path = to_row(Refusal(f"{start}1", "unreadable", "x").to_dict())["path"]
@@ -49,7 +62,21 @@ def test_no_cell_is_a_formula_wherever_a_spreadsheet_splits(delimiter, name):
 
 @pytest.mark.parametrize(
     "text",
-    ["a\nb", r"a\x0ab", "\\\n", r"\x5cx0a", r"C:\pictures\x.jpg", r"\\xff", "'=x", "a;=1", "caf\udce9", "\x85;", ""],
+    [
+        "a\nb",
+        r"a\x0ab",
+        "\\\n",
+        r"\x5cx0a",
+        r"C:\pictures\x.jpg",
+        r"\\xff",
+        "'=x",
+        "a;=1",
+        "caf\udce9",
+        r"caf\udce9",
+        "\xe9\udcff",
+        "\x85;",
+        "",
+    ],
 )
 def test_a_cell_is_read_back_as_the_text_it_was(text):
     assert from_cell(to_cell(text)) == text

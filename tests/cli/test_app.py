@@ -63,14 +63,17 @@ def test_only_expected_errors_become_lines(tmp_path):
 
 
 @pytest.mark.usefixtures("fake_pipeline")
-def test_ctrl_c_has_status_130(run, picture, monkeypatch, fakes):
+def test_ctrl_c_has_status_130(run, picture, monkeypatch, fakes, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fakes.GateScanner, "examine", interrupted)
     done = run("scan", picture("a.png"))
     assert done.status == 130
-    assert "interrupted" in done.err
+    assert done.err.strip().endswith("interrupted; what is done is kept")
+    monkeypatch.setattr(fakes.GateScanner, "scan", interrupted)
+    (report := tmp_path / "told.json").write_text('{"sha256": "", "model": {"name": "default"}}')
+    assert run("verify", report, picture("a.png")).err.strip().endswith(": interrupted"), "nothing is kept of that"
 
 
 def test_clean_keeps_words_and_escapes_signs_that_steer():

@@ -47,6 +47,56 @@ def test_evaluate_judges_by_the_bundles_own_split_and_tells_what_was_seen_in_tra
     assert f"{seen} of 60 pictures" in (tmp_path / "page.html").read_text()
 
 
+def test_without_splits_every_picture_is_judged_and_with_them_it_is_said_which(run, data, tmp_path, fake_detector):
+    told = tmp_path / "metrics.json"
+    assert run("evaluate", data, "--json", told).status == 0
+    content = json.loads(told.read_text())
+    assert (content["pictures"], content["settings"]["split"]) == ({"judged": 100, "of": 100}, "all")
+    assert content["settings"]["seen in training"].startswith(("0 of 100", "not known"))
+    rows = [f"{path},{path.parent.name},{'test' if int(path.stem) < 15 else 'train'}" for path in data.rglob("*.png")]
+    (tmp_path / "set.csv").write_text("\n".join(["file,label,split", *rows]))
+    done = run("evaluate", tmp_path / "set.csv", "--json", told)
+    assert json.loads(told.read_text())["settings"]["split"] == "test"
+    assert "judging the split test, 30 of 100 pictures: --split all judges every one" in " ".join(done.err.split())
+
+
+@pytest.fixture
+def fake_detector(monkeypatch):
+    """Judges by the mean of the pixels, which takes no time."""
+    from aiforensics.lab.judge import detector
+
+    class Fast:
+        def __init__(self, _scanner):
+            pass
+
+        def score(self, picture):
+            p = float(np.asarray(picture.image).mean() / 255)
+            return detector.Prediction(p, "ai" if p > 0.55 else "real", (p, p))
+
+    monkeypatch.setattr(detector, "ScannerDetector", Fast)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "audit"])
+def test_a_manifest_is_not_written_over(run, data, command):
+    manifest = data / "manifest.csv"
+    rows = [f"{path.relative_to(data)},{path.parent.name}" for path in sorted(data.rglob("*.png"))]
+    manifest.write_text("\n".join(["file,label", *rows]))
+    before = manifest.read_text()
+    done = run(command, data, "--json", manifest)
+    assert (done.status, "would overwrite an input" in done.err) == (2, True)
+    assert manifest.read_text() == before
+
+
+def test_an_audit_counts_what_stands_in_both_classes(run, data, tmp_path):
+    for i in range(3):
+        (data / "ai" / "ai" / f"copy{i}.png").write_bytes((data / "real" / "real" / f"{i}.png").read_bytes())
+    done = run("audit", data, "--json", tmp_path / "audit.json")
+    assert done.status == 0
+    assert json.loads((tmp_path / "audit.json").read_text())["duplicates"]["exact_across_classes"] == 3
+    refused = run("train", data, "--out", tmp_path / "bundle")
+    assert "aiforensics audit counts all such pictures" in refused.err
+
+
 @pytest.mark.parametrize(
     "command",
     [

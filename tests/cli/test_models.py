@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 from aiforensics_cli import checkup
@@ -48,7 +46,8 @@ def test_show(run, bundle):
     assert "version: 1.2" in out
     assert "features: 20 entries" in out
     assert "head.ubj: " in out
-    assert json.loads(run("models", "show", bundle, "--json").out)["name"] == "tiny"
+    (manifest,) = run("models", "show", bundle, "--json").objects
+    assert manifest["name"] == "tiny"
 
 
 def test_verify(run, bundle, monkeypatch):

@@ -233,7 +233,10 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
     assert (training["command"], training["config"]["seed"]) == ("aiforensics adapt", 7)
     assert overlap.seen(bundle) == {overlap._short(s.path) for s in (*old, *new) if s.split != "test"}
     assert {path.name for path in job.out.iterdir()} == {*bundle.manifest["files"], "bundle.json"}
-    assert not {"CARD.md", "head.ubj"} & set(bundle.manifest["files"]), "nothing of the old bundle stays"
+    assert "head.ubj" not in bundle.manifest["files"], "nothing of the old bundle stays"
+    card = (job.out / "CARD.md").read_text()
+    assert f"adapted with the strategy `{strategy}`" in card
+    assert f"| accuracy | {content['domains']['new']['before']['accuracy']:.3f} |" in card
     from safetensors.numpy import load_file
 
     mine, first = (load_file(f / "network.safetensors") for f in (tmp_path / "adapted", made[0] / "mine"))

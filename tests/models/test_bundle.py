@@ -191,3 +191,12 @@ def test_cuda_without_a_gpu_is_one_line():
         pytest.skip("this machine has a GPU")
     with pytest.raises(BundleError, match="cuda"):
         Bundle.load("default").network("cuda")
+
+
+def test_the_shipped_manifest_states_the_figures_of_its_metrics():
+    bundle = Bundle.load("default")
+    stated = bundle.manifest["metrics"]["test"]
+    measured = json.loads((bundle.folder / "metrics.json").read_text(encoding="utf-8"))
+    assert {name: measured[name] for name in stated if name != "conditions"} == {
+        name: value for name, value in stated.items() if name != "conditions"
+    }

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aiforensics.lab.data.dataset import load_dataset
+
 LISTS = Path(__file__).parents[2] / "models" / "training"
 needed = pytest.mark.skipif(
     not (shutil.which("git") and shutil.which("jpegtran")), reason="gathering needs git and jpegtran"
@@ -89,3 +91,18 @@ def test_windows_are_gathered_from_the_version_of_the_list(clones, tmp_path, mon
     gather(monkeypatch, tmp_path / "list.csv", "--clones", folder, "--out", tmp_path / "files", "--whole")
     found = {hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in (tmp_path / "files").glob("*/*/*")}
     assert found == set(sums.values())
+
+
+def test_a_reduced_picture_joins_the_group_of_the_windows_of_its_file(tmp_path, monkeypatch):
+    name = "0123456789abcdef"
+    for folder, stem in (("whole", name), ("windows", f"{name}-crop0")):
+        for label in ("real", "ai"):
+            path = tmp_path / folder / label / "web" / f"{stem}.png"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(encoded(len(label) + len(stem), (400, 300), "PNG"))
+    monkeypatch.setattr(sys, "argv", ["reduce.py", str(tmp_path / "whole"), "--out", str(tmp_path / "reduced")])
+    runpy.run_path(str(LISTS / "reduce.py"), run_name="__main__")
+    samples = load_dataset([tmp_path / "windows", tmp_path / "reduced"], need=())
+    assert len({(sample.group, sample.split) for sample in samples if sample.label == "real"}) == 1
+    with Image.open(next((tmp_path / "reduced" / "real").rglob("*.*"))) as image:
+        assert max(image.size) <= 240

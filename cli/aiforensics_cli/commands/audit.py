@@ -37,10 +37,10 @@ def audit(
     from aiforensics.lab.pages.audit import audit_page  # noqa: PLC0415
     from aiforensics_cli.measuring import bar, show_audit, tell_refused, write_json  # noqa: PLC0415
 
-    spare([report, json], data)
+    spare([report, json], [*data, *(place / "manifest.csv" for place in data)])
     check_places([report, json])
     with bar("grouping pictures") as progress:
-        samples = load_dataset(data, seed=seed, need=(), keep_broken=True, progress=progress)
+        samples = load_dataset(data, seed=seed, need=(), keep_broken=True, keep_shared=True, progress=progress)
     with bar("reading files") as progress:
         files = audit_files(samples, seed=seed, progress=progress).to_dict()
     with bar("delivering windows") as progress:

@@ -24,7 +24,10 @@ def evaluate(
     *,
     model: options.ModelOption = "default",
     device: options.DeviceOption = "auto",
-    split: Annotated[Literal["train", "val", "test", "all"], typer.Option(help="Pictures to judge.")] = "test",
+    split: Annotated[
+        Literal["train", "val", "test", "all"] | None,
+        typer.Option(help="Pictures to judge; default: test where DATA or the bundle's training has splits, else all."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=2, help="Judge at most N, evenly over sources.")] = None,
     robustness: Annotated[bool, typer.Option("--robustness", help="Add the sweep over codecs, sizes, noise.")] = False,
     leave_one_source_out: Annotated[
@@ -51,7 +54,7 @@ def evaluate(
         write_json,
     )
 
-    spare([report, json], data)
+    spare([report, json], [*data, *(place / "manifest.csv" for place in data)])
     check_places([report, json], [work if leave_one_source_out else None])
     plan = Plan(tuple(data), model, device, split, limit, robustness, leave_one_source_out, folds, weights, work, seed)
     content = run_evaluation(plan)
@@ -70,8 +73,8 @@ def evaluate(
 def _tell_overlap(content: dict[str, Any]) -> None:
     """Say on standard error, and on the page, how many of the judged pictures the bundle had learned from."""
     seen, judged = content["seen_in_training"], content["pictures"]["judged"]
-    if seen is not None:
-        content["settings"]["seen in training"] = f"{seen} of {judged} pictures"
+    unknown = "not known: the bundle does not state what it learned from"
+    content["settings"]["seen in training"] = unknown if seen is None else f"{seen} of {judged} pictures"
     if seen:
         line = f"{seen} of the {judged} judged pictures {'were' if seen > 1 else 'was'} in this bundle's training"
         messages().print(f"warning: {line}; the figures flatter", soft_wrap=True)

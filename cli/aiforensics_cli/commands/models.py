@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -38,7 +37,7 @@ def show(name: _Name = "default", *, as_json: options.JsonOption = False) -> Non
 
     manifest = Bundle.load(name).manifest
     if as_json:
-        typer.echo(json.dumps(manifest, indent=2))
+        emit(manifest)
     else:
         show_manifest(results(), manifest)
 

@@ -58,10 +58,15 @@ def sample(
         Path | None, typer.Option(metavar="DIR", help="Real pictures to measure the distance from.")
     ] = None,
     model: Annotated[str, typer.Option(metavar="NAME|DIR", help="Bundle whose network measures it.")] = "default",
+    kind: Annotated[
+        Literal["gan", "vae", "diffusion"] | None, typer.Option(help="Refuse a generator of another kind.")
+    ] = None,
 ) -> None:
     """Make pictures with a trained generator, labelled as a data set."""
     from aiforensics.lab.data.views import Codec  # noqa: PLC0415
-    from aiforensics.lab.train.synthesis import load_squares, sample_to  # noqa: PLC0415 - PyTorch
+    from aiforensics.lab.train.synthesis import check_kind, load_squares, sample_to  # noqa: PLC0415 - PyTorch
+
+    check_kind(generator, kind)
 
     codec = Codec("PNG") if jpeg is None else Codec("JPEG", jpeg)
     real = None if compare_with is None else _real(compare_with, generator, count, seed)

@@ -14,6 +14,7 @@ from typing import IO, Any, Literal
 from aiforensics.batch.crew import BatchError
 from aiforensics.batch.worker import Result
 from aiforensics.evidence import SCHEMA
+from aiforensics.explain import top_reason
 
 COLUMNS = (
     *("path", "sha256", "format", "width", "height", "verdict", "p_ai", "low", "high", "quality", "provenance"),
@@ -24,16 +25,18 @@ COLUMNS = (
 Kind = Literal["csv", "jsonl"]
 _SIGNS = "=+-@'＝＋－＠"
 _FORMULA = tuple(_SIGNS)
-_UNSAFE = re.compile(rf'[\x00-\x1f\x7f-\x9f]|\\(?=x[0-9a-f]{{2}})|;(?=[{re.escape(_SIGNS)}"])')
-_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+_UNSAFE = re.compile(
+    rf'[\x00-\x1f\x7f-\x9f\udc80-\udcff]|\\(?=x[0-9a-f]{{2}}|udc[89a-f][0-9a-f])|;(?=[{re.escape(_SIGNS)}"])'
+)
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u(dc[89a-f][0-9a-f]))")
 
 
 def to_row(result: Mapping[str, Any]) -> dict[str, str]:
     """Lay a result out as the cells of `COLUMNS`; a cell without a value is empty.
 
-    Cells that a spreadsheet would run as a formula get an apostrophe in front, control signs become escapes. So do a
-    `;` before what may be a formula, because some spreadsheets split lines there, quotes or not, and a backslash that
-    would read as an escape itself.
+    Cells that a spreadsheet would run as a formula get an apostrophe in front; control signs, and bytes of names that
+    are no UTF-8, become escapes. So do a `;` before what may be a formula, because some spreadsheets split lines there,
+    quotes or not, and a backslash that would read as an escape itself.
     """
     cells = dict.fromkeys(COLUMNS, "")
     cells["path"] = to_cell(result["path"])
@@ -41,14 +44,13 @@ def to_row(result: Mapping[str, Any]) -> dict[str, str]:
         cells["error"] = to_cell(f"{result['error']['kind']}: {result['error']['message']}")
         return cells
     low, high = result["interval"]
-    reasons = result["reasons"]
     given = {
         **{key: result[key] for key in ("sha256", "format", "width", "height", "verdict", "p_ai")},
         "low": low,
         "high": high,
         "quality": result["quality"]["level"],
         "provenance": result["provenance"]["level"],
-        "top_reason": reasons[0]["text"] if reasons else "",
+        "top_reason": top_reason(result),
         "origin": result["provenance"]["origin"],
         "model": _model(result),
     }
@@ -204,13 +206,19 @@ def _model(result: Mapping[str, Any]) -> str:
 
 def to_cell(text: str) -> str:
     """One line that no spreadsheet runs as a formula; `from_cell` takes it back."""
-    plain = _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    plain = _UNSAFE.sub(_escaped, text)
     return f"'{plain}" if plain.startswith(_FORMULA) else plain
 
 
 def from_cell(cell: str) -> str:
     """The text that `to_cell` made a cell of."""
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), cell.removeprefix("'"))
+    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), cell.removeprefix("'"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A sign as an escape; a byte of a name that is no UTF-8 as Python writes it, so that the file stays UTF-8."""
+    sign = ord(found[0])
+    return f"\\u{sign:04x}" if sign > 0xFF else f"\\x{sign:02x}"
 
 
 def _mark(path: str) -> bytes:

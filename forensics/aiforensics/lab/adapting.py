@@ -25,11 +25,11 @@ from aiforensics.lab.fit.measure import VIEWS, measure_all
 from aiforensics.lab.judge.detector import Detector
 from aiforensics.lab.judge.evaluate import Judged, panel
 from aiforensics.lab.judge.quick import detector
-from aiforensics.lab.pages.card import at_bounds
+from aiforensics.lab.pages.card import adapted_card, at_bounds
 from aiforensics.lab.train.batches import audited_view
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.recipes import stated
-from aiforensics.lab.training import Job, check_data, check_output, new_draft, publish
+from aiforensics.lab.training import CARD, METRICS, Job, check_data, check_output, new_draft, publish
 from aiforensics_models.bundle import Bundle, write_manifest
 
 Strategy = Literal["head", "full"]
@@ -105,8 +105,8 @@ def adapt(
     Returns
     -------
     `domains`: by `new` and `old`, `before` and `after`, the figures on the domain's `test` split, files as found;
-    `forgetting`: the fall of each figure on the old domain; `remarks`: what to mind of the new bundle. It has no card:
-    that is written from figures under matched conditions, which `train` and `evaluate` give.
+    `forgetting`: the fall of each figure on the old domain; `remarks`: what to mind of the new bundle. Its card
+    holds these figures.
 
     Raises
     ------
@@ -260,7 +260,7 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, r
     )
     stack, calibration, figures = fit(table, seen, folds, config)
     for name in bundle.manifest["files"]:
-        if name not in ("metrics.json", "CARD.md", bundle.manifest["head"]["file"]):
+        if name not in (METRICS, CARD, bundle.manifest["head"]["file"]):
             shutil.copyfile(bundle.folder / name, out / name)
     manifest = {key: value for key, value in bundle.manifest.items() if key not in ("schema", "files")}
     before = bundle.manifest.get("training", {})
@@ -338,8 +338,9 @@ def _record(out: Path, bundle: Bundle, train: Sequence[Sample], content: Mapping
         "domains": brief,
         "forgetting": content.get("forgetting", {}),
     }
-    (out / "metrics.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
+    (out / METRICS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
     if content["remarks"]:
         manifest["adapted"]["remarks"] = list(content["remarks"])
         manifest["metrics"] = {"not_out_of_fold": manifest["metrics"]["out_of_fold"]}
+    (out / CARD).write_text(adapted_card(manifest, FIGURES), encoding="utf-8", newline="\n")
     write_manifest(out, manifest)

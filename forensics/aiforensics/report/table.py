@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aiforensics.evidence import Finding, Refusal
+from aiforensics.explain import top_reason
 from aiforensics.report.page import write_page
 
 
@@ -70,7 +71,6 @@ class Row:
 
 
 def _row(finding: Mapping[str, Any]) -> Row:
-    reasons = finding["reasons"]
     return Row(
         path=finding["path"],
         sha256=finding["sha256"],
@@ -81,5 +81,5 @@ def _row(finding: Mapping[str, Any]) -> Row:
         quality=finding["quality"]["level"],
         provenance=finding["provenance"]["level"],
         origin=finding["provenance"]["origin"],
-        reason=reasons[0]["text"] if reasons else "",
+        reason=top_reason(finding),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter, defaultdict
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -58,6 +59,20 @@ def test_pictures_that_look_alike_share_a_group_and_a_split(make_folder) -> None
         sizes[sample.group] += 1
     assert all(len(found) == 1 for found in splits.values())
     assert Counter(sizes.values()) == {2: 40, 1: 120}
+
+
+def test_files_named_by_a_sum_are_one_family_in_whatever_folder(tmp_path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
+    for i, name in enumerate(["a/0123456789abcdef-crop0", "b/0123456789abcdef-resized", "a/photo", "b/photo"]):
+        path = tmp_path / "real" / "web" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise[i]).save(path)
+    (tmp_path / "ai" / "web").mkdir(parents=True)
+    Image.fromarray(noise[4]).save(tmp_path / "ai" / "web" / "0.png")
+    groups = {sample.path.stem: sample.group for sample in load_dataset(tmp_path, need=()) if sample.label == "real"}
+    assert groups["0123456789abcdef-crop0"] == groups["0123456789abcdef-resized"]
+    places = [s.group for s in load_dataset(tmp_path, need=()) if s.path.stem == "photo"]
+    assert len(set(places)) == 2
 
 
 def manifest(root, lines: str):

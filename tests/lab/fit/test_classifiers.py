@@ -305,6 +305,10 @@ class TestRecipes:
             settings(recipe("cnn"), speed=1)
         with pytest.raises(RecipeError, match="must be positive"):
             settings(recipe("cnn"), rate=-1.0)
+        with pytest.raises(RecipeError, match="--filters is not for cnn"):
+            settings(recipe("cnn"), filters=4)
+        with pytest.raises(RecipeError, match="--weight-decay is not for scratch-cnn-numpy"):
+            settings(recipe("scratch-cnn-numpy"), weight_decay=0.1)
         with pytest.raises(RecipeError, match="multiple of 32"):
             make_learner(settings(recipe("cnn"), side=40))
 

@@ -16,6 +16,7 @@ from aiforensics.lab.train import synthesis  # noqa: E402
 from aiforensics.lab.train.synthesis import (  # noqa: E402
     SynthConfig,
     SynthesisError,
+    check_kind,
     draw,
     find_pictures,
     load_generator,
@@ -23,6 +24,7 @@ from aiforensics.lab.train.synthesis import (  # noqa: E402
     sample_to,
     train_generator,
 )
+from aiforensics_models.generators.vae import Vae  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -95,6 +97,37 @@ def test_a_stopped_training_goes_on(pictures, tmp_path):
         return {name: value for name, value in history[-1].items() if name != "seconds"}
 
     assert last(tmp_path / "a", 4) == pytest.approx(last(tmp_path / "b", 2, 4), rel=1e-4)
+
+
+def test_what_is_interrupted_goes_on_where_it_was(pictures, tmp_path, monkeypatch):
+    def stop(model, batch, *, real=Vae.step):
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        steps.append(0)
+        return real(model, batch)
+
+    steps = []
+    files, told = find_pictures(pictures), []
+    config = SynthConfig("vae", steps=5, batch=4, look_every=100)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Vae, "step", stop)
+        train_generator(files, tmp_path / "a", config)
+    train_generator(files, tmp_path / "a", config, told.append)
+    assert "going on after step 3" in told
+
+
+def test_a_generator_is_not_trained_over_another(pictures, tmp_path):
+    files = find_pictures(pictures)
+    train_generator(files, tmp_path / "a", SynthConfig("vae", steps=1, batch=4))
+    with pytest.raises(SynthesisError, match="of other settings or pictures: name a new folder"):
+        train_generator(files, tmp_path / "a", SynthConfig("gan", steps=1, batch=4))
+    assert load_generator(tmp_path / "a")[1]["kind"] == "vae"
+    with pytest.raises(SynthesisError, match="of kind vae, not gan"):
+        check_kind(tmp_path / "a", "gan")
+    for path in (tmp_path / "a").glob("*.pt"):
+        path.unlink()
+    with pytest.raises(SynthesisError, match="without its checkpoint"):
+        train_generator(files, tmp_path / "a", SynthConfig("vae", steps=1, batch=4))
 
 
 def test_wrong_input_is_one_line(pictures, tmp_path):

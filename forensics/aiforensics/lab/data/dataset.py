@@ -38,6 +38,10 @@ _VARIANT = re.compile(r"([ _-]+(copy|crop\d*|resized?|small|thumb|q\d{1,3}|\d{2,
 """Endings that mark a variant of the same picture: `face_q75`, `face-copy`, `face_640x480`, `face@2x`."""
 
 
+_CONTENT = re.compile(r"[0-9a-f]{12,}")
+"""A name that is a sum of the content: it means the same picture in whatever folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One labelled picture.
@@ -82,6 +86,7 @@ def load_dataset(
     shares: Shares = SHARES,
     need: Sequence[Split] = SPLITS,
     keep_broken: bool = False,
+    keep_shared: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Sample, ...]:
     """Read a labelled data set, or several joined into one.
@@ -89,8 +94,8 @@ def load_dataset(
     A folder holds `real/` and `ai/`, whose first-level subfolders are the sources; what is hidden in it is left out. A
     folder with a `manifest.csv`, or a CSV file, is read as a manifest: columns `file, label`, and where known `source,
     generator, group, split`; other columns are ignored. Pictures without a group are grouped by their stem (without
-    endings such as `_q75`) and by perceptual hash; pictures without a split take the first one that is given to their
-    group, or are split by group, each source and class alike.
+    endings such as `_q75`; in one folder, or in any where the stem is a sum) and by perceptual hash. Pictures without a
+    split take the first one that is given to their group, or are split by group, each source and class alike.
 
     Parameters
     ----------
@@ -104,6 +109,8 @@ def load_dataset(
         Splits that the caller will use; each class needs at least 10 pictures in each of them.
     keep_broken
         Whether files that cannot be read stay in the set, for a caller that tells of each one on its own.
+    keep_shared
+        Whether the same bytes may stand in both classes, for an audit, which counts them.
     progress
         Told how far the reading of pictures is, where reading is needed to group them.
 
@@ -126,7 +133,7 @@ def load_dataset(
         if all(row.label != label for row in rows):
             raise DatasetError(f"no pictures labelled {label} in {named}: both classes are needed")
     rows = list(dict.fromkeys(rows))  # the same set given twice; a file listed in two splits stays, for the audit
-    _check_files(rows)
+    _check_files(rows, keep_shared)
     rows = _grouped(rows, progress, keep_broken)
     samples = tuple(
         Sample(row.path, row.label, row.source, row.generator, row.group, split)
@@ -134,6 +141,18 @@ def load_dataset(
     )
     _check_sizes(samples, need, shares)
     return samples
+
+
+def states_splits(path: Path | Sequence[Path]) -> bool:
+    """Whether a data set states the split of any of its pictures.
+
+    Raises
+    ------
+    DatasetError
+        It is no folder and no manifest that can be read.
+    """
+    paths = [path] if isinstance(path, Path) else list(path)
+    return any(row.split is not None for root in paths for row in _rows(root))
 
 
 def parse_shares(text: str) -> Shares:
@@ -252,15 +271,16 @@ def _folder_rows(folder: Path, label: Label) -> Iterable[Row]:
             yield Row(path, label, source, generator=source if label == "ai" else "")
 
 
-def _check_files(rows: Sequence[Row]) -> None:
+def _check_files(rows: Sequence[Row], keep_shared: bool) -> None:
     missing = [row.path for row in rows if not row.path.is_file()]
     if missing:
         raise DatasetError(f"{len(missing)} of {len(rows)} files are missing, the first is {missing[0]}")
-    for indices in same_bytes([row.path for row in rows]):
+    for indices in () if keep_shared else same_bytes([row.path for row in rows]):
         by_label = {rows[i].label: rows[i].path for i in indices}
         if len(by_label) == 2:
             raise DatasetError(
-                f"the same picture stands in both classes: {by_label['ai']} (ai) and {by_label['real']} (real)"
+                f"the same picture stands in both classes: {by_label['ai']} (ai) and {by_label['real']} (real); "
+                "aiforensics audit counts all such pictures"
             )
 
 
@@ -275,7 +295,9 @@ def _grouped(rows: Sequence[Row], progress: Progress | None, keep_broken: bool) 
     stems: dict[tuple[str, str, Path, str], list[int]] = defaultdict(list)
     for place, i in enumerate(bare):
         row = rows[i]
-        stems[row.label, row.source, row.path.parent, _VARIANT.sub("", row.path.stem)].append(place)
+        stem = _VARIANT.sub("", row.path.stem)
+        folder = Path() if _CONTENT.fullmatch(stem) else row.path.parent
+        stems[row.label, row.source, folder, stem].append(place)
     ties = [(members[0], other) for members in stems.values() for other in members[1:]]
     result = list(rows)
     for i, first in zip(bare, families(len(bare), [*ties, *near_pairs(prints)]), strict=True):

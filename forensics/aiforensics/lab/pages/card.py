@@ -6,7 +6,7 @@ The headings follow Mitchell et al., "Model cards for model reporting", arXiv 18
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiforensics.lab.pages.words import reach
@@ -73,6 +73,49 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         _first_weights(training),
         _command(command) or "The command was not recorded.",
         f"```json\n{_config(training)}\n```" if training.get("config") else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
+    """Write the card of a bundle that was adapted to a new domain.
+
+    Parameters
+    ----------
+    manifest
+        Content of its `bundle.json` with `adapted`, which holds the figures of both domains before and after.
+    figures
+        Names of these figures, in order.
+
+    Returns
+    -------
+    Markdown.
+    """
+    adapted, training = manifest["adapted"], manifest["training"]
+    columns = [(domain, when) for domain in adapted["domains"] for when in ("before", "after")]
+    heads = ["figure", *(f"{domain} domain, {when}" for domain, when in columns)]
+    rows = ([name, *(_number(adapted["domains"][domain][when][name]) for domain, when in columns)] for name in figures)
+    lost = "" if "old" in adapted["domains"] else " What it forgot was not measured: no old data was given."
+    parts = [
+        f"# {manifest['name']} {manifest['version']}",
+        f"`{adapted['from']}` (sha256 {adapted['sha256'][:12]}), adapted with the strategy `{adapted['strategy']}`. "
+        f"{_network(manifest)}",
+        "Written from `bundle.json`; no figure is typed by hand. What it had learned before, the card of the bundle "
+        "that it was adapted from says.",
+        "## How good it is",
+        "On the split `test` of each domain, files as found, not under matched conditions: `aiforensics evaluate` "
+        f"gives those, with intervals.{lost}",
+        "\n".join(map(_row, (heads, ["---"] * len(heads), *rows))),
+        *(f"Mind: {remark}." for remark in adapted.get("remarks", ())),
+        *at_bounds(manifest),
+        "## What it was adapted with",
+        *_training(training),
+        "## What not to use it for",
+        _NOT_FOR,
+        "## Limits",
+        _LIMITS,
+        "## Rebuild",
+        _command(adapted["command"]) or "The command was not recorded.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

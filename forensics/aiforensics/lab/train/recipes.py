@@ -263,6 +263,10 @@ def settings(of: Recipe, **changes: Any) -> ClassifierConfig:  # noqa: ANN401 - 
     unknown = sorted(wanted.keys() - {field.name for field in fields(ClassifierConfig)})
     if unknown:
         raise RecipeError(f"unknown setting {unknown[0]!r} for {of.name}")
+    numpy = of.defaults.network == "scratch-cnn-numpy"
+    for name in ("precision", "weight_decay") if numpy else ("filters",):
+        if name in wanted:
+            raise RecipeError(f"--{name.replace('_', '-')} is not for {of.name}: leave it out")
     config = replace(of.defaults, **wanted)
     for name in config.augment:
         if name not in AUGMENTATIONS:

@@ -107,7 +107,7 @@ def train_generator(
     Raises
     ------
     SynthesisError
-        Too few pictures can be read, or the kind or side is unknown.
+        Too few pictures can be read, the kind or side is unknown, or the folder holds another generator.
     """
     device = training_device("auto").type
     keep_memory()
@@ -116,26 +116,36 @@ def train_generator(
     real = load_squares(pictures, config.side, report)
     out.mkdir(parents=True, exist_ok=True)
     history: list[dict[str, float]] = []
-    checkpoint = out / _CHECKPOINT
-    if checkpoint.is_file():
-        history = _resume(model, checkpoint, _key(config, real), report)
+    key = _key(config, real)
+    if (out / _CHECKPOINT).is_file():
+        history = _resume(model, out / _CHECKPOINT, key, report)
+    elif (out / MANIFEST).is_file():
+        raise SynthesisError(f"{out} holds a generator without its checkpoint: name a new folder")
     step, spent = (int(history[-1]["step"]), history[-1]["seconds"]) if history else (0, 0.0)
     started = time.monotonic() - spent
     figures: list[dict[str, float]] = []
-    while step < config.steps:
-        with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            figures.append(model.step(_draw(real, config, step).to(device)))
-        step += 1
-        over = config.minutes > 0 and time.monotonic() - started >= 60 * config.minutes
-        if step % config.look_every == 0 or step == config.steps or over:
-            means = {name: float(np.mean([row[name] for row in figures])) for name in figures[0]}
-            history.append({"step": float(step), **means, "seconds": time.monotonic() - started})
-            figures = []
-            _look(model, out, config, _key(config, real), history)
-            told = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
-            report(f"step {step}/{config.steps}  {told}  {history[-1]['seconds']:.0f} s")
-            if over:
-                break
+
+    def look() -> None:
+        means = {name: float(np.mean([row[name] for row in figures])) for name in figures[0]}
+        history.append({"step": float(step), **means, "seconds": time.monotonic() - started})
+        figures.clear()
+        _look(model, out, config, key, history)
+        told = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
+        report(f"step {step}/{config.steps}  {told}  {history[-1]['seconds']:.0f} s")
+
+    over = False
+    try:
+        while step < config.steps and not over:
+            with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
+                figures.append(model.step(_draw(real, config, step).to(device)))
+            step += 1
+            over = config.minutes > 0 and time.monotonic() - started >= 60 * config.minutes
+            if step % config.look_every == 0 or step == config.steps or over:
+                look()
+    except KeyboardInterrupt:
+        if figures:  # so that the next run goes on here
+            look()
+        raise
     manifest = {
         "schema": SCHEMA,
         "kind": config.kind,
@@ -168,6 +178,18 @@ def load_generator(folder: Path) -> tuple[PictureModel, dict[str, Any]]:
             f"{folder} holds no trained generator: train one with synth train --out ({error})"
         ) from error
     return model, manifest
+
+
+def check_kind(folder: Path, kind: str | None) -> None:
+    """Refuse a trained generator of another kind than the one that was asked for, if one was.
+
+    Raises
+    ------
+    SynthesisError
+        It is another, or the folder holds none.
+    """
+    if kind is not None and (found := load_generator(folder)[1]["kind"]) != kind:
+        raise SynthesisError(f"{folder} holds a generator of kind {found}, not {kind}")
 
 
 def sample_to(
@@ -361,8 +383,7 @@ def _key(config: SynthConfig, real: Pixels) -> str:
 def _resume(model: PictureModel, checkpoint: Path, key: str, report: Report) -> list[dict[str, float]]:
     state = torch.load(checkpoint, weights_only=True)
     if state["key"] != key:
-        report("the checkpoint belongs to other settings or pictures: starting anew")
-        return []
+        raise SynthesisError(f"{checkpoint.parent} holds a generator of other settings or pictures: name a new folder")
     model.restore(state["model"])
     torch.set_rng_state(state["generator"])
     history: list[dict[str, float]] = state["history"]
