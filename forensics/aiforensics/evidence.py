@@ -35,6 +35,10 @@ class InputError(Exception):
         self.kind: ErrorKind = kind
         self.message = message
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[ErrorKind, str]]:
+        """Give both parts: what an exception is made anew of, such as in another process, is its message alone."""
+        return type(self), (self.kind, self.message)
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
