@@ -7,6 +7,7 @@ to each worker, a deadline for each item.
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -56,9 +57,9 @@ def scan_items(
     factory
         Makes a worker's scanner, such as `functools.partial(Scanner, "default")`. It travels to another process.
     workers
-        Number of processes; default: one per usable processor.
+        Number of processes, 1 or more; default: one per usable processor.
     timeout
-        Seconds for one item. A worker that takes longer is ended and replaced, and the item refused.
+        Seconds for one item, more than 0. A worker that takes longer is ended and replaced, and the item refused.
 
     Yields
     ------
@@ -69,8 +70,25 @@ def scan_items(
     ------
     BatchError
         When no worker can start.
+    ValueError
+        When the first result is asked for, if `workers` is below 1, or `timeout` not positive and finite.
     """
+    check_terms(workers, timeout)
     yield from in_order(items, _Crew(factory, workers or usable_processors(), timeout))
+
+
+def check_terms(workers: int | None, timeout: float) -> None:
+    """Refuse terms that no batch can keep.
+
+    Raises
+    ------
+    ValueError
+        If `workers` is below 1, or `timeout` not positive and finite.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}: give 1 or more, or None for one per processor")
+    if not 0 < timeout < math.inf:
+        raise ValueError(f"timeout is {timeout:g}: give a finite number of seconds above 0")
 
 
 class Crew(Protocol):
@@ -224,7 +242,7 @@ class _Crew:
         busy = {w.connection: w for w in self.workers if w.job is not None}
         patience = min(w.deadline for w in busy.values()) - time.monotonic()
         results: dict[int, Result] = {}
-        spoken = wait(list(busy), max(0.0, patience))
+        spoken = wait(list(busy), min(max(0.0, patience), 3600.0))  # systems wait some weeks at most
         for connection, worker in busy.items():
             if connection in spoken:
                 results.update(self._hear(worker))
