@@ -70,6 +70,8 @@ def test_a_scan_never_loads_the_training_libraries():
 def test_the_public_names_exist():
     for name in aiforensics.__all__:
         assert getattr(aiforensics, name) is not None
+    listed = python("import aiforensics; print(*dir(aiforensics))").split()  # where nothing is imported yet
+    assert set(aiforensics.__all__) <= set(listed)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = aiforensics.nothing
 
