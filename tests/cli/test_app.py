@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +25,21 @@ def test_every_command_has_a_module_and_help(run, row):
     assert done.status == 0
     assert f"aiforensics {row.name}" in done.out
     assert "completion" not in done.out
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["scan", "--help"], ["models"]], ids=" ".join)
+def test_help_and_version_end_as_results_do(args):
+    def ended(place):
+        command = [sys.executable, "-m", "aiforensics_cli", *args]
+        done = subprocess.run(command, stdout=place, stderr=subprocess.PIPE, text=True, check=False)
+        return done.returncode, done.stderr
+
+    reader, unread = os.pipe()
+    os.close(reader)
+    assert ended(unread) == (141, "")
+    os.close(unread)
+    with Path("/dev/full").open("w") as full:
+        assert ended(full) == (2, "aiforensics: No space left on device\n")
 
 
 def test_every_module_is_a_command():
