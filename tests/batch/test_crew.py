@@ -1,6 +1,8 @@
 import math
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -63,6 +65,15 @@ def test_a_scanner_that_cannot_be_made_is_one_clear_error(fakes, folder):
         list(scan_items(Listing([folder("a.png")]), fakes.refuse_to_start, workers=1))
     with pytest.raises(BatchError, match="no worker process could start"):
         list(scan_items(Listing([folder("a.png")]), fakes.die_at_start, workers=1))
+
+
+@pytest.mark.parametrize("as_file", [True, False], ids=["file", "standard input"])
+def test_a_script_without_the_guard_is_told_of_it(tmp_path, as_file):
+    script = "from aiforensics.batch import Item, scan_items\nlist(scan_items([Item('a', 'a')], dict, workers=1))\n"
+    (tmp_path / "script.py").write_text(script)
+    command = [sys.executable, "script.py" if as_file else "-"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert 'under if __name__ == "__main__":' in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ START_SECONDS = 120.0
 """A worker that is not ready after this long (Python, the libraries, the model) counts as failed."""
 START_ATTEMPTS = 3
 """Failed starts in a row before the batch gives up."""
+_GUARD = 'a script must be a file, and call this under if __name__ == "__main__": (the error above says more)'
 _DIED = "this file ended the process that read it"
 
 
@@ -47,8 +48,8 @@ def scan_items(
 ) -> Generator[Result, None, None]:
     """Scan items in worker processes and give the results in the order of the items.
 
-    Memory does not grow with the number of items. Closing the iterator ends the workers. On systems that start
-    processes afresh, a script that calls this needs the usual `if __name__ == "__main__":`.
+    Memory does not grow with the number of items. Closing the iterator ends the workers. They are fresh processes that
+    read the calling script again, so it must be a file, and call this under `if __name__ == "__main__":`.
 
     Parameters
     ----------
@@ -293,7 +294,8 @@ class _Crew:
             return {number: Refusal(item.path, kind, detail).to_dict()}
         self.failed_starts += 1
         if self.failed_starts >= START_ATTEMPTS:
-            raise BatchError(f"no worker process could start ({ending}): try fewer workers")
+            what_to_do = _GUARD if ending == "exit status 1" else "try fewer workers"  # 1: Python's own for an error
+            raise BatchError(f"no worker process could start ({ending}): {what_to_do}") from None
         self.again.append(worker.job)
         return {}
 
