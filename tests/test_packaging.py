@@ -88,6 +88,11 @@ def test_the_metadata_agree_with_the_code():
     assert callable(getattr(import_module(module), function))
 
 
+def test_the_source_archive_holds_what_its_tests_read():
+    packed = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {".ci", "Makefile", "benchmarks", "docs", "samples", "tests"} <= set(packed)
+
+
 def blocks(language):
     """Fenced code blocks of the README."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
