@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
 
 from aiforensics import __version__
 from aiforensics_cli import app
@@ -25,6 +26,20 @@ def test_every_command_has_a_module_and_help(run, row):
     assert done.status == 0
     assert f"aiforensics {row.name}" in done.out
     assert "completion" not in done.out
+
+
+@pytest.mark.parametrize("row", app.COMMANDS, ids=lambda row: row.name)
+def test_help_says_what_a_command_is_in_lines_that_80_columns_keep(row):
+    command = typer.main.get_command(import_module(f"aiforensics_cli.commands.{row.name}").app)
+    for one in (command, *getattr(command, "commands", {}).values()):
+        _, *later = one.help.split("\n\n")
+        assert all(len(line) <= 78 for text in later if "\n" in text for line in text.splitlines())
+
+
+def test_the_options_of_train_stand_in_groups(run):
+    shown = run("train", "--help").out
+    places = [shown.index(f" {title} ──") for title in ("Data", "Training", "Fusion", "Output")]
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["scan", "--help"], ["models"]], ids=" ".join)
