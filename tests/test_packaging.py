@@ -65,6 +65,7 @@ def test_a_scan_never_loads_the_training_libraries():
     loaded = modules(command_line("scan", "samples/cat.jpg", "--json"))
     assert "onnxruntime" in loaded
     assert loaded & (HEAVY - {"xgboost"}) == set()
+    assert loaded & {"rich", "ssl"} == set()  # for people, and for --trust
 
 
 def test_the_public_names_exist():
