@@ -31,5 +31,5 @@ $(VENV)/.base: pyproject.toml $(VENV)/bin/uv
 	touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/bin/uv
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -e '.[train,heif,c2pa]' --group test
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -e '.[train,heif,raw,c2pa]' --group test
 	touch $@ $(VENV)/.base

@@ -65,11 +65,14 @@ def test_a_scan_never_loads_the_training_libraries():
     loaded = modules(command_line("scan", "samples/cat.jpg", "--json"))
     assert "onnxruntime" in loaded
     assert loaded & (HEAVY - {"xgboost"}) == set()
+    assert loaded & {"rich", "ssl"} == set()  # for people, and for --trust
 
 
 def test_the_public_names_exist():
     for name in aiforensics.__all__:
         assert getattr(aiforensics, name) is not None
+    listed = python("import aiforensics; print(*dir(aiforensics))").split()  # where nothing is imported yet
+    assert set(aiforensics.__all__) <= set(listed)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = aiforensics.nothing
 
@@ -84,6 +87,11 @@ def test_the_metadata_agree_with_the_code():
         assert (ROOT / package / "py.typed").exists()
     module, _, function = PROJECT["project"]["scripts"]["aiforensics"].partition(":")
     assert callable(getattr(import_module(module), function))
+
+
+def test_the_source_archive_holds_what_its_tests_read():
+    packed = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {".ci", "Makefile", "benchmarks", "docs", "samples", "tests"} <= set(packed)
 
 
 def blocks(language):

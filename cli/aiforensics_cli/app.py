@@ -179,10 +179,15 @@ def main() -> None:
     args = [*(["--debug"] if debug else []), *(a for a in args[:end] if a != "--debug"), *args[end:]]
     try:
         app(args, prog_name="aiforensics")
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        hush()
+        sys.exit(PIPE_CLOSED)  # Typer and Rich leave with 1, which here says that a policy matched
     except Exception as error:
         if debug:
             raise
-        complain(f"internal error: {type(error).__name__}: {error} (--debug shows where)")
+        complain(expected(error) or f"internal error: {type(error).__name__}: {error} (--debug shows where)")
         sys.exit(REFUSED)
 
 

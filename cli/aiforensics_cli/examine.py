@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from aiforensics.evidence import Finding, Refusal
 from aiforensics_cli.app import DONE, MATCHED, PIPE_CLOSED, REFUSED
 from aiforensics_cli.console import clean, complain, emit, hush, messages, named, results
-from aiforensics_cli.show import show_caution, show_finding
 
 if TYPE_CHECKING:
     from aiforensics.pipeline import Examination, Scanner
@@ -32,9 +29,8 @@ class Policy(StrEnum):
 
 def examine_all(scanner: Scanner, paths: Iterable[str]) -> Iterator[Examination | Refusal]:
     """Examine paths (`-` is standard input); a refused one is a line on standard error, and a `Refusal` here."""
-    console = messages()
     for path in paths:
-        with console.status(Text(f"examining {clean(path)}")):
+        with _told(f"examining {clean(path)}"):
             item = _examine(scanner, path)
         if isinstance(item, Refusal):
             complain(f"{'standard input' if path == '-' else named(path)}: {item.message}")
@@ -149,6 +145,8 @@ def printed(
                 emit((item if isinstance(item, Refusal) else item.finding).to_dict())
             yield item
         return
+    from aiforensics_cli.show import show_caution, show_finding  # noqa: PLC0415 - Rich is not for --json
+
     console = results()
     any_shown = False
     for item in items:
@@ -200,6 +198,15 @@ def write_maps(examination: Examination, number: int, folder: Path) -> list[Path
         Image.fromarray(shown.pixels).save(path)
         written.append(path)
     return written
+
+
+def _told(line: str) -> AbstractContextManager[object]:
+    """Say on standard error what goes on, where that is a terminal."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.text import Text  # noqa: PLC0415 - only for a terminal
+
+    return messages().status(Text(line))
 
 
 def _examine(scanner: Scanner, path: str) -> Examination | Refusal:

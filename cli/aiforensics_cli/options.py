@@ -17,14 +17,30 @@ DAY = 86_400.0
 
 Device = Literal["auto", "cpu", "cuda"]
 
+
+def device_option(panel: str | None = None) -> OptionInfo:
+    """Make the option `--device` of a command; in a panel of its help, if one is named."""
+    words = "Where the network runs; findings are reproducible bit for bit on the CPU."
+    option: OptionInfo = typer.Option("--device", help=words, rich_help_panel=panel)
+    return option
+
+
+def split_option(panel: str | None = None) -> OptionInfo:
+    """Make the option `--split` of a command; in a panel of its help, if one is named."""
+    words = "Shares of train, val and test, where none are given."
+    option: OptionInfo = typer.Option("--split", metavar="80/20|70/15/15", help=words, rich_help_panel=panel)
+    return option
+
+
+def seed_option(words: str, panel: str | None = None) -> OptionInfo:
+    """Make the option `--seed` of a command; the words say of what, the panel where in its help."""
+    option: OptionInfo = typer.Option("--seed", min=0, max=LARGEST_SEED, help=words, rich_help_panel=panel)
+    return option
+
+
+DeviceOption = Annotated[Device, device_option()]
+SplitOption = Annotated[str, split_option()]
 ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="A shipped bundle or a bundle's folder.")]
-DeviceOption = Annotated[
-    Device, typer.Option("--device", help="Where the network runs; findings are reproducible bit for bit on the CPU.")
-]
-SplitOption = Annotated[
-    str,
-    typer.Option("--split", metavar="80/20|70/15/15", help="Shares of train, val and test, where none are given."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 MapsOption = Annotated[
     Path | None,
@@ -86,12 +102,6 @@ def check_gradcam(wanted: bool, *outputs: object) -> None:
     """Refuse `--gradcam` where nothing would show what it takes seconds to make."""
     if wanted and not any(outputs):
         raise typer.BadParameter("nothing here would show it: give --maps (scan: or --report)", param_hint="--gradcam")
-
-
-def seed_option(words: str) -> OptionInfo:
-    """Make the option `--seed` of a command; the words say of what."""
-    option: OptionInfo = typer.Option("--seed", min=0, max=LARGEST_SEED, help=words)
-    return option
 
 
 def finite(value: float | None) -> float | None:

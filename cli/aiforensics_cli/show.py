@@ -6,7 +6,8 @@ Colour where the terminal has it and `NO_COLOR` is not set; the words carry ever
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
@@ -40,6 +41,8 @@ _MANIFEST_DEPTH = 2
 _MANIFEST_LINE = 100
 _MANIFEST_ROWS = 20
 _BAR = 40
+_PLAIN = {"━": "=", "●": "o", "·": "-", "→": "->", "×": "x", "–": "-", "“": '"', "”": '"', "²": "^2", "α": "alpha"}
+"""What stands for a sign where the stream's encoding, such as a narrow code page, cannot carry it."""
 
 
 def show_finding(console: Console, finding: Finding, reasons: int | None = TOP_REASONS) -> None:
@@ -54,23 +57,24 @@ def show_finding(console: Console, finding: Finding, reasons: int | None = TOP_R
     reasons
         How many reasons to show; None shows all that the finding has.
     """
-    _line(console, _title(finding))
+    ours = partial(_ours, console)
+    _line(console, _title(finding, ours))
     _line(console, Text(HEADLINES[finding.verdict], VERDICT_STYLES[finding.verdict]), indent=2)
     if finding.decision:
-        _line(console, Text(clean(finding.decision), "dim"), indent=2)
+        _line(console, Text(ours(clean(finding.decision)), "dim"), indent=2)
     quality = finding.quality
     usable = quality.level != "poor"
-    _field(console, "p(AI)", _probability(finding, console.width) if usable else _unusable(finding))
-    words = "; ".join(quality.reasons) or QUALITY_WORDS[quality.level]
-    _field(console, "Evidence", Text.assemble((quality.level, QUALITY_STYLES[quality.level]), f" · {clean(words)}"))
+    _field(console, "p(AI)", _probability(finding, console.width, ours) if usable else _unusable(finding))
+    words = ours(f" · {clean('; '.join(quality.reasons) or QUALITY_WORDS[quality.level])}")
+    _field(console, "Evidence", Text.assemble((quality.level, QUALITY_STYLES[quality.level]), words))
     name = next(rung.name for rung in LADDER if rung.level == finding.provenance.level)
-    _field(console, "Provenance", Text(f"{name} · {overall(finding)}"))
+    _field(console, "Provenance", Text(ours(f"{name} · {overall(finding)}")))
     for claim in finding.provenance.claims:
         _field(console, "", Text(f"{clean(claim.kind)}: {clean(claim.value)} ({clean(claim.source)})", "dim"))
     for i, reason in enumerate(finding.reasons[:reasons] if usable else ()):
-        _field(console, "Why" if i == 0 else "", _reason(reason))
+        _field(console, "Why" if i == 0 else "", _reason(reason, ours))
     for i, note in enumerate(finding.notes):
-        _field(console, "Notes" if i == 0 else "", Text(clean(note)))
+        _field(console, "Notes" if i == 0 else "", Text(ours(clean(note))))
 
 
 def show_caution(console: Console) -> None:
@@ -82,6 +86,7 @@ def show_cues(console: Console, finding: Finding) -> None:
     """Print the card of every cue with what it measured and its share of the score, the largest share first."""
     from aiforensics.analyzers import ANALYZERS  # noqa: PLC0415 - not needed for `scan`
 
+    ours = partial(_ours, console)
     shares = {m.analyzer: m.contribution for m in finding.analyzers if m.contribution is not None}
     meanings = {spec.name: spec.meaning for analyzer in ANALYZERS for spec in analyzer.specs}
     cards = {analyzer.name: analyzer.card for analyzer in ANALYZERS} | {"embedding": NETWORK_CARD}
@@ -91,19 +96,18 @@ def show_cues(console: Console, finding: Finding) -> None:
         card = cards[name]
         console.print()
         worth = f"{shares[name]:+.2f} in the log-odds of AI" if name in shares else "not in the score"
-        _line(console, Text.assemble((card.title, "bold"), f"  {worth}"))
-        _field(console, "Looks for", Text(card.looks_for))
+        _line(console, Text.assemble((ours(card.title), "bold"), f"  {worth}"))
+        _field(console, "Looks for", Text(ours(card.looks_for)))
         for i, feature in enumerate(measured[name]):
             unit = "" if feature.unit == "1" else f" {feature.unit}"
-            text = Text.assemble(
-                f"{feature.name} = {feature.value:.4g}{unit}", (f"  {meanings.get(feature.name, '')}", "dim")
-            )
+            meaning = ours(f"  {meanings.get(feature.name, '')}")
+            text = Text.assemble(ours(f"{feature.name} = {feature.value:.4g}{unit}"), (meaning, "dim"))
             _field(console, "Measured" if i == 0 else "", text)
         if card.map_key:
-            _field(console, "Its map", Text(card.map_key))
-        _field(console, "Fooled by", Text(card.fooled_by))
-        _field(console, "Ignore when", Text(card.ignore_when))
-        _field(console, "Source", Text(card.source, "dim"))
+            _field(console, "Its map", Text(ours(card.map_key)))
+        _field(console, "Fooled by", Text(ours(card.fooled_by)))
+        _field(console, "Ignore when", Text(ours(card.ignore_when)))
+        _field(console, "Source", Text(ours(card.source), "dim"))
 
 
 def show_limits(console: Console) -> None:
@@ -111,7 +115,7 @@ def show_limits(console: Console) -> None:
     console.print()
     _line(console, Text("Limits", "bold"))
     for limit in LIMITS:
-        _field(console, "", Text(limit))
+        _field(console, "", Text(_ours(console, limit)))
 
 
 def show_manifest(console: Console, manifest: Mapping[str, Any], depth: int = 0) -> None:
@@ -167,21 +171,33 @@ def bar(low: float, p: float, high: float, width: int) -> str:
     return "".join(signs)
 
 
-def _title(finding: Finding) -> Text:
+def _ours(console: Console, text: str) -> str:
+    """Give the house's own words in signs that the stream can carry; names and claims stay as they are."""
+    return text.translate(_lacking(console.encoding))
+
+
+@cache
+def _lacking(encoding: str) -> dict[int, str]:
+    """Signs that an encoding cannot carry, against what stands for them."""
+    kept = "".join(_PLAIN).encode(encoding, "ignore").decode(encoding)
+    return {ord(sign): plain for sign, plain in _PLAIN.items() if sign not in kept}
+
+
+def _title(finding: Finding, ours: Callable[[str], str]) -> Text:
     size = finding.bytes
     amount = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB" if size >= 1e3 else f"{size} B"
     facts = f"  {finding.format} {finding.width}×{finding.height} · {amount} · sha256 {finding.sha256[:12]}"
     path = "standard input" if finding.path == "-" else clean(finding.path)
-    return Text.assemble((path, "bold"), (facts, "dim"))
+    return Text.assemble((path, "bold"), (ours(facts), "dim"))
 
 
-def _probability(finding: Finding, width: int) -> Text:
+def _probability(finding: Finding, width: int, ours: Callable[[str], str]) -> Text:
     low, high = finding.interval
     numbers = f"{percent(finding.p_ai)} ({percent_range(low, high)})"
     room = min(_BAR, width - _LABEL - 2 - len(numbers) - 2)
     text = Text(numbers, VERDICT_STYLES[finding.verdict])
     if room >= 11:
-        text.append("  " + bar(low, finding.p_ai, high, room), "not bold")
+        text.append("  " + ours(bar(low, finding.p_ai, high, room)), "not bold")
     return text
 
 
@@ -189,9 +205,9 @@ def _unusable(finding: Finding) -> Text:
     return Text(f"the score of {percent(finding.p_ai)} is not to be used: too few traces are left", "dim")
 
 
-def _reason(reason: Reason) -> Text:
-    toward = ("→ AI  ", "red") if reason.contribution > 0 else ("→ real", "green")
-    return Text.assemble(toward, f" {reason.contribution:+.2f}  ", clean(reason.text))
+def _reason(reason: Reason, ours: Callable[[str], str]) -> Text:
+    side, style = ("→ AI  ", "red") if reason.contribution > 0 else ("→ real", "green")
+    return Text.assemble((ours(side), style), f" {reason.contribution:+.2f}  ", ours(clean(reason.text)))
 
 
 def _field(console: Console, label: str, value: Text) -> None:

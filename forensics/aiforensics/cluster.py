@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aiforensics.batch.answer import MAX_ANSWER_BYTES, AnswerError, read_message, to_result
-from aiforensics.batch.crew import START_SECONDS, in_order
+from aiforensics.batch.crew import START_SECONDS, check_terms, in_order
 from aiforensics.batch.listing import Item, read_member
 from aiforensics.batch.worker import Result, Scans
 from aiforensics.evidence import ErrorKind, Refusal
@@ -40,7 +40,7 @@ def scan_items(
     address
         The cluster, such as `auto` or `ray://head:10001`; empty for the one that Ray finds, or a local one.
     workers
-        Number of actors, one processor each; default: one per processor of the cluster.
+        Number of actors, one processor each, 1 or more; default: one per processor of the cluster.
 
     Yields
     ------
@@ -51,7 +51,10 @@ def scan_items(
     ------
     ModuleNotFoundError
         Without the extra `ray`.
+    ValueError
+        As from `aiforensics.batch.scan_items`.
     """
+    check_terms(workers, timeout)
     ray: Any = import_module("ray")  # an optional library, imported in this file only
     factory()  # what is wrong with the model shows here once, not on the nodes for each picture
     started = not ray.is_initialized()

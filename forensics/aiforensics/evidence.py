@@ -35,6 +35,10 @@ class InputError(Exception):
         self.kind: ErrorKind = kind
         self.message = message
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[ErrorKind, str]]:
+        """Give both parts: what an exception is made anew of, such as in another process, is its message alone."""
+        return type(self), (self.kind, self.message)
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
@@ -205,13 +209,16 @@ class Finding:
     p_ai
         Calibrated probability in [0, 1] that the pixels were made by an AI model.
     interval
-        Interval of `p_ai`, low and high.
+        Low and high end in [0, 1] of the interval in which 90 % of the answers to other deliveries of the same picture
+        (re-saved, cropped) are expected. It says nothing of pictures that the model does not know.
     quality, provenance
         The second axis and the ladder of claims; neither ever changes `p_ai`.
     analyzers
         Measurements of every analyzer that ran.
     reasons
         Contributions to the score, strongest first.
+    model, tool
+        The bundle that gave the score, and the program that wrote the finding.
     notes
         What was done to decode the picture and what the reader should know, one line each.
     condition

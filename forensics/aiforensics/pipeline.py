@@ -56,7 +56,7 @@ class Options(TypedDict, total=False):
 
     redact: bool
     online: bool
-    trust: Path | None
+    trust: str | Path | None
     limits: Limits
 
 
@@ -109,7 +109,7 @@ class Scanner:
     model
         A shipped bundle's name, or a bundle's folder.
     device
-        `cuda` runs the network in PyTorch on a GPU; everything else on one CPU thread.
+        `cuda` runs the network in PyTorch on a GPU (extra `train`); `auto` and `cpu` on one CPU thread.
     redact
         Leave names, places and prompts out of the provenance claims.
     online
@@ -121,12 +121,14 @@ class Scanner:
 
     Raises
     ------
-    aiforensics_models.bundle.BundleError
-        If the bundle cannot be used.
-    aiforensics.provenance.TrustError
+    BundleError
+        If there is no such model, it cannot be used, or there is no GPU for `cuda`.
+    TrustError
         If the trust list cannot be used.
     ValueError
         If there is no such device.
+    ModuleNotFoundError
+        For `cuda` without PyTorch.
     """
 
     def __init__(
@@ -136,7 +138,7 @@ class Scanner:
         device: Device = "auto",
         redact: bool = False,
         online: bool = False,
-        trust: Path | None = None,
+        trust: str | Path | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         if device not in get_args(Device):
@@ -154,26 +156,72 @@ class Scanner:
     def scan(self, source: str | Path) -> Finding:
         """Examine a file.
 
+        Parameters
+        ----------
+        source
+            Its path. A text is never an address: nothing is downloaded.
+
         Raises
         ------
         InputError
-            If the file cannot be examined, with the one line that says why.
+            `not-found`, `unreadable`, `unsupported`, `truncated` or `too-large`, with the line that says what to do.
         """
         return self.examine(source).finding
 
     def scan_bytes(self, data: bytes, path: str = "-") -> Finding:
-        """Examine a picture given as bytes; `path` is only what the finding calls it."""
+        """Examine a picture given as bytes.
+
+        Parameters
+        ----------
+        data
+            The whole file.
+        path
+            What the finding calls it, and no more: it is not opened.
+
+        Raises
+        ------
+        InputError
+            `unreadable`, `unsupported`, `truncated` or `too-large`, with the one line that says what to do.
+        """
         return self.examine(data, path).finding
 
     def examine(self, source: str | Path | bytes, path: str = "-") -> Examination:
-        """Examine a file, or a picture given as bytes, and keep what maps are drawn from."""
+        """Examine a file, or a picture given as bytes, and keep what maps are drawn from.
+
+        Parameters
+        ----------
+        source
+            A path, or the bytes of a whole file.
+        path
+            What the finding calls bytes; a file has its own.
+
+        Raises
+        ------
+        InputError
+            As `scan` and `scan_bytes` do.
+        """
         started = time.perf_counter()
         if isinstance(source, bytes):
             return self.examine_picture(decode(source, path, self._limits), started)
         return self.examine_picture(read(source, self._limits), started)
 
     def examine_picture(self, picture: Picture, started: float | None = None) -> Examination:
-        """Examine a decoded picture."""
+        """Examine a decoded picture.
+
+        Parameters
+        ----------
+        picture
+            What `aiforensics.image` made of a file or of an array.
+        started
+            The `time.perf_counter()` from which the finding's seconds count; by default now.
+
+        Raises
+        ------
+        InputError
+            `unsupported` for a picture with a side of fewer than 8 pixels.
+        ArithmeticError
+            If the model answers with what is no number: it or the installation is damaged.
+        """
         started = time.perf_counter() if started is None else started
         if min(picture.width, picture.height) < LEAST_SIDE:
             size = f"{picture.width} × {picture.height} pixels"
@@ -230,12 +278,24 @@ def scan(
     device: Device = "auto",
     **options: Unpack[Options],
 ) -> Finding:
-    """Examine one file; see `Scanner` for the options, and use a `Scanner` for many files.
+    """Examine one file; use a `Scanner` for many, because this one loads the model each time.
+
+    Parameters
+    ----------
+    source
+        The file's path.
+    model, device
+        As for `Scanner`.
+    **options
+        `redact`, `online`, `trust` and `limits`, as for `Scanner`.
 
     Raises
     ------
     InputError
-        If the file cannot be examined, with the one line that says why.
+        If the file cannot be examined: its `kind` is `not-found`, `unreadable`, `unsupported`, `truncated` or
+        `too-large`, its `message` the one line that says what to do.
+    BundleError, TrustError, ValueError, ModuleNotFoundError
+        For a wrong model, trust list or device, as from `Scanner`.
     """
     return Scanner(model, device=device, **options).scan(source)
 
@@ -251,10 +311,26 @@ def scan_many(
 
     The model is loaded at once, the files as the results are asked for. For many processes use `aiforensics.batch`.
 
+    Parameters
+    ----------
+    sources
+        The files' paths; read one by one, so that they may be endless.
+    model, device
+        As for `Scanner`.
+    **options
+        `redact`, `online`, `trust` and `limits`, as for `Scanner`.
+
+    Returns
+    -------
+    Iterator of Finding or Refusal
+        One for each path, in their order.
+
     Raises
     ------
     TypeError
         If `sources` is one path instead of several.
+    BundleError, TrustError, ValueError, ModuleNotFoundError
+        For a wrong model, trust list or device, as from `Scanner`.
     """
     if isinstance(sources, str | Path):
         raise TypeError(f"give a list of paths, or use scan for one: {sources!r}")

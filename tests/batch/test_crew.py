@@ -1,10 +1,14 @@
+import math
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from aiforensics import cluster
 from aiforensics.batch import BatchError, Item, Listing, crew, scan_items
 from aiforensics.evidence import Refusal
 
@@ -61,6 +65,29 @@ def test_a_scanner_that_cannot_be_made_is_one_clear_error(fakes, folder):
         list(scan_items(Listing([folder("a.png")]), fakes.refuse_to_start, workers=1))
     with pytest.raises(BatchError, match="no worker process could start"):
         list(scan_items(Listing([folder("a.png")]), fakes.die_at_start, workers=1))
+
+
+@pytest.mark.parametrize("as_file", [True, False], ids=["file", "standard input"])
+def test_a_script_without_the_guard_is_told_of_it(tmp_path, as_file):
+    script = "from aiforensics.batch import Item, scan_items\nlist(scan_items([Item('a', 'a')], dict, workers=1))\n"
+    (tmp_path / "script.py").write_text(script)
+    command = [sys.executable, "script.py" if as_file else "-"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert 'under if __name__ == "__main__":' in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "terms", [{"workers": 0}, {"workers": -1}, {"timeout": 0.0}, {"timeout": -1.0}, {"timeout": math.inf}]
+)
+@pytest.mark.parametrize("scan", [scan_items, cluster.scan_items])
+def test_terms_that_no_batch_can_keep_are_refused(fakes, folder, scan, terms):
+    with pytest.raises(ValueError, match=f"{next(iter(terms))} is"):
+        next(scan(Listing([folder("a.png")]), fakes.Scanner, **terms))
+
+
+def test_a_timeout_of_years_is_kept(fakes, folder):
+    (result,) = scan_items(Listing([folder("slow.png")]), fakes.Scanner, workers=1, timeout=1e9)
+    assert result["verdict"] == "real"
 
 
 def test_input_is_taken_as_it_is_needed_and_closing_ends_the_workers(fakes, folder, monkeypatch):

@@ -1,8 +1,11 @@
+import os
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
 
 from aiforensics import __version__
 from aiforensics_cli import app
@@ -23,6 +26,35 @@ def test_every_command_has_a_module_and_help(run, row):
     assert done.status == 0
     assert f"aiforensics {row.name}" in done.out
     assert "completion" not in done.out
+
+
+@pytest.mark.parametrize("row", app.COMMANDS, ids=lambda row: row.name)
+def test_help_says_what_a_command_is_in_lines_that_80_columns_keep(row):
+    command = typer.main.get_command(import_module(f"aiforensics_cli.commands.{row.name}").app)
+    for one in (command, *getattr(command, "commands", {}).values()):
+        _, *later = one.help.split("\n\n")
+        assert all(len(line) <= 78 for text in later if "\n" in text for line in text.splitlines())
+
+
+def test_the_options_of_train_stand_in_groups(run):
+    shown = run("train", "--help").out
+    places = [shown.index(f" {title} ──") for title in ("Data", "Training", "Fusion", "Output")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["scan", "--help"], ["models"]], ids=" ".join)
+def test_help_and_version_end_as_results_do(args):
+    def ended(place):
+        command = [sys.executable, "-m", "aiforensics_cli", *args]
+        done = subprocess.run(command, stdout=place, stderr=subprocess.PIPE, text=True, check=False)
+        return done.returncode, done.stderr
+
+    reader, unread = os.pipe()
+    os.close(reader)
+    assert ended(unread) == (141, "")
+    os.close(unread)
+    with Path("/dev/full").open("w") as full:
+        assert ended(full) == (2, "aiforensics: No space left on device\n")
 
 
 def test_every_module_is_a_command():

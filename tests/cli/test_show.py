@@ -58,3 +58,17 @@ def test_only_the_strongest_reasons_are_shown(fakes):
     text = shown(finding)
     assert "reason 4" in text
     assert "reason 5" not in text
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_a_narrow_code_page_gets_plain_signs_and_names_as_they_are(fakes, encoding):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
+    finding = fakes.finding("a→b.jpg")
+    reason = replace(finding.reasons[0], contribution=0.5, text="8×8 blocks")
+    show_finding(Console(file=stream, width=80), replace(finding, reasons=(reason,)))
+    stream.seek(0)
+    title, *lines = stream.read().splitlines()
+    assert title.startswith(r"a\u2192b.jpg")
+    assert "=o==" in "".join(lines)
+    assert "-> AI" in "".join(lines)
+    assert "\\" not in "".join(lines)

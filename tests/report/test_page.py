@@ -8,6 +8,7 @@ from jinja2 import TemplateNotFound, UndefinedError
 from PIL import Image
 
 import aiforensics.report
+from aiforensics.report import batch_page
 from aiforensics.report.page import PageError, cut, visible, write_page
 from aiforensics.report.pictures import data_uris
 
@@ -84,3 +85,8 @@ def test_a_page_never_overwrites_a_picture(picture):
     with pytest.raises(PageError, match=r"overwrite a picture: .*a\.png"):
         write_page("base.html.j2", path, {})
     assert path.read_bytes() == before
+
+
+def test_the_place_of_a_page_may_be_a_text(tmp_path):
+    batch_page([], str(tmp_path / "page.html"), title="By name")
+    assert "By name" in (tmp_path / "page.html").read_text("utf-8")

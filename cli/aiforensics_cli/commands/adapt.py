@@ -19,7 +19,7 @@ def adapt(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A shipped bundle or a bundle's folder.")],
     data: Annotated[
         list[Path],
-        typer.Argument(metavar="DATA...", parser=options.data_place, help="The new domain: real/ + ai/, or manifests."),
+        typer.Argument(metavar="DATA", parser=options.data_place, help="The new domain: real/ + ai/, or manifests."),
     ],
     *,
     strategy: Annotated[

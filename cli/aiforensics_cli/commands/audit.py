@@ -17,7 +17,7 @@ app = typer.Typer()
 def audit(
     data: Annotated[
         list[Path],
-        typer.Argument(metavar="DATA...", parser=options.data_place, help="A folder real/ + ai/, or a manifest CSV."),
+        typer.Argument(metavar="DATA", parser=options.data_place, help="A folder real/ + ai/, or a manifest CSV."),
     ],
     *,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JSON; - is standard output.")] = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.commands.train import Augmentation, command_line
+from aiforensics_cli.commands.train import AUGMENTATIONS, Augmentation, command_line
 from aiforensics_cli.console import results
 
 app = typer.Typer()
@@ -19,7 +19,7 @@ def compare(
     data: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DATA...",
+            metavar="DATA",
             parser=options.data_place,
             help="Folders real/ + ai/, or manifest CSVs; joined into one set.",
         ),
@@ -39,7 +39,8 @@ def compare(
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of every network of a fusion.")] = None,
     side: Annotated[int | None, typer.Option(min=16, help="Side in pixels for every classifier.")] = None,
     augment: Annotated[
-        list[Augmentation] | None, typer.Option(help="For every classifier; may be repeated. delivery: re-compress.")
+        list[Augmentation] | None,
+        typer.Option(metavar=AUGMENTATIONS, help="For every classifier; may be repeated. delivery: re-compress."),
     ] = None,
     weights: Annotated[
         Literal["imagenet", "none"] | None, typer.Option(help="First weights of the transfer recipes.")
@@ -58,8 +59,8 @@ def compare(
 ) -> None:
     """Train recipes on the same splits within the same budget, judge them on the same test pictures, write one page.
 
-    Bundles named with --bundle were trained elsewhere: their figures compare only where no test picture was among their
-    training pictures.
+    Bundles named with --bundle were trained elsewhere: their figures
+    compare only where no test picture was among their training pictures.
     """
     from aiforensics.lab.train.recipes import recipe, settings  # noqa: PLC0415 - the lab is not for --help
 

@@ -19,7 +19,7 @@ _SEED = "Of windows, folds, intervals, and of the split, where neither DATA nor 
 def evaluate(
     data: Annotated[
         list[Path],
-        typer.Argument(metavar="DATA...", parser=options.data_place, help="A folder real/ + ai/, or a manifest CSV."),
+        typer.Argument(metavar="DATA", parser=options.data_place, help="A folder real/ + ai/, or a manifest CSV."),
     ],
     *,
     model: options.ModelOption = "default",

@@ -12,8 +12,8 @@ from aiforensics_cli.app import DONE, REFUSED
 from aiforensics_cli.console import clean, complain, emit, results
 from aiforensics_cli.show import show_manifest
 
-app = typer.Typer(no_args_is_help=True)
-_Name = Annotated[str, typer.Argument(metavar="NAME|DIR", help="A shipped bundle or a bundle's folder.")]
+app = typer.Typer(no_args_is_help=True, help="List, show and check the model bundles.")
+_name = typer.Argument(metavar="NAME|DIR", help="A shipped bundle or a bundle's folder.")
 
 
 @app.command("list")
@@ -31,7 +31,7 @@ def list_models(*, as_json: options.JsonOption = False) -> None:
 
 
 @app.command()
-def show(name: _Name = "default", *, as_json: options.JsonOption = False) -> None:
+def show(name: Annotated[str, _name] = "default", *, as_json: options.JsonOption = False) -> None:
     """Show what is in a bundle: version, features, training data, metrics, files."""
     from aiforensics_models.bundle import Bundle  # noqa: PLC0415 - not for --help
 
@@ -43,7 +43,7 @@ def show(name: _Name = "default", *, as_json: options.JsonOption = False) -> Non
 
 
 @app.command()
-def verify(names: Annotated[list[str] | None, typer.Argument(metavar="[NAME|DIR]...")] = None) -> None:
+def verify(names: Annotated[list[str] | None, _name] = None) -> None:
     """Check that the bundles' files have their sha256 and can be used; without a name, all shipped ones."""
     from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - not for --help
 

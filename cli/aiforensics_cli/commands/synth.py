@@ -13,7 +13,7 @@ from aiforensics_cli.console import results
 if TYPE_CHECKING:
     from aiforensics.lab.train.synthesis import Pixels
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="Train small generators of pictures, and make pictures with them.")
 
 
 @app.command()

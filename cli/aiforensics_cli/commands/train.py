@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,9 @@ from aiforensics_cli import options
 from aiforensics_cli.console import results
 
 app = typer.Typer()
+_data, _training, _fusion, _output = (
+    partial(typer.Option, rich_help_panel=panel) for panel in ("Data", "Training", "Fusion", "Output")
+)
 
 
 class Augmentation(StrEnum):
@@ -24,6 +28,9 @@ class Augmentation(StrEnum):
     FLIPS = "flips"
     SHIFT = "shift"
     DELIVERY = "delivery"
+
+
+AUGMENTATIONS = "|".join(Augmentation)
 
 
 def command_line() -> str:
@@ -51,79 +58,82 @@ def train(
     data: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DATA...",
+            metavar="DATA",
             parser=options.data_place,
             help="Folders real/ + ai/, or manifest CSVs; joined into one set.",
         ),
     ],
     *,
-    out: Annotated[Path, typer.Option(metavar="BUNDLE", help="The bundle's folder.")],
-    recipe: Annotated[str | None, typer.Option(metavar="NAME", help="Recipe; --recipes lists them.")] = None,
-    head: Annotated[
-        Literal["xgboost", "deep"] | None, typer.Option(help="Head of the fusion; short for --recipe fusion-HEAD.")
+    augment: Annotated[
+        list[Augmentation] | None,
+        _data(metavar=AUGMENTATIONS, help="Instead of the recipe's; may be repeated. delivery: re-compress."),
     ] = None,
-    network: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Fusion: tracenet, or a network of torchvision's (resnet18).")
-    ] = None,
-    work: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Checkpoints, plots, audit; default BUNDLE.work. Resumed from.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(metavar="TEXT", help="The bundle's name; default the folder's.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Train although the audit refuses the data.")] = False,
-    rate: Annotated[float | None, typer.Option(callback=options.finite, help="Learning rate.")] = None,
-    batch: Annotated[int | None, typer.Option(min=2, help="Pictures per step.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training pictures at most.")] = None,
-    patience: Annotated[int | None, typer.Option(min=1, help="Passes without a lower loss on val.")] = None,
+    split: Annotated[str, options.split_option("Data")] = "70/15/15",
+    test_pictures: Annotated[int | None, _data(min=20, help="Judge at most so many test pictures.")] = None,
+    force: Annotated[bool, _data("--force", help="Train although the audit refuses the data.")] = False,
+    recipe: Annotated[str | None, _training(metavar="NAME", help="Recipe; --recipes lists them.")] = None,
+    rate: Annotated[float | None, _training(callback=options.finite, help="Learning rate.")] = None,
+    batch: Annotated[int | None, _training(min=2, help="Pictures per step.")] = None,
+    epochs: Annotated[int | None, _training(min=1, help="Passes over the training pictures at most.")] = None,
+    patience: Annotated[int | None, _training(min=1, help="Passes without a lower loss on val.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(callback=options.finite, min=0.01, help="Minutes of training at most.")
+        float | None, _training(callback=options.finite, min=0.01, help="Minutes of training at most.")
     ] = None,
-    side: Annotated[int | None, typer.Option(min=16, help="Side in pixels that the network sees.")] = None,
+    side: Annotated[int | None, _training(min=16, help="Side in pixels that the network sees.")] = None,
     weight_decay: Annotated[
-        float | None, typer.Option(callback=options.finite, min=0.0, help="Weight decay of Adam.")
+        float | None, _training(callback=options.finite, min=0.0, help="Weight decay of Adam.")
     ] = None,
     schedule: Annotated[
-        Literal["constant", "one-cycle"] | None, typer.Option(help="How the learning rate runs over --epochs.")
+        Literal["constant", "one-cycle"] | None, _training(help="How the learning rate runs over --epochs.")
     ] = None,
     precision: Annotated[
-        Literal["float32", "bfloat16"] | None, typer.Option(help="Numbers of a training step; judging is float32.")
+        Literal["float32", "bfloat16"] | None, _training(help="Numbers of a training step; judging is float32.")
     ] = None,
-    filters: Annotated[int | None, typer.Option(min=1, max=64, help="scratch-cnn-numpy: filters.")] = None,
-    augment: Annotated[
-        list[Augmentation] | None, typer.Option(help="Instead of the recipe's; may be repeated. delivery: re-compress.")
-    ] = None,
+    filters: Annotated[int | None, _training(min=1, max=64, help="scratch-cnn-numpy: filters.")] = None,
     weights: Annotated[
-        str | None, typer.Option(metavar="imagenet|none|FILE", help="First weights; imagenet is downloaded.")
+        str | None, _training(metavar="imagenet|none|FILE", help="First weights; imagenet is downloaded.")
     ] = None,
     search: Annotated[
-        int, typer.Option(min=0, metavar="TRIALS", help="Search learning rate and batch size first, by Optuna.")
+        int, _training(min=0, metavar="TRIALS", help="Search learning rate and batch size first, by Optuna.")
     ] = 0,
-    steps: Annotated[int | None, typer.Option(min=1, help="Fusion: optimiser steps of each network.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Fusion: processes that measure.")] = None,
+    device: Annotated[options.Device, options.device_option("Training")] = "auto",
+    seed: Annotated[int, options.seed_option("Of everything random.", "Training")] = 0,
+    head: Annotated[Literal["xgboost", "deep"] | None, _fusion(help="Head; short for --recipe fusion-HEAD.")] = None,
+    network: Annotated[
+        str | None, _fusion(metavar="NAME", help="tracenet, or a network of torchvision's (resnet18).")
+    ] = None,
+    steps: Annotated[int | None, _fusion(min=1, help="Optimiser steps of each network.")] = None,
+    workers: Annotated[int | None, _fusion(min=1, help="Processes that measure.")] = None,
     emphasis: Annotated[
         float | None,
-        typer.Option(
+        _fusion(
             callback=options.finite,
             min=1,
             metavar="N",
-            help="Fusion: fit as if the sources of the first DATA stood there N times.",
+            help="Fit as if the sources of the first DATA stood there N times.",
         ),
     ] = None,
     compiled: Annotated[
-        bool,
-        typer.Option("--compile", help="Fusion: compile the networks, for faster steps; needs a C++ compiler."),
+        bool, _fusion("--compile", help="Compile the networks, for faster steps; needs a C++ compiler.")
     ] = False,
-    test_pictures: Annotated[int | None, typer.Option(min=20, help="Judge at most so many test pictures.")] = None,
-    split: options.SplitOption = "70/15/15",
-    device: options.DeviceOption = "auto",
-    seed: Annotated[int, options.seed_option("Of everything random.")] = 0,
+    out: Annotated[Path, _output(metavar="BUNDLE", help="The bundle's folder.")],
+    name: Annotated[str | None, _output(metavar="TEXT", help="The bundle's name; default the folder's.")] = None,
+    work: Annotated[
+        Path | None, _output(metavar="DIR", help="Checkpoints, plots, audit; default BUNDLE.work. Resumed from.")
+    ] = None,
     recipes: Annotated[
         bool, typer.Option("--recipes", callback=_list_recipes, is_eager=True, help="List the recipes and exit.")
     ] = False,
 ) -> None:
     """Audit labelled pictures, train a recipe on them, evaluate it on the split `test` and write a bundle.
 
-    Without options a recipe trains with the hyper-parameters that its authors reported. A set whose classes can be told
-    apart without looking at the pictures is refused: such a figure would be worthless.
+    Without options a recipe trains with the hyper-parameters that its
+    authors reported.
+
+    What tells the classes apart in the files as they are (size, format,
+    quality, metadata, names) is told. A leak into what the network will
+    see, or duplicates across the splits, ends it unless --force is given:
+    such a figure would be worthless.
     """
     from aiforensics.lab.train.recipes import check_knobs, choose, settings  # noqa: PLC0415 - the lab is not for --help
 

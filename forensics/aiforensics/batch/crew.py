@@ -7,6 +7,7 @@ to each worker, a deadline for each item.
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -30,6 +31,7 @@ START_SECONDS = 120.0
 """A worker that is not ready after this long (Python, the libraries, the model) counts as failed."""
 START_ATTEMPTS = 3
 """Failed starts in a row before the batch gives up."""
+_GUARD = 'a script must be a file, and call this under if __name__ == "__main__": (the error above says more)'
 _DIED = "this file ended the process that read it"
 
 
@@ -46,8 +48,8 @@ def scan_items(
 ) -> Generator[Result, None, None]:
     """Scan items in worker processes and give the results in the order of the items.
 
-    Memory does not grow with the number of items. Closing the iterator ends the workers. On systems that start
-    processes afresh, a script that calls this needs the usual `if __name__ == "__main__":`.
+    Memory does not grow with the number of items. Closing the iterator ends the workers. They are fresh processes that
+    read the calling script again, so it must be a file, and call this under `if __name__ == "__main__":`.
 
     Parameters
     ----------
@@ -56,9 +58,9 @@ def scan_items(
     factory
         Makes a worker's scanner, such as `functools.partial(Scanner, "default")`. It travels to another process.
     workers
-        Number of processes; default: one per usable processor.
+        Number of processes, 1 or more; default: one per usable processor.
     timeout
-        Seconds for one item. A worker that takes longer is ended and replaced, and the item refused.
+        Seconds for one item, more than 0. A worker that takes longer is ended and replaced, and the item refused.
 
     Yields
     ------
@@ -69,8 +71,25 @@ def scan_items(
     ------
     BatchError
         When no worker can start.
+    ValueError
+        When the first result is asked for, if `workers` is below 1, or `timeout` not positive and finite.
     """
+    check_terms(workers, timeout)
     yield from in_order(items, _Crew(factory, workers or usable_processors(), timeout))
+
+
+def check_terms(workers: int | None, timeout: float) -> None:
+    """Refuse terms that no batch can keep.
+
+    Raises
+    ------
+    ValueError
+        If `workers` is below 1, or `timeout` not positive and finite.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}: give 1 or more, or None for one per processor")
+    if not 0 < timeout < math.inf:
+        raise ValueError(f"timeout is {timeout:g}: give a finite number of seconds above 0")
 
 
 class Crew(Protocol):
@@ -224,7 +243,7 @@ class _Crew:
         busy = {w.connection: w for w in self.workers if w.job is not None}
         patience = min(w.deadline for w in busy.values()) - time.monotonic()
         results: dict[int, Result] = {}
-        spoken = wait(list(busy), max(0.0, patience))
+        spoken = wait(list(busy), min(max(0.0, patience), 3600.0))  # systems wait some weeks at most
         for connection, worker in busy.items():
             if connection in spoken:
                 results.update(self._hear(worker))
@@ -275,7 +294,8 @@ class _Crew:
             return {number: Refusal(item.path, kind, detail).to_dict()}
         self.failed_starts += 1
         if self.failed_starts >= START_ATTEMPTS:
-            raise BatchError(f"no worker process could start ({ending}): try fewer workers")
+            what_to_do = _GUARD if ending == "exit status 1" else "try fewer workers"  # 1: Python's own for an error
+            raise BatchError(f"no worker process could start ({ending}): {what_to_do}") from None
         self.again.append(worker.job)
         return {}
 

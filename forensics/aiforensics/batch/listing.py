@@ -78,11 +78,6 @@ class Listing:
         self.sources = [os.fspath(source) for source in named]
         self.left_out: Counter[str] = Counter()
 
-    @property
-    def skipped(self) -> int:
-        """How many were left out in all."""
-        return self.left_out.total()
-
     def __iter__(self) -> Iterator[Item | Refusal]:
         self.left_out = Counter()
         for source in self.sources:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +33,8 @@ def read_anchors(path: str | Path) -> Anchors:
     TrustError
         If the file cannot be read, holds no PEM certificate, or one that is damaged.
     """
+    import ssl  # noqa: PLC0415 - only where there is a list
+
     name = Path(path).name
     try:
         with Path(path).open("rb") as file:

@@ -38,7 +38,7 @@ class PageError(Exception):
 
 def write_page(
     template: str,
-    path: Path,
+    path: str | Path,
     context: Mapping[str, object],
     generated: datetime | None = None,
     *,
@@ -68,6 +68,7 @@ def write_page(
     PageError
         If the file is a picture: a page is never worth one.
     """
+    path = Path(path)
     if path.is_file() and is_picture(path):
         raise PageError(f"the page would overwrite a picture: {path}")
     page = _environment(folder).get_template(template).render(context, generated=generated or datetime.now(UTC))

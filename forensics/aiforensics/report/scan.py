@@ -38,7 +38,7 @@ TOP_REASONS: Final = 12
 
 def write_report(
     examinations: Iterable[Examination | Refusal],
-    path: Path,
+    path: str | Path,
     *,
     redact: bool = False,
     generated: datetime | None = None,
@@ -69,6 +69,8 @@ def write_report(
     ------
     OSError
         If the file cannot be written.
+    PageError
+        If the file is a picture: a page is never worth one.
     """
     if cards is None:
         cards = {analyzer.name: analyzer.card for analyzer in analyzers.ANALYZERS}

@@ -15,7 +15,7 @@ from aiforensics.report.page import write_page
 
 def batch_page(
     rows: Iterable[Finding | Refusal | Mapping[str, Any]],
-    path: Path,
+    path: str | Path,
     *,
     title: str = "Batch",
     generated: datetime | None = None,
@@ -37,6 +37,8 @@ def batch_page(
     ------
     OSError
         If the file cannot be written.
+    PageError
+        If the file is a picture: a page is never worth one.
     """
     objects = [row if isinstance(row, Mapping) else row.to_dict() for row in rows]
     refused = [row for row in objects if "error" in row]

@@ -80,10 +80,10 @@ def test_ece_finds_what_was_put_in() -> None:
     rng = np.random.default_rng(0)
     p = rng.uniform(0, 1, 60_000)
     honest = (rng.uniform(0, 1, len(p)) < p).astype(int)
-    assert metrics.ece(honest, p) < 0.012
+    assert metrics.figures(Scores.of(honest, p))["ece"][0] < 0.012
     shifted = (rng.uniform(0, 1, len(p)) < np.clip(p - 0.2, 0, 1)).astype(int)
     expected = float(np.mean(p - np.clip(p - 0.2, 0, 1)))
-    assert metrics.ece(shifted, p) == pytest.approx(expected, abs=0.012)
+    assert metrics.figures(Scores.of(shifted, p))["ece"][0] == pytest.approx(expected, abs=0.012)
 
 
 def test_one_class_is_not_a_number_but_no_error() -> None:

@@ -209,15 +209,6 @@ def roc_auc(labels: ArrayLike, p_ai: ArrayLike) -> float:
     return float(figures(Scores.of(labels, np.asarray(p_ai)))["roc_auc"][0])
 
 
-def ece(labels: ArrayLike, p_ai: ArrayLike) -> float:
-    """Measure the expected calibration error over 15 bins of equal mass.
-
-    Nguyen and O'Connor, "Posterior calibration and exploratory analysis for natural language processing models", 2015
-    (doi:10.18653/v1/D15-1182).
-    """
-    return float(figures(Scores.of(labels, p_ai))["ece"][0])
-
-
 def confusion_matrix(scores: Scores) -> dict[str, dict[str, int]]:
     """Count at `p_ai` ≥ 0.5: truth → answer → pictures."""
     called = np.where(scores.p_ai >= 0.5, "ai", "real")
@@ -369,6 +360,7 @@ def _average_precision(labels: NDArray[np.int64], p: Floats, w: Floats) -> Float
 
 
 def _ece(labels: NDArray[np.int64], p: Floats, w: Floats) -> Floats:
+    """Measure the expected calibration error over bins of equal mass (Nguyen & O'Connor, doi:10.18653/v1/D15-1182)."""
     edges = equal_mass_edges(p)
     starts = np.flatnonzero(np.r_[True, np.diff(np.searchsorted(edges, np.sort(p), side="right")) != 0])
     order = np.argsort(p, kind="stable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
@@ -25,14 +26,18 @@ class Teacher:
     Raises
     ------
     ValueError
-        If the file lacks a tensor of that layout.
+        If the file cannot be read, or lacks a tensor of that layout.
     """
 
     def __init__(self, path: Path, device: torch.device | None = None) -> None:
         self.device = device or torch.device("cpu")
-        self.weights = {name: _fast(tensor.float()).to(self.device) for name, tensor in load_file(path).items()}
+        try:
+            tensors = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise ValueError(f"the teacher {path} cannot be read as safetensors ({error}): name another file") from None
+        self.weights = {name: _fast(tensor.float()).to(self.device) for name, tensor in tensors.items()}
         if "f.0.c.weight" not in self.weights or "f.16.m.2.c.weight" not in self.weights:
-            raise ValueError(f"{path} is not a folded MobileNetV2: it has no f.0 … f.16 tensors")
+            raise ValueError(f"{path} is not a folded MobileNetV2: it has no f.0 … f.16 tensors: name another file")
 
     @torch.no_grad()
     def __call__(self, pixels: Tensor) -> list[Tensor]:

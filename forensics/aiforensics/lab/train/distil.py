@@ -1,0 +1,150 @@
+"""Label-free pretraining: TraceNet learns to see as a teacher sees, on any pictures.
+
+The last block of each stage of the student regresses the same block of the teacher on the same delivered crop, so that
+the student has learned the textures of natural pictures before it sees a label. Its weights start at random and are its
+own. The idea is feature distillation (FitNets, Romero et al., arXiv 1412.6550), with every stage as a hint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
+
+from aiforensics.lab.train.devices import drawing_threads, keep_memory
+from aiforensics.lab.train.loader import CropLoader
+from aiforensics.lab.train.schedule import one_cycle
+from aiforensics.lab.train.teacher import Teacher
+from aiforensics_models.networks.tracenet import TraceNet
+
+HINTS = (1, 3, 6, 8, 10, 13, 16)
+"""The blocks that are compared: the last of each stage, and one in the middle of the longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainConfig:
+    """Knobs of `pretrain`; the defaults made the shipped network.
+
+    Attributes
+    ----------
+    steps, batch, side
+        Optimiser steps, crops per step, side of a crop in pixels.
+    peak_rate
+        Peak learning rate of AdamW under a one-cycle cosine.
+    average
+        Decay of the moving average of the weights that is saved.
+    seed
+        Of the weights and the crops.
+    """
+
+    steps: int = 2200
+    batch: int = 40
+    side: int = 112
+    peak_rate: float = 3e-3
+    average: float = 0.997
+    seed: int = 0
+
+
+def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: PretrainConfig) -> dict[str, float]:
+    """Distil `teacher` into a new TraceNet and write its weights to `out`.
+
+    A checkpoint stands beside `out` and is resumed from when it is there and belongs to the same knobs and files.
+
+    Parameters
+    ----------
+    pictures
+        Files to learn from; their labels are never asked.
+    teacher
+        What to imitate; the student trains where it is.
+    out
+        safetensors file to write.
+    config
+        Knobs.
+
+    Returns
+    -------
+    The mean unexplained variance per block of the last 100 steps, by block (`block_3`: 0.1 means R² = 0.9).
+    """
+    keep_memory()
+    torch.manual_seed(config.seed)
+    device = teacher.device
+    network = TraceNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaged = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True
+    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=config.peak_rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step / config.steps))
+    checkpoint = out.with_suffix(".checkpoint")
+    names = "\n".join(path.name for path in pictures)
+    made_with = {**asdict(config), "pictures": hashlib.sha256(names.encode()).hexdigest()}
+    first = 0
+    state = torch.load(checkpoint, map_location=device, weights_only=True) if checkpoint.exists() else {}
+    if state.get("config") == made_with:
+        network.load_state_dict(state["network"])
+        averaged.load_state_dict(state["averaged"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        first = state["step"]
+    history: list[NDArray[np.float64]] = []
+    started = time.monotonic()
+    loader = CropLoader(
+        pictures,
+        lambda rng: rng.integers(len(pictures), size=config.batch),
+        config.side,
+        config.seed,
+        drawing_threads(device),
+    )
+    for step, (_, crops) in enumerate(loader.batches(first, config.steps), start=first):
+        pixels = crops.to(device, non_blocking=True)
+        targets = teacher(pixels)
+        outputs = network.trunk(pixels)
+        losses = _unexplained([outputs[tap] for tap in HINTS], [targets[tap] for tap in HINTS])
+        optimiser.zero_grad(set_to_none=True)
+        losses.mean().backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        schedule.step()
+        averaged.update_parameters(network)
+        history.append(losses.detach().cpu().numpy().astype(np.float64))
+        if (step + 1) % 100 == 0:
+            recent = np.mean(history[-100:], axis=0)
+            spent = time.monotonic() - started
+            sys.stderr.write(
+                f"step {step + 1}/{config.steps}  unexplained {recent.mean():.3f}  "
+                f"last block {recent[-1]:.3f}  {spent / (step + 1 - first) * 1000:.0f} ms/step\n"
+            )
+        if (step + 1) % 500 == 0 or step + 1 == config.steps:
+            torch.save(
+                {
+                    "config": made_with,
+                    "network": network.state_dict(),
+                    "averaged": averaged.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "step": step + 1,
+                },
+                checkpoint,
+            )
+            save_file({k: v.contiguous().cpu() for k, v in averaged.module.state_dict().items()}, out)
+    recent = np.mean(history[-100:], axis=0) if history else np.zeros(0)
+    return {f"block_{block}": float(value) for block, value in zip(HINTS, recent, strict=False)}
+
+
+def _unexplained(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
+    """Mean squared error of each block, in units of the teacher's variance per channel: (blocks,)."""
+    losses = []
+    for mine, theirs in zip(student, teacher, strict=True):
+        centre = theirs.mean(dim=(0, 2, 3), keepdim=True)
+        variance = (theirs - centre).square().mean(dim=(0, 2, 3), keepdim=True)
+        scale = variance + 0.05 * variance.mean()  # a channel that hardly moves must not dominate
+        losses.append(((mine - theirs).square() / scale).mean())
+    return torch.stack(losses)
