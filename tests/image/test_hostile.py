@@ -33,10 +33,10 @@ def tiff(entries, tail=b"", following=0):
 
 
 def refused(data, limits=DEFAULT):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(InputError) as caught:
         decode(data, "-", limits)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert "\n" not in caught.value.message
     return caught.value.kind
 
@@ -59,9 +59,9 @@ CLAIMS = {
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claimed_pixels_are_refused_at_once(name):
-    start = time.perf_counter()
+    start = time.process_time()
     assert refused(CLAIMS[name]) == "too-large"
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
 
 
 def test_a_claim_costs_no_memory(tmp_path):
@@ -319,7 +319,7 @@ def test_mutations_end_in_a_picture_or_a_refusal(coded):
         if turn % 7 == 0:
             at = int(rng.integers(3, reach))
             damaged[at:at] = rng.bytes(int(rng.integers(1, 40)))
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             picture = decode(bytes(damaged), "-", Limits(max_pixels=4_000_000))
         except InputError as error:
@@ -329,7 +329,7 @@ def test_mutations_end_in_a_picture_or_a_refusal(coded):
             assert picture.image.mode == "RGB"
             assert picture.windows
             assert 1 <= picture.orientation <= 8
-        slowest = max(slowest, time.perf_counter() - start)
+        slowest = max(slowest, time.process_time() - start)
     assert slowest < 5.0
 
 

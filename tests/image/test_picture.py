@@ -92,6 +92,6 @@ def test_twelve_megapixels_cost_little():
 
 def _seconds_for_windows(picture):
     picture.__dict__.pop("windows", None)
-    start = time.perf_counter()
+    start = time.process_time()
     assert picture.windows
-    return time.perf_counter() - start
+    return time.process_time() - start
