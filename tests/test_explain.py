@@ -1,10 +1,12 @@
 """A finding in words."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 from aiforensics.evidence import (
+    Claim,
     Finding,
     ModelRef,
     Provenance,
@@ -16,6 +18,7 @@ from aiforensics.evidence import (
     Verdict,
 )
 from aiforensics.explain import HEADLINES, LADDER, ORIGIN_WORDS, QUALITY_WORDS, SHORT_VERDICTS, overall, percent
+from aiforensics.provenance.c2pa_story import UNCHECKED
 
 
 def _finding(verdict, level, origin):
@@ -39,12 +42,36 @@ def test_every_word_of_the_contract_is_explained():
 def test_only_a_trusted_signature_outweighs_the_pixels(verdict, level, origin):
     line = overall(_finding(verdict, level, origin))
     says_origin = origin != "unknown"
-    assert ("outweighs" in line) == (level == "signed-trusted" and says_origin)
+    assert ("outweighs" in line) == (level == "signed-trusted" and origin in ("ai", "camera"))
     assert ("not proof" in line) == (level in ("signed", "claimed", "watermark") and says_origin)
     compared = level not in ("none", "invalid")
     assert ("disputed" in line) == (compared and (origin, verdict) in {("ai", "real"), ("camera", "ai")})
     assert ("same way" in line) == (compared and (origin, verdict) in {("ai", "ai"), ("camera", "real")})
     assert "{" not in line
+
+
+@pytest.mark.parametrize(
+    ("level", "claims", "words"),
+    [
+        (
+            "signed-trusted",
+            [Claim("source-type", "", "C2PA manifest", "ai")],
+            "says that it was made by AI. This outweighs the pixel score.",
+        ),
+        (
+            "signed-trusted",
+            [Claim("source-type", "", f"C2PA manifest (an earlier one, {UNCHECKED}", "ai")],
+            "who does not tell its making. What else it carries says that it was made by AI. Anyone can write metadata",
+        ),
+        ("signed-trusted", [Claim("generator", "", "PNG tEXt", "ai")], "who does not tell its making."),
+        ("claimed", [Claim("signature", "", "C2PA manifest")], "announces Content Credentials that were not checked"),
+        ("invalid", [Claim("signature-expired", "", "C2PA manifest")], "unchanged since it was signed"),
+        ("invalid", [Claim("signature-invalid", "", "C2PA manifest")], "does not hold"),
+    ],
+)
+def test_the_words_are_those_of_the_claims(level, claims, words):
+    line = overall(replace(_finding("inconclusive", level, "ai"), provenance=Provenance(level, "ai", tuple(claims))))
+    assert words in line
 
 
 def test_percent_never_claims_certainty():

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiforensics.evidence import Card, Finding, ProvenanceLevel, ProvenanceOrigin, QualityLevel, Verdict
+from aiforensics.evidence import (
+    Card,
+    Finding,
+    Provenance,
+    ProvenanceLevel,
+    ProvenanceOrigin,
+    QualityLevel,
+    Verdict,
+)
+from aiforensics.provenance.ladder import is_vouched
 
 HEADLINES: Final[dict[Verdict, str]] = {
     "ai": "Likely AI-generated",
@@ -85,15 +94,16 @@ CAUTION: Final = (
 """The one warning that stands beside each verdict."""
 
 LIMITS: Final[tuple[str, ...]] = (
-    "The probability is calibrated on labelled pictures. Among pictures where AI is rarer or more common than there, "
-    "or made by newer generators, the true share differs.",
+    "The probability supposes that one picture in two is made by AI. Where one in twenty is, 91 % at even odds means "
+    "35 %; an interval covers re-saves and crops of this picture, not generators that the model has never seen.",
     "The thresholds are set so that few real photographs are called AI. Some AI pictures are therefore missed: "
     "“likely real” is not a certificate of authenticity.",
     "It judges how the pixels were made, not whether the scene, the caption or the date is true. "
     "A real photograph can mislead, and an AI picture can be honest about what it is.",
     "A photograph edited with AI in one small region can score as real: only the numbered windows are examined.",
     "Screenshots, scans, drawings, strong filters and repeated re-saving remove or imitate the traces.",
-    "Invisible watermarks such as SynthID can be read only by their makers; this tool cannot check for them.",
+    "Invisible watermarks such as SynthID can be checked only with their makers' own tools (Google's is open to "
+    "everybody in its Gemini app); this tool cannot read them.",
 )
 """What no verdict of this tool can promise."""
 
@@ -140,20 +150,12 @@ def overall(finding: Finding) -> str:
     str
         One to three plain sentences.
     """
-    level, origin = finding.provenance.level, finding.provenance.origin
-    if level in _WHATEVER_IT_SAYS:
-        return _WHATEVER_IT_SAYS[level]
-    if origin == "unknown":
-        return f"{_CARRIERS[level]} but says nothing of how the picture was made."
-    said = f"{_CARRIERS[level]} and says {_CLAIMED[origin]}. {_WORTH[level]}"
-    if finding.verdict == "inconclusive":
+    said = _said(finding.provenance)
+    agree = {("ai", "ai"): True, ("camera", "real"): True, ("ai", "real"): False, ("camera", "ai"): False}
+    same = agree.get((finding.provenance.origin, finding.verdict))
+    if same is None or said in (_BROKEN, _NOTHING):
         return said
-    opposite = {("ai", "real"), ("camera", "ai")}
-    if (origin, finding.verdict) in opposite:
-        return f"{said} The pixels point the other way: treat the origin as disputed."
-    if (origin, finding.verdict) in {("ai", "ai"), ("camera", "real")}:
-        return f"{said} The pixels point the same way."
-    return said
+    return f"{said} The pixels point {'the same way.' if same else 'the other way: treat the origin as disputed.'}"
 
 
 def top_reason(finding: Mapping[str, Any]) -> str:
@@ -166,28 +168,55 @@ def top_reason(finding: Mapping[str, Any]) -> str:
     return str(finding["reasons"][0]["text"]) if finding["reasons"] else ""
 
 
+def _said(provenance: Provenance) -> str:
+    """What the file says of its making, and what that is worth."""
+    level, origin = provenance.level, provenance.origin
+    kinds = {claim.kind for claim in provenance.claims}
+    broken = level == "invalid" and ("signature-invalid" in kinds or not kinds & _LAPSED)
+    if level == "none" or broken:
+        return _BROKEN if broken else _NOTHING
+    unread = level == "claimed" and "signature" in kinds
+    if origin == "unknown":
+        return _UNREAD if unread else f"{_CARRIERS[level]} but says nothing of how the picture was made."
+    if level == "signed-trusted":
+        return _trusted_says(provenance)
+    carrier = f"{_UNREAD} Its other metadata say" if unread else f"{_CARRIERS[level]} and says"
+    return f"{carrier} {_CLAIMED[origin]}. {_WORTH[level]}"
+
+
+def _trusted_says(provenance: Provenance) -> str:
+    """The same of a file that a trusted signer signed, who need not be the one that tells the origin."""
+    carrier, said = _CARRIERS["signed-trusted"], _CLAIMED[provenance.origin]
+    tellers = [claim for claim in provenance.claims if claim.origin == provenance.origin]
+    if tellers and not any(map(is_vouched, tellers)):
+        return f"{carrier}, who does not tell its making. What else it carries says {said}. {_WORTH['claimed']}"
+    # How a picture was edited does not tell how it came to be, so that it outweighs nothing.
+    return f"{carrier} and says {said}.{'' if provenance.origin == 'edited' else ' This outweighs the pixel score.'}"
+
+
 _CLAIMED: Final[dict[ProvenanceOrigin, str]] = {
     "ai": "that it was made by AI",
     "camera": "that a camera took it",
-    "edited": "that it was edited with software",
+    "edited": "that it was edited, which does not tell how it was first made",
 }
-
+_LAPSED = {"signature-expired", "signature-unaccepted"}
 _CARRIERS: Final[dict[ProvenanceLevel, str]] = {
     "signed-trusted": "The file is signed by a trusted signer",
     "signed": "The file carries a signature by an unknown signer",
+    "invalid": "The file is unchanged since it was signed, under a certificate or a statement that is not accepted,",
     "claimed": "The file carries unsigned metadata",
     "watermark": "The picture carries an open watermark",
 }
-
 _WORTH: Final[dict[ProvenanceLevel, str]] = {
-    "signed-trusted": "This outweighs the pixel score.",
     "signed": "Anyone can sign so: a lead, not proof.",
+    "invalid": "Nobody vouches for it now: a lead, not proof.",
     "claimed": "Anyone can write metadata: a lead, not proof.",
     "watermark": "Such a mark can be copied: a lead, not proof.",
 }
-
-_WHATEVER_IT_SAYS: Final[dict[ProvenanceLevel, str]] = {
-    "invalid": "The file carries a signature that does not hold: the file was changed after signing, or the "
-    "certificate has expired or is not accepted. Trust nothing that it says.",
-    "none": "The file says nothing of its origin. Absence proves nothing: most websites and messengers strip metadata.",
-}
+_UNREAD: Final = "The file announces Content Credentials that were not checked; the claim below says why."
+_BROKEN: Final = (
+    "The file carries a signature that does not hold; the claim below says why. Trust nothing that its record says."
+)
+_NOTHING: Final = (
+    "The file says nothing of its origin. Absence proves nothing: most websites and messengers strip metadata."
+)

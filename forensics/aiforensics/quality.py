@@ -19,6 +19,10 @@ SMALL, TINY = 176, 96
 """Shorter sides in pixels below which evidence is limited, and poor."""
 COMPRESSED, CRUSHED = 68.0, 42.0
 """IJG qualities below which evidence is limited, and poor."""
+THIN, STARVED = 1.0, 0.5
+"""Bits per pixel of an AVIF or HEIC below which evidence is limited, and poor: without them p rises by 0.05 to 0.2."""
+SOFT = -4.0
+"""`spectrum.top_share` below which a picture is as soft as 1 px of blur or an enlargement by 2 make it."""
 FLAT = 3.0
 """Standard deviation of the luma, in grey levels, below which a picture shows no texture to examine."""
 COLOURLESS = 2.0
@@ -45,23 +49,20 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     picture
         The decoded picture.
     values
-        Measured values by full feature name; `jpeg.quality_estimate` is read.
+        Measured values by full feature name; `jpeg.quality_estimate` and `spectrum.top_share` are read.
     strangeness
         Distance of the embedding from the training pictures, in units of the distance that 99 % of them stay within;
         0 where the bundle has no reference.
     """
-    poor, limited = [], []
+    poor: list[str] = []
+    limited: list[str] = []
     short = min(picture.width, picture.height)
     if short < TINY:
         poor.append(f"only {picture.width} × {picture.height} pixels")
     elif short < SMALL:
         limited.append(f"{picture.width} × {picture.height} pixels")
     seen = float(values.get("jpeg.quality_estimate", 100.0))
-    compression = min(seen, float(picture.jpeg.quality)) if picture.jpeg else seen
-    if compression < CRUSHED:
-        poor.append(f"heavy compression (like JPEG quality {compression:.0f})")
-    elif compression < COMPRESSED:
-        limited.append(f"strong compression (like JPEG quality {compression:.0f})")
+    _compression(picture, seen, poor, limited)
     grey = not any(coloured(window.pixels) for window in picture.windows)
     shades = max(distinct(window.pixels, enough=PALETTE) for window in picture.windows)
     flat = max(float(window.luma.std()) for window in picture.windows) < FLAT
@@ -77,6 +78,8 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         limited.append(
             f"{'one tint' if tinted(picture.windows[0].pixels) else 'black and white'}: no colour to measure"
         )
+    if not flat and float(values.get("spectrum.top_share", 0.0)) < SOFT:
+        limited.append("hardly any fine detail: out of focus, blurred or enlarged")
     if strangeness > 2.0:
         poor.append("unlike anything that the model was trained on")
     elif strangeness > 1.0:
@@ -125,6 +128,19 @@ def strangeness(
     """
     scores = np.clip((embeddings.mean(axis=0) - centre) / scale, -10.0, 10.0)
     return float(np.sqrt(np.mean(np.square(scores))) / usual)
+
+
+def _compression(picture: Picture, seen: float, poor: list[str], limited: list[str]) -> None:
+    """Add what is to be said of the compression: the worse of what the pixels betray and what the file states."""
+    quality = min(seen, float(picture.jpeg.quality)) if picture.jpeg else seen
+    if quality < CRUSHED:
+        poor.append(f"heavy compression (like JPEG quality {quality:.0f})")
+    elif quality < COMPRESSED:
+        limited.append(f"strong compression (like JPEG quality {quality:.0f})")
+    bits = 8 * len(picture.data) / (picture.width * picture.height)
+    if picture.format in ("AVIF", "HEIF") and bits < THIN:
+        strength = poor if bits < STARVED else limited
+        strength.append(f"{'heavy' if bits < STARVED else 'strong'} compression ({bits:.1f} bits per pixel)")
 
 
 def _condition(short: int, grey: bool, seen: float) -> str:

@@ -3,6 +3,8 @@ import pytest
 import scipy.fft
 
 from aiforensics.analyzers.jpeg import Jpeg, block_dct
+from aiforensics.analyzers.protocol import Exhibit
+from aiforensics.image import Window
 
 
 def test_block_dct_against_scipy(photo_window):
@@ -12,9 +14,17 @@ def test_block_dct_against_scipy(photo_window):
     assert block_dct(luma) == pytest.approx(expected, abs=2e-3)
 
 
-@pytest.mark.parametrize("quality", [35, 50, 60, 75, 85, 90])
+@pytest.mark.parametrize("quality", [10, 15, 20, 25, 35, 50, 60, 75, 85, 90])
 def test_quality_is_read_from_the_pixels(photo, jpeg, measure, quality):
     assert measure(Jpeg(), jpeg(photo, quality))["quality_estimate"] == pytest.approx(quality, abs=3)
+
+
+def test_a_smooth_window_does_not_lighten_the_compression_of_the_others(photo, jpeg):
+    pixels = np.full((256, 900, 3), 128, np.uint8)
+    pixels[:, :256] = photo[:256, :256]
+    pixels = jpeg(pixels, 50)
+    windows = tuple(Window(np.ascontiguousarray(pixels[:, x : x + 256]), x, 0) for x in (0, 512))
+    assert Jpeg().measure(Exhibit(windows))["jpeg.quality_estimate"] == pytest.approx(50, abs=3)
 
 
 def test_quality_of_what_was_never_compressed(photo, measure):

@@ -210,3 +210,13 @@ def test_results_of_two_models_never_mix(tmp_path, fakes, kind):
     with pytest.raises(BatchError, match="written with the model one"):
         ledger.write(fakes.finding("b.png", model="two").to_dict())
     ledger.close()
+
+
+@pytest.mark.parametrize("name", ["+mine", "=x", "@home", "best;=2"])
+def test_a_csv_of_a_model_with_an_odd_name_is_continued(tmp_path, fakes, name):
+    for path in ("a.png", "b.png"):
+        ledger = Ledger(tmp_path / "x.csv", "csv", resume=True)
+        model = {"name": name, "version": "1", "sha256": "0" * 64}
+        ledger.write({**fakes.finding(path).to_dict(), "model": model})
+        ledger.close()
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == 3

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from aiforensics.provenance import c2pa_story
+from aiforensics.provenance.ladder import is_vouched
 
 SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED = [{"action": "c2pa.created", "digitalSourceType": SOURCE + "trainedAlgorithmicMedia"}]
@@ -370,3 +371,27 @@ def test_assertions_of_an_unexpected_form_tell_nothing(data):
     }
     store = {"active_manifest": "a", "manifests": {"a": manifest}}
     assert list(c2pa_story.tell(store, "C2PA manifest", intact=True)) == []
+
+
+PUBLISHED = [{"action": "c2pa.published"}]
+
+
+@pytest.mark.parametrize(("trusts", "origin", "vouched"), [("both", "camera", True), ("last", "camera", False)])
+def test_a_trusted_signer_does_not_vouch_for_what_a_stranger_signed_before(
+    sign, make, read, tmp_path, trusts, origin, vouched
+):
+    first, root = sign(make.jpeg(), CAPTURED)
+    content, last_root = sign(first, PUBLISHED, edit=True)
+    (tmp_path / "trust.pem").write_bytes(last_root + (root if trusts == "both" else b""))
+    provenance = read(content, trust=tmp_path / "trust.pem")
+    assert (provenance.level, provenance.origin) == ("signed-trusted", origin)
+    assert any(is_vouched(c) for c in provenance.claims if c.origin == origin) is vouched
+
+
+def test_what_a_trusted_signer_leaves_open_the_file_may_say(sign, make, read, tmp_path):
+    xmp = make.xmp_segment({"photoshop:Credit": "Made with Google AI"})
+    content, root = sign(make.jpeg(xmp), PUBLISHED, edit=True)
+    (tmp_path / "trust.pem").write_bytes(root)
+    provenance = read(content, trust=tmp_path / "trust.pem")
+    assert (provenance.level, provenance.origin) == ("signed-trusted", "ai")
+    assert not any(map(is_vouched, (c for c in provenance.claims if c.origin == "ai")))

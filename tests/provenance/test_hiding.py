@@ -260,3 +260,19 @@ def test_comments_without_any_latin_letter(comment, make, read):
 
     expected = CHINESE if len(comment) > 10 else "一丁"
     assert reader.user_comment(b"UNICODE\0" + comment).lstrip("\ufeff") == expected
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_extended_xmp_is_read_in_whatever_order_and_beside_a_strangers(order, make, read):
+    def part(name, whole, at, body):
+        head = b"http://ns.adobe.com/xmp/extension/\0" + name * 32
+        return 0xE1, head + struct.pack(">II", whole, at) + body
+
+    body = make.xmp(AI_TYPE)
+    decoy = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF>'
+    parts = [
+        part(b"1", len(body), 0, body[:200]),
+        part(b"1", len(body), 200, body[200:]),
+        part(b"0", len(decoy), 0, decoy),
+    ]
+    assert read(make.jpeg(*(parts[i] for i in order))).origin == "ai"

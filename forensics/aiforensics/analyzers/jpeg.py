@@ -29,8 +29,9 @@ _BANDS: tuple[NDArray[np.bool_], ...] = tuple(np.isin(_U + _V, group) for group 
 _MODES = tuple((u, v) for u in range(4) for v in range(4) if 1 <= u + v <= 3)
 """The nine lowest AC frequencies, which keep coefficients at every quality."""
 _BENFORD = np.log10(1.0 + 1.0 / np.arange(1, 10))
-_QUALITIES = np.arange(30, 95)
-"""Above 94 the steps are 1 and 2, which the rounding of the pixels hides."""
+_QUALITIES = np.arange(8, 95)
+"""Above 94 the steps are 1 and 2, which the rounding of the pixels hides. Searched from higher up, a heavier one
+would pass for a lighter one, whose steps divide its own."""
 _VALUES = np.arange(256)
 _STEPS = np.arange(1, 65)
 # A coefficient quantised with step s lies on its multiples; below s / 2 there is nothing to see but the zero.
@@ -76,14 +77,23 @@ class Jpeg:
             ("zero_gap", "share", "coefficients that round to zero on the grid less those off it"),
             ("periodic", "1", "how far low coefficients lie on the multiples of one step, on the grid"),
             ("periodic_off", "1", "how far low coefficients lie on the multiples of one step, at the best other phase"),
-            ("double", "1", "regular gaps in the levels of quantised coefficients (double compression)"),
+            ("double", "1", "regular gaps in the levels of coefficients, of one fine or of two compressions"),
             ("quality_estimate", "IJG quality", "JPEG quality that the pixels betray; 100 where none does; not scored"),
         ],
     )
 
     def measure(self, exhibit: Exhibit) -> dict[str, float]:
-        """Mean over windows of the coefficient statistics."""
-        return pool(self.name, exhibit, _measure)
+        """Mean over windows of the coefficient statistics; of the quality, the median over those that betray one."""
+        found: list[float] = []
+
+        def one(window: Window) -> dict[str, float]:
+            values = _measure(window)
+            found.append(values["quality_estimate"])
+            return values
+
+        values = pool(self.name, exhibit, one)
+        betrayed = [quality for quality in found if quality < 100.0]  # a smooth window has no coefficients to show one
+        return values | {f"{self.name}.quality_estimate": float(np.median(betrayed)) if betrayed else 100.0}
 
     def map(self, window: Window) -> Pixels:
         """Compare steps across the right and lower border of 8×8 blocks with those inside; bright where blocky."""

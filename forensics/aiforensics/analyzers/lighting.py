@@ -25,14 +25,16 @@ class Lighting:
     Source: Johnson and Farid 2005, doi:10.1145/1073170.1073171 (direction of light from brightness gradients, here
     without contours: only its agreement between parts is judged); van de Weijer et al. 2007,
     doi:10.1109/TIP.2007.901808 (illuminant from the Minkowski norm of derivatives, p = 6); Finlayson et
-    al. 2006, doi:10.1109/TPAMI.2006.18 (a shadow changes brightness and keeps the ratios of the channels).
+    al. 2006, doi:10.1109/TPAMI.2006.18 (a shadow moves a colour along the direction of the light;
+    here the simplest case, in which the ratios of the channels stay).
     """
 
     name = "lighting"
     card = Card(
         title="Lighting",
         looks_for="Whether brightness falls off in the same direction and the light has the same colour in all parts, "
-        "and whether dark edges keep their colour as the edges of shadows do. One sun makes one direction.",
+        "and whether dark edges keep their colour as the edges of shadows do under one kind of light. One sun makes "
+        "one direction.",
         fooled_by="Several lamps, reflections, mixed daylight and lamplight, curved and coloured things all break the "
         "agreement in real pictures; a good generator keeps it.",
         ignore_when="The scene is indoors, lit from several sides, flat, or mostly of one coloured thing. Read it "
@@ -51,7 +53,11 @@ class Lighting:
             ("illuminant_spread", "degrees", "mean angle between the colour of the light of a part and of the window"),
             ("illuminant_worst", "degrees", "largest such angle"),
             ("illuminant_windows", "degrees", "largest angle between the colours of the light of two windows"),
-            ("shadow_share", "share", "strong edges that keep the ratios of the channels, as shadow edges do"),
+            (
+                "shadow_share",
+                "share",
+                "strong edges that keep the ratios of the channels, as a shadow's can",
+            ),
             ("shadow_agreement", "1", "how far such edges agree on the side of the light"),
             (
                 "shadow_softness",

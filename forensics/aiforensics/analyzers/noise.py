@@ -56,8 +56,9 @@ class Noise:
     name = "noise"
     card = Card(
         title="Noise residual",
-        looks_for="The fine grain left when the subject is filtered away. A sensor's grain grows with brightness and "
-        "lies evenly over the picture; generated pictures carry little grain, or grain that follows the subject.",
+        looks_for="The fine grain left when the subject is filtered away. A sensor's grain follows brightness in a "
+        "regular way (it grows in raw data and often falls in developed pictures) and lies evenly over the picture; "
+        "generated pictures carry little grain, or grain that follows the subject.",
         fooled_by="Denoising in phones removes real grain; film-grain effects and re-photographed screens add it to "
         "generated pictures. Compression and resizing replace it by their own residue.",
         ignore_when="The picture was strongly compressed or shrunk, or much of it is clipped to black or white.",

@@ -59,7 +59,7 @@ class Spectrum:
             ("top_share", "log10 share", "power above 0.40 cycles per pixel"),
             ("upright", "log10 ratio", "horizontal against vertical power above 0.10 cycles per pixel"),
             ("oblique", "log10 ratio", "diagonal against horizontal and vertical power above 0.10 cycles per pixel"),
-            ("flatness", "dB", "geometric against arithmetic mean of the residual's power; 0 is white"),
+            ("flatness", "dB", "geometric against arithmetic mean of the residual's power; white noise gives -3"),
             *(
                 row
                 for kind, text in (("residual", "median residual"), ("cross", "cross-difference"))
@@ -68,7 +68,11 @@ class Spectrum:
                         (f"{kind}_peak_{p}", "dB", f"peaks of the {text} at multiples of 1/{p} of the sampling rate")
                         for p in _PERIODS
                     ),
-                    (f"{kind}_peak_max", "dB", f"highest peak of the {text} over its surroundings"),
+                    (
+                        f"{kind}_peak_max",
+                        "dB",
+                        f"highest peak of the {text} over its surroundings; white noise: 9",
+                    ),
                     (f"{kind}_rough", "dB", f"unevenness of the spectrum of the {text} over its surroundings"),
                 )
             ),

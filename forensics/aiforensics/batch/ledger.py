@@ -183,7 +183,7 @@ def _from_csv(line: str) -> Result:
     if row["error"]:
         kind, _, message = from_cell(row["error"]).partition(": ")
         return {"schema": SCHEMA, "path": path, "error": {"kind": kind, "message": message}}
-    name, version, sha256 = row["model"].rsplit(" ", 2)
+    name, version, sha256 = from_cell(row["model"]).rsplit(" ", 2)
     return {
         **{key: row[key] for key in ("sha256", "format", "verdict")},
         **{key: int(row[key]) for key in ("width", "height")},

@@ -6,6 +6,7 @@ Source: C2PA technical specification 2.1, section 18 (standard assertions).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance import source_types
 from aiforensics.provenance.dossier import clean
 
+_OUTCOMES = {"success": "signingCredential.trusted", "failure": "signingCredential.untrusted"}
+_LABEL = re.compile(r"/c2pa/([^/]+)/c2pa\.signature")
 _MAX_MANIFESTS = 32
 _MAX_ACTIONS = 24
 _ACTIONS = {
@@ -52,7 +55,11 @@ _EDITING = {
 }
 
 
-def tell(store: Mapping[str, Any], source: str, *, intact: bool) -> Iterator[Claim]:
+UNCHECKED = "of a signer whom nobody vouches for)"
+"""Ends the source of a claim that a trusted signer's record only carries along: who made it is not trusted."""
+
+
+def tell(store: Mapping[str, Any], source: str, *, intact: bool, trusted: bool = False) -> Iterator[Claim]:
     """Claims of a manifest store; the origins count only while the signature is intact.
 
     Parameters
@@ -63,25 +70,62 @@ def tell(store: Mapping[str, Any], source: str, *, intact: bool) -> Iterator[Cla
         Where the claims stand.
     intact
         Whether the signed bytes are unchanged.
+    trusted
+        Whether the signer of the active manifest is trusted. The claims of every other signer then say where they stand
+        whether the library trusts that one too: who signs a file again vouches for its bytes, not for its story.
     """
-    for depth, manifest in enumerate(_chain(store)):
-        place = source if depth == 0 else f"{source} (an earlier one)"
+    trusted_ones = _trusted_ones(store) if trusted else None
+    for depth, (label, manifest) in enumerate(_chain(store)):
+        place = source if depth == 0 else f"{source} ({_earlier(label, trusted_ones)}"
         yield from _tools(manifest, place)
         yield from _actions(manifest, place, intact=intact)
         yield from _names(manifest, place)
         if depth == 0:
-            yield from _components(store, manifest, place, intact=intact)
+            yield from _components(store, manifest, place, intact=intact, trusted_ones=trusted_ones)
 
 
-def _chain(store: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Return the active manifest and the manifests of its parents; loops end."""
+def _earlier(label: str, trusted_ones: frozenset[str] | None) -> str:
+    """Words, with a closing bracket, for a manifest that is not the active one."""
+    return "an earlier one)" if trusted_ones is None or label in trusted_ones else f"an earlier one, {UNCHECKED}"
+
+
+def _trusted_ones(store: Mapping[str, Any]) -> frozenset[str]:
+    """Labels of the earlier manifests whose signers the library trusts.
+
+    It tells of them where they differ from what the record of the picture says of them, which counts where that
+    record's own signer is trusted.
+    """
+    deltas = [
+        _object(delta, "validationDeltas") for delta in _list(_object(store, "validation_results"), "ingredientDeltas")
+    ]
+    now = {outcome: {label for delta in deltas for label in _credentials(delta, outcome)} for outcome in _OUTCOMES}
+    found: set[str] = set()
+    for depth, (label, manifest) in enumerate(_chain(store)):
+        if depth == 0 or label in found | now["success"]:
+            found.add(label)
+            for ingredient in _list(manifest, "ingredients"):
+                recorded = _object(_object(ingredient, "validation_results"), "activeManifest")
+                found |= set(_credentials(recorded, "success")) - now["failure"]
+    return frozenset(found | now["success"])
+
+
+def _credentials(results: Mapping[str, Any], outcome: str) -> Iterator[str]:
+    """Labels of the manifests of whose signers the results say so."""
+    for item in _list(results, outcome):
+        named = _LABEL.search(str(item.get("url")))
+        if item.get("code") == _OUTCOMES[outcome] and named:
+            yield named[1]
+
+
+def _chain(store: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return label and content of the active manifest and of those of its parents; loops end."""
     manifests = store.get("manifests") or {}
     label = store.get("active_manifest")
     seen: set[str] = set()
     while isinstance(label, str) and label in manifests and label not in seen and len(seen) < _MAX_MANIFESTS:
         seen.add(label)
         manifest = manifests[label]
-        yield manifest
+        yield label, manifest
         parents = [i for i in _list(manifest, "ingredients") if i.get("relationship") == "parentOf"]
         label = parents[0].get("active_manifest") if parents else None
 
@@ -122,7 +166,14 @@ def _actions(manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterat
         yield Claim("actions", clean("; ".join(told), 800), place, "edited" if edited else "unknown")
 
 
-def _components(store: Mapping[str, Any], manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterator[Claim]:
+def _components(
+    store: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    place: str,
+    *,
+    intact: bool,
+    trusted_ones: frozenset[str] | None,
+) -> Iterator[Claim]:
     """Parts that were placed in the picture and that a model made."""
     manifests = store.get("manifests") or {}
     for ingredient in _list(manifest, "ingredients")[:_MAX_MANIFESTS]:
@@ -131,7 +182,8 @@ def _components(store: Mapping[str, Any], manifest: Mapping[str, Any], place: st
             continue
         if any(c.origin == "ai" for c in _actions(inner, place, intact=intact)):
             words = "the signed record says: a part made by a trained AI model was placed in it"
-            yield Claim("source-type", words, place, "edited")
+            vouched = trusted_ones is None or ingredient.get("active_manifest") in trusted_ones
+            yield Claim("source-type", words, place if vouched else f"{place} (a part, {UNCHECKED}", "edited")
 
 
 def _names(manifest: Mapping[str, Any], place: str) -> Iterator[Claim]:

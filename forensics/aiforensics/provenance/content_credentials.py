@@ -148,7 +148,7 @@ def _claims(state: str, store: Mapping[str, Any], *, trusting: bool, whole: bool
         yield Claim(
             "ingredient-invalid", "the credentials of an ingredient are broken; its claims count for less", SOURCE
         )
-    yield from c2pa_story.tell(store, SOURCE, intact=intact)
+    yield from c2pa_story.tell(store, SOURCE, intact=intact, trusted=intact and state == "Trusted")
 
 
 def _signer(store: Mapping[str, Any]) -> tuple[str, str, str]:

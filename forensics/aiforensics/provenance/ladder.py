@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aiforensics.evidence import Claim, Provenance, ProvenanceLevel, ProvenanceOrigin
+from aiforensics.provenance.c2pa_story import UNCHECKED
 
 SIGNATURE_KINDS: dict[str, ProvenanceLevel] = {
     "signature-trusted": "signed-trusted",
@@ -38,7 +39,8 @@ _ORIGIN_ORDER: tuple[ProvenanceOrigin, ...] = ("ai", "edited", "camera")
 def combine(claims: Iterable[Claim]) -> Provenance:
     """Rung and origin of a set of claims.
 
-    Signed claims alone decide the origin where a trusted signer vouches for them. Anybody can make any other signature,
+    Signed claims alone decide the origin where a trusted signer vouches for them. Where such a signer says nothing of
+    the origin, what else the file says decides it, and nobody vouches for that. Anybody can make any other signature,
     so there they stand beside the unsigned claims and marks: `ai` outweighs `edited`, and that outweighs `camera`. A
     generator's own mark on a camera's EXIF block is the rarer and the more telling claim.
     """
@@ -51,7 +53,9 @@ def combine(claims: Iterable[Claim]) -> Provenance:
         # Over changed bytes the signed claims have no origin left; over unchanged ones they are claims like others.
         return Provenance("invalid", strongest((*signed, *unsigned, *marks)), claims)
     if "signed-trusted" in levels:
-        return Provenance("signed-trusted", strongest(signed), claims)
+        vouched = strongest(c for c in signed if is_vouched(c))
+        origin = strongest((*signed, *unsigned, *marks)) if vouched == "unknown" else vouched
+        return Provenance("signed-trusted", origin, claims)
     if "signed" in levels:
         return Provenance("signed", strongest((*signed, *unsigned, *marks)), claims)
     if signed or any(c.origin != "unknown" or c.kind == "generator" for c in unsigned):
@@ -59,6 +63,11 @@ def combine(claims: Iterable[Claim]) -> Provenance:
     if marks:
         return Provenance("watermark", "ai", claims)
     return Provenance("none", "unknown", claims)
+
+
+def is_vouched(claim: Claim) -> bool:
+    """Whether a claim, in a file that a trusted signer signed, is that signer's or another trusted one's."""
+    return claim.source.startswith("C2PA") and not claim.source.endswith(UNCHECKED)
 
 
 def weight(claim: Claim) -> int:

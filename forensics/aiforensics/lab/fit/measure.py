@@ -28,7 +28,7 @@ VIEWS: tuple[str, ...] = (RANDOM, *(view.name for view in (*CONDITIONS, GREY)))
 _CHUNK = 16
 _SAVE_EVERY = 100
 """Chunks between two savings of what was measured."""
-_EDITION = 2
+_EDITION = 3
 """Raised whenever a measurement of the pipeline changes, so that rows of before are not taken for rows of now."""
 
 

@@ -167,7 +167,7 @@ python -m aiforensics.lab.train.pretrain POOL --teacher TEACHER.safetensors --ou
 _LIMITS = """\
 - Generators and cameras that it has not seen do worse than the test split says.
 - Strong compression, small pictures and screenshots weaken every trace: such pictures are often `inconclusive`.
-- The probability assumes that AI pictures are as common as in the calibration data.
+- The probability supposes that one picture in two is made by AI, and says too much where fewer are.
 - Labels are taken as the data gives them: a wrong one misleads the training, and the figures too."""
 
 

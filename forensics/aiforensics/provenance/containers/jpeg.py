@@ -15,7 +15,7 @@ _EXTENSION_HEADER = len(_XMP_EXTENSION) + 40
 
 def walk(data: bytes, contents: Contents) -> None:
     """Fill `contents` from the segments before the first scan of a JPEG file."""
-    extension: list[bytes] = []
+    extensions: dict[bytes, list[tuple[int, bytes]]] = {}
     photoshop: list[bytes] = []
     profile: list[bytes] = []
     instances: set[bytes] = set()
@@ -30,7 +30,9 @@ def walk(data: bytes, contents: Contents) -> None:
         if marker == jpeg.SCAN:
             break
         if marker == 0xE1 and body.startswith(_XMP_EXTENSION):
-            extension.append(body[_EXTENSION_HEADER:])
+            names = body[len(_XMP_EXTENSION) : _EXTENSION_HEADER]  # its sum, its whole length, this part's offset
+            part = (int.from_bytes(names[-4:], "big"), body[_EXTENSION_HEADER:])
+            extensions.setdefault(names[:32], []).append(part)
         elif marker == 0xED and body.startswith(b"Photoshop 3.0\0"):
             photoshop.append(body[14:])
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
@@ -42,8 +44,8 @@ def walk(data: bytes, contents: Contents) -> None:
             contents.manifest_spans.append((segment.start, segment.end))
         else:
             _read_segment(marker, body, contents)
-    if extension:
-        contents.add_xmp(_join(extension), what="extended XMP")
+    for parts in extensions.values():  # in whatever order they stand, and a stranger's beside them
+        contents.add_xmp(_join([part for _, part in sorted(parts)]), what="extended XMP")
     contents.photoshop = contents.keep(_join(photoshop), what="Photoshop resources")
     contents.icc = contents.keep(_join(profile), what="ICC profile")
     end = data.rfind(b"\xff\xd9")
