@@ -159,6 +159,8 @@ def test_curves_agree_with_their_areas(rows) -> None:
         assert np.trapezoid(roc["detections"], roc["false_alarms"]) == pytest.approx(metrics.roc_auc(labels, p))
     risk = curves.risk_coverage_curve(s)
     assert risk["coverage"][-1] == 1
+    turned = curves.risk_coverage_curve(Scores.of(labels[::-1], p[::-1]))
+    assert turned == risk, "the order of the files tells nothing"
     assert risk["risk"][-1] == pytest.approx(1 - float(metrics.figures(s)["accuracy"][0]))
     assert sum(curves.reliability_curve(s)["pictures"]) == len(rows)
     pr = curves.precision_recall_curve(s)

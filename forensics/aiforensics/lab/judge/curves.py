@@ -43,17 +43,18 @@ def reliability_curve(scores: Scores, bins: int = 10) -> Curve:
 
 
 def risk_coverage_curve(scores: Scores) -> Curve:
-    """Share answered against the error rate of what is answered, the surest first (|p − 0.5|).
+    """Share answered against the error rate of what is answered, the surest first (|p − 0.5|), ties together.
 
     Geifman and El-Yaniv, "Selective classification for deep neural networks" (arXiv:1705.08500).
     """
-    order = np.argsort(-np.abs(scores.p_ai - 0.5), kind="stable")
-    wrong = ((scores.p_ai >= 0.5) != (scores.labels == 1))[order]
-    answered = np.arange(1, len(scores) + 1)
-    keep = _thinned(len(scores))
+    sureness = np.abs(scores.p_ai - 0.5)
+    order = np.argsort(-sureness, kind="stable")
+    ends = np.flatnonzero(np.r_[np.diff(sureness[order]) != 0, True])
+    wrong = np.cumsum(((scores.p_ai >= 0.5) != (scores.labels == 1))[order])[ends]
+    keep = _thinned(len(ends))
     return {
-        "coverage": (answered / len(scores))[keep].tolist(),
-        "risk": (np.cumsum(wrong) / answered)[keep].tolist(),
+        "coverage": ((ends + 1) / len(scores))[keep].tolist(),
+        "risk": (wrong / (ends + 1))[keep].tolist(),
     }
 
 
