@@ -95,3 +95,9 @@ def test_one_window_of_colour_and_texture_is_enough():
     pixels = np.full((256, 600, 3), 120, np.uint8)
     pixels[:, :256] = pictures.astronaut()[:256, :256]
     assert level(pixels) == "good"
+
+
+def test_colours_between_the_pixels_that_are_looked_at_first_count():
+    pixels = pictures.astronaut().copy()
+    pixels[::4, ::4] = 120
+    assert level(pixels) == "good"
