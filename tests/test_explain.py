@@ -78,3 +78,11 @@ def test_percent_never_claims_certainty():
     words = [percent(i / 1000) for i in range(1001)]
     assert not {"0%", "100%"} & set(words)
     assert (words[0], words[500], words[1000]) == ("<1%", "50%", ">99%")
+
+
+@pytest.mark.parametrize(
+    ("p", "words"),
+    [(0.0099, "<1%"), (0.01, "1%"), (0.015, "2%"), (0.985, "98%"), (0.99, "99%"), (0.9901, ">99%")],
+)
+def test_percent_at_its_ends(p, words):
+    assert percent(p) == words

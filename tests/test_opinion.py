@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,9 @@ def test_the_row_holds_the_mean_and_nothing_is_asked_twice(slope):
     values, opinion = measure(from_array(slope), network)
     assert values[EMBEDDING] == opinion.log_odds
     assert network.asked == 3, "the window, its mirror image and the window with noise"
+
+
+def test_the_spread_is_that_of_the_members_and_of_the_mean_over_the_windows():
+    nothing = np.zeros(3, np.float32), np.zeros((2, 2), np.float32)
+    outputs = tuple(NetworkOutput(np.array(logits), *nothing) for logits in ([1.0, 3.0], [5.0, 7.0]))
+    assert Opinion(outputs, outputs[0]).spread == pytest.approx(math.hypot(1.0, 2.0 / math.sqrt(2)))

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from PIL import Image
 from skimage import data as pictures
 
 import aiforensics
-from aiforensics.evidence import InputError, Quality, Refusal
-from aiforensics.image import decode, from_array
+from aiforensics.evidence import Claim, InputError, Provenance, Quality, Refusal
+from aiforensics.features import FeatureError
+from aiforensics.features import row as row_of
+from aiforensics.image import Limits, decode, from_array
 from aiforensics.pipeline import Scanner, decide, measure
 from aiforensics_models.bundle import BundleError
 from aiforensics_models.calibration import Calibration, Line
-from aiforensics_models.heads import EMBEDDING
+from aiforensics_models.heads import EMBEDDING, Answer
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,7 @@ def test_a_finding_has_every_key_of_the_contract(scanner):
     assert found["schema"] == "aiforensics.finding/1"
     assert found["verdict"] in {"ai", "real", "inconclusive"}
     assert found["interval"][0] <= found["p_ai"] <= found["interval"][1]
+    assert len(found["reasons"]) == 12
     assert set(found["reasons"][0]) == {"feature", "value", "unit", "contribution", "text"}
     assert {"ela", "spectrum", "texture", "noise", "jpeg", "color", "uncertainty"} <= set(found["analyzers"])
 
@@ -105,6 +109,85 @@ def test_container_name_and_metadata_never_move_the_score(scanner):
     for one in (told, other):
         assert (one.p_ai, one.interval, one.reasons) == (plain.p_ai, plain.interval, plain.reasons)
     assert told.provenance.level == "claimed"
+
+
+@pytest.mark.parametrize(
+    ("condition", "change"),
+    [
+        ("good", lambda pixels: pixels),
+        ("grey", lambda pixels: pixels.mean(axis=2, keepdims=True).astype(np.uint8).repeat(3, axis=2)),
+        ("small", lambda pixels: pixels[100:250, 150:300].copy()),
+    ],
+)
+def test_probability_and_interval_are_those_of_the_condition_and_the_spread(scanner, condition, change):
+    picture = from_array(change(pictures.astronaut()))
+    values, opinion = measure(picture, scanner.bundle.network())
+    log_odds = scanner.bundle.head(row_of(scanner.bundle.features, values)).log_odds
+    finding = scanner.examine_picture(picture).finding
+    calibration = scanner.bundle.calibration
+    assert finding.condition == condition
+    assert finding.p_ai == calibration.probability(log_odds, condition)
+    assert finding.interval == calibration.interval(log_odds, opinion.spread, condition)
+
+
+def test_every_condition_of_the_shipped_bundle_has_a_line_of_its_own(scanner):
+    lines = scanner.bundle.calibration.conditions
+    assert len(set(lines.values())) == len(lines) == 4
+
+
+def test_a_feature_that_is_not_measured_is_an_error_and_no_zero():
+    with pytest.raises(FeatureError, match=r"needs 1 features.*b\.y"):
+        row_of(["a.x", "b.y"], {"a.x": 1.0})
+
+
+def test_a_reason_says_its_side_and_its_strength(scanner, monkeypatch):
+    shares = np.zeros(len(scanner.bundle.features))
+    shares[:6] = [0.75, -0.74, 0.25, -0.24, 0.001, 0.0009]
+    monkeypatch.setitem(scanner.bundle.__dict__, "head", lambda _row: Answer(1.0, shares, 0.0))
+    reasons = scanner.examine_picture(from_array(pictures.astronaut())).finding.reasons
+    assert [reason.text.partition("it speaks ")[2] for reason in reasons] == [
+        "strongly for AI.",
+        "clearly for a real picture.",
+        "clearly for AI.",
+        "slightly for a real picture.",
+        "slightly for AI.",
+    ]
+
+
+def test_a_picture_far_from_the_reference_is_inconclusive(scanner, monkeypatch):
+    reference = scanner.bundle.reference
+    picture = from_array(pictures.astronaut())
+    assert "unlike" not in str(scanner.examine_picture(picture).finding.quality)
+    monkeypatch.setitem(scanner.bundle.__dict__, "reference", replace(reference, usual=reference.usual / 99))
+    finding = scanner.examine_picture(picture).finding
+    assert (finding.verdict, finding.quality.level) == ("inconclusive", "poor")
+    assert "unlike anything" in finding.quality.reasons[0]
+
+
+@pytest.mark.parametrize("online", [True, False])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_what_a_scanner_is_told_reaches_the_readers(monkeypatch, tmp_path, online, hidden):
+    asked = {}
+
+    def read_provenance(_picture, **options):
+        asked.update(options)
+        return Provenance(claims=(Claim("place", "48.2, 16.3", "EXIF GPS", private=True),))
+
+    monkeypatch.setattr("aiforensics.pipeline.read_provenance", read_provenance)
+    monkeypatch.setattr("aiforensics.pipeline.read_anchors", lambda path: path)
+    told = Scanner(online=online, redact=hidden, trust=tmp_path)
+    finding = told.examine_picture(from_array(pictures.chelsea())).finding
+    assert asked == {"online": online, "trust": tmp_path}
+    assert (finding.provenance.claims[0].value == "(removed)") == hidden
+
+
+def test_the_limits_of_a_scanner_hold_for_files_and_bytes(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(pictures.chelsea(), "PNG"))
+    narrow = Scanner(limits=Limits(max_side=100))
+    for scan, source in ((narrow.scan, path), (narrow.scan_bytes, path.read_bytes())):
+        with pytest.raises(InputError, match="100 on a side"):
+            scan(source)
 
 
 def test_input_pixels_are_not_changed(scanner):
@@ -197,6 +280,20 @@ def test_examination_draws_maps_over_its_windows(scanner):
         assert one.pixels.shape[2] == 3
 
 
+@pytest.mark.parametrize("peak", [0.01, 40.0])
+def test_the_strongest_place_of_the_picture_has_full_colour(scanner, peak):
+    examination = scanner.examine_picture(from_array(pictures.astronaut()))
+    shares = [1.0, -0.5, *[0.0] * (len(examination.outputs) - 2)]
+    outputs = tuple(
+        replace(output, activation=np.full((4, 4), share * peak, np.float32))
+        for output, share in zip(examination.outputs, shares, strict=True)
+    )
+    maps = replace(examination, outputs=outputs).activation
+    tints = [float(np.mean(one.pixels[..., 0].astype(float) - one.pixels[..., 2])) for one in maps]
+    assert tints[:2] == pytest.approx([0.65 * 230, -0.325 * 200], abs=1)
+    assert not any(tints[2:])
+
+
 def test_the_embedding_is_measured_for_every_row(scanner):
     assert EMBEDDING in scanner.bundle.features
     found = scanner.scan_bytes(encoded(pictures.astronaut())).to_dict()
@@ -262,6 +359,22 @@ def test_a_decision_tells_the_probability_from_the_thresholds(p, said):
     calibration = Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.229, 0.914)
     _, decision = decide(calibration, p, Quality("good"), (max(0.0, p - 0.01), min(1.0, p + 0.01)))
     assert decision.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("p", "interval", "verdict", "weak"),
+    [
+        (0.95, (0.93, 0.97), "ai", False),
+        (0.95, (0.90, 0.97), "ai", True),
+        (0.05, (0.01, 0.10), "real", False),
+        (0.05, (0.01, 0.25), "real", True),
+        (0.50, (0.01, 0.99), "inconclusive", False),
+    ],
+)
+def test_an_answer_whose_range_crosses_its_line_is_called_weak(p, interval, verdict, weak):
+    calibration = Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.229, 0.914)
+    found, decision = decide(calibration, p, Quality("good"), interval)
+    assert (found, "weak answer" in decision) == (verdict, weak)
 
 
 def test_tables_that_change_no_pixel_change_no_probability(scanner):

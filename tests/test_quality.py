@@ -1,25 +1,118 @@
-"""Evidence quality from measured facts."""
+"""Evidence quality: where each limit lies, and what one window, one table or one colour is worth."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import data
+from skimage import data as pictures
 
-from aiforensics.image import decode, from_array
+from aiforensics.image import JpegFacts, decode, from_array
 from aiforensics.quality import assess
 
 
-@pytest.mark.parametrize(("quality", "level"), [(95, "good"), (60, "limited"), (20, "poor")])
-def test_an_avif_of_few_bits_is_weak_evidence(quality, level):
+def level(pixels, seen=100.0, strangeness=0.0):
+    return assess(from_array(pixels), {"jpeg.quality_estimate": seen}, strangeness).quality.level
+
+
+def reasons(pixels, strangeness=0.0):
+    return assess(from_array(pixels), {}, strangeness).quality.reasons
+
+
+def grey_noise(deviation):
+    noise = np.random.default_rng(1).normal(120, deviation, (300, 300, 1))
+    return np.rint(noise).astype(np.uint8).repeat(3, axis=2)
+
+
+@pytest.mark.parametrize(
+    ("strangeness", "expected", "said"),
+    [
+        (1.0, "good", ()),
+        (1.5, "limited", ("unlike most pictures that the model was trained on",)),
+        (2.0, "limited", ("unlike most pictures that the model was trained on",)),
+        (2.5, "poor", ("unlike anything that the model was trained on",)),
+    ],
+)
+def test_what_lies_far_from_the_training_pictures_is_poor_evidence(strangeness, expected, said):
+    photo = pictures.astronaut()
+    assert (level(photo, strangeness=strangeness), reasons(photo, strangeness)) == (expected, said)
+
+
+@pytest.mark.parametrize(("seen", "expected"), [(68.0, "good"), (67.9, "limited"), (42.0, "limited"), (41.9, "poor")])
+def test_compression_limits_the_evidence(seen, expected):
+    assert level(pictures.astronaut(), seen) == expected
+
+
+@pytest.mark.parametrize(("seen", "condition"), [(83.0, "good"), (82.9, "compressed")])
+def test_the_condition_is_that_of_the_compression_that_is_seen(seen, condition):
+    values = {"jpeg.quality_estimate": seen}
+    assert assess(from_array(pictures.astronaut()), values, 0.0).condition == condition
+
+
+@pytest.mark.parametrize(("seen", "stated"), [(30.0, 95), (95.0, 30)])
+def test_the_worse_of_what_is_seen_and_what_is_stated_counts(seen, stated):
+    facts = JpegFacts(((1,) * 64,), stated, "4:2:0", progressive=False)
+    picture = replace(from_array(pictures.astronaut()), jpeg=facts)
+    quality = assess(picture, {"jpeg.quality_estimate": seen}, 0.0).quality
+    assert quality.level == "poor"
+    assert "quality 30" in quality.reasons[0]
+
+
+@pytest.mark.parametrize(("side", "expected"), [(176, "good"), (175, "limited"), (96, "limited"), (95, "poor")])
+def test_small_pictures_limit_the_evidence(side, expected):
+    photo = Image.fromarray(pictures.astronaut()).resize((side, 200), Image.Resampling.BOX)
+    assert level(np.asarray(photo)) == expected
+
+
+@pytest.mark.parametrize(("shades", "expected"), [(16, "poor"), (17, "limited")])
+def test_few_shades_of_grey_are_poor(shades, expected):
+    steps = np.linspace(0, 255, shades).astype(np.uint8)
+    chosen = np.random.default_rng(0).integers(0, shades, (300, 300, 1))
+    assert level(steps[chosen].repeat(3, axis=2)) == expected
+
+
+@pytest.mark.parametrize(("colours", "expected"), [(128, "poor"), (129, "limited"), (256, "limited"), (257, "good")])
+def test_few_colours_limit_the_evidence(colours, expected):
+    rng = np.random.default_rng(1)
+    palette = rng.choice(256**3, colours, replace=False)
+    chosen = palette[rng.integers(0, colours, (300, 300))]
+    assert level(np.stack([chosen >> 16, chosen >> 8 & 255, chosen & 255], axis=2).astype(np.uint8)) == expected
+
+
+@pytest.mark.parametrize(("deviation", "flat"), [(2.5, True), (3.5, False)])
+def test_a_picture_of_little_contrast_is_flat(deviation, flat):
+    assert ("almost no texture to examine" in reasons(grey_noise(deviation))) == flat
+
+
+@pytest.mark.parametrize(("spread", "coloured"), [(1.5, False), (3.0, True)])
+def test_a_little_spread_between_the_channels_is_no_colour(spread, coloured):
+    pixels = grey_noise(20)
+    pixels[..., 0] += np.rint(np.random.default_rng(0).normal(0, spread, (300, 300))).astype(np.int8).view(np.uint8)
+    assert any("black and white" in reason for reason in reasons(pixels)) != coloured
+
+
+def test_one_window_of_colour_and_texture_is_enough():
+    pixels = np.full((256, 600, 3), 120, np.uint8)
+    pixels[:, :256] = pictures.astronaut()[:256, :256]
+    assert level(pixels) == "good"
+
+
+def test_colours_between_the_pixels_that_are_looked_at_first_count():
+    pixels = pictures.astronaut().copy()
+    pixels[::4, ::4] = 120
+    assert level(pixels) == "good"
+
+
+@pytest.mark.parametrize(("quality", "expected"), [(95, "good"), (60, "limited"), (20, "poor")])
+def test_an_avif_of_few_bits_is_weak_evidence(quality, expected):
     stream = io.BytesIO()
-    Image.fromarray(data.astronaut()).save(stream, "AVIF", quality=quality)
-    assert assess(decode(stream.getvalue()), {}, 0.0).quality.level == level
+    Image.fromarray(pictures.astronaut()).save(stream, "AVIF", quality=quality)
+    assert assess(decode(stream.getvalue()), {}, 0.0).quality.level == expected
 
 
-@pytest.mark.parametrize(("share", "level"), [(-3.9, "good"), (-4.1, "limited")])
-def test_a_soft_picture_is_limited_evidence(share, level):
-    found = assess(from_array(np.asarray(data.astronaut())), {"spectrum.top_share": share}, 0.0)
-    assert found.quality.level == level
-    assert ("blurred or enlarged" in " ".join(found.quality.reasons)) == (level == "limited")
+@pytest.mark.parametrize(("share", "expected"), [(-3.9, "good"), (-4.1, "limited")])
+def test_a_soft_picture_is_limited_evidence(share, expected):
+    found = assess(from_array(pictures.astronaut()), {"spectrum.top_share": share}, 0.0)
+    assert found.quality.level == expected
+    assert ("blurred or enlarged" in " ".join(found.quality.reasons)) == (expected == "limited")

@@ -122,7 +122,16 @@ def test_pixel_limits(coded):
 
 
 @pytest.mark.parametrize(
-    "magic", [b"%PDF-1.7 ", b"PK\x03\x04", b"8BPS\0\x01", b"\0\0\0\x0cjP  \r\n", b"<svg", b"\xff\x0a"]
+    "magic",
+    [
+        b"%PDF-1.7 ",
+        b"PK\x03\x04",
+        b"8BPS\0\x01",
+        b"\0\0\0\x0cjP  \r\n",
+        b"<svg",
+        b"\xff\x0a",
+        b"\0\0\0\x18ftypisom\0\0\2\0isommp41",
+    ],
 )
 def test_other_types_are_unsupported(magic):
     assert refusal(decode, magic + bytes(200)).kind == "unsupported"
@@ -231,6 +240,18 @@ def test_standard_error_is_restored(failure, capfd):
         assert overheard(work) == (1, True)
     os.write(2, b"ours")
     assert capfd.readouterr().err == "ours"
+
+
+def test_nothing_stays_open_when_a_decoder_was_overheard():
+    def free():
+        places = [os.dup(2) for _ in range(4)]
+        for place in places:
+            os.close(place)
+        return places
+
+    before = free()
+    overheard(lambda: None)
+    assert free() == before
 
 
 def test_without_standard_error_or_a_folder_for_it(astronaut, encode, tmp_path, monkeypatch, capfd):

@@ -56,6 +56,13 @@ def test_the_detailed_windows_come_first():
     assert (from_array(pixels).windows[0].x, from_array(pixels).windows[0].y) == (640, 0)
 
 
+def test_clipped_windows_come_last():
+    blocks = np.random.default_rng(0).integers(0, 2, (113, 113, 1)) * 255
+    pixels = np.kron(blocks, np.ones((8, 8, 3))).astype(np.uint8)[:900, :900]
+    pixels[:256, 640:896] = data.astronaut()[::2, ::2] // 2 + 50
+    assert (from_array(pixels).windows[0].x, from_array(pixels).windows[0].y) == (640, 0)
+
+
 def test_luma_is_that_of_jpeg():
     pixels = noise(70, 80)
     luma = from_array(pixels).windows[0].luma

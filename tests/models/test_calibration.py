@@ -1,6 +1,7 @@
 """Calibration: monotone, honest about its spread, and the same after a round trip."""
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -39,3 +40,14 @@ def test_verdicts_at_the_thresholds(p, verdict):
 
 def test_a_round_trip_through_json_changes_nothing():
     assert Calibration.from_dict(json.loads(json.dumps(CALIBRATION.to_dict()))) == CALIBRATION
+
+
+@pytest.mark.parametrize("odds", [-1e4, 1e4])
+def test_no_log_odds_are_too_large(odds):
+    assert CALIBRATION.probability(odds, "good") == float(odds > 0)
+
+
+def test_an_interval_by_hand():
+    found = Calibration({"good": Line(2.0, 0.5, 0.3)}, 0.2, 0.8).interval(1.0, 0.2, "good")
+    reach = 1.645 * math.hypot(2.0 * 0.2, 0.3)
+    assert found == pytest.approx([1 / (1 + math.exp(-z)) for z in (2.5 - reach, 2.5 + reach)])

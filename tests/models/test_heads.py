@@ -202,6 +202,26 @@ def test_deep_shares_of_an_analyzer_are_its_shapley_value(deep, data):
         assert shares[mine].sum() == pytest.approx(MIX["handcrafted"] * expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("row", "shares"), [((1.0, 3.0, 0.0), [1, 0, 0]), ((9.0, 9.0, 0.5), [4, 0, 0.5]), ((0.0, 3.0, 0.0), [0, 0, 0])]
+)
+def test_a_feature_that_moves_nothing_has_no_share(tmp_path, row, shares):
+    """The head adds the first of two features, which it cuts at 4, and never looks at the second."""
+    from safetensors.numpy import save_file
+
+    layers = {
+        "centre": [0, 0],
+        "scale": [1, 1],
+        "layer0.weight": [[1, 0], [-1, 0]],
+        "layer0.bias": [0, 0],
+        "layer1.weight": [[1, -1]],
+        "layer1.bias": [0],
+    }
+    save_file({name: np.array(values, np.float32) for name, values in layers.items()}, tmp_path / "h.safetensors")
+    manifest = {"kind": "deep", "file": "h.safetensors", "mix": {"embedding": 1, "handcrafted": 1, "offset": 0}}
+    assert load_head(tmp_path, manifest, ("ela.a", "ela.b", EMBEDDING))(np.array(row)).shares.tolist() == shares
+
+
 def test_the_network_alone_is_its_own_only_share():
     head = load_head(None, {"kind": "none"}, (EMBEDDING,))
     assert isinstance(head, NetworkHead)

@@ -2,9 +2,12 @@
 
 from contextlib import suppress
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage import data as pictures
 
 from aiforensics_models import runtime
 from aiforensics_models.bundle import Bundle, BundleError, write_manifest
@@ -109,3 +112,12 @@ def test_a_file_in_onnx_runtimes_own_format_is_no_network(tmp_path, monkeypatch)
     monkeypatch.setattr(runtime, "_has_external_data", lambda *_: False)
     with pytest.raises(Exception, match="ONNX"):
         OnnxNetwork(tmp_path / "network.ort", Preparation("window", 0))
+
+
+def test_an_ela_network_sees_the_error_of_a_jpeg_of_quality_90():
+    photo = pictures.astronaut()[:128, :128]
+    coded = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+    error = np.abs(photo.astype(float) - cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
+    seen = Preparation("ela", 128).picture(photo)
+    assert np.abs(seen - error * 255 / error.max()).max() <= 0.5
+    assert np.array_equal(Preparation("resize", 128).picture(photo), photo)

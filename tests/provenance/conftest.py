@@ -169,13 +169,13 @@ def sign():
     x509 = pytest.importorskip("cryptography.x509")
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+    from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
     def name(common, organisation):
         parts = ((NameOID.ORGANIZATION_NAME, organisation), (NameOID.COMMON_NAME, common))
-        return x509.Name([x509.NameAttribute(*part) for part in parts])
+        return x509.Name([x509.NameAttribute(*part) for part in parts if part[1]])
 
-    def certificate(subject, issuer, key, issuer_key, span, *, authority):
+    def certificate(subject, issuer, key, issuer_key, span, *, authority, ocsp=None):
         unused = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
         usage = dict.fromkeys((*unused, "encipher_only", "decipher_only"), False)
         builder = (
@@ -198,6 +198,9 @@ def sign():
             builder = builder.add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False
             )
+        if ocsp:
+            place = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp))
+            builder = builder.add_extension(x509.AuthorityInformationAccess([place]), critical=False)
         return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     def apply(
@@ -210,14 +213,16 @@ def sign():
         edit=False,
         name_of_author=None,
         organisation="Test Organisation",
+        common="Test Signer",
+        ocsp=None,
     ):
         now = datetime.datetime.now(datetime.UTC)
         root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         long = (now - datetime.timedelta(days=400), now + datetime.timedelta(days=4000))
         short = (now - datetime.timedelta(days=300), now + datetime.timedelta(seconds=min(seconds, 3 * 10**8)))
-        issuer, signer = name("Test Root", organisation), name("Test Signer", organisation)
+        issuer, signer = name("Test Root", organisation), name(common, organisation)
         root = certificate(issuer, issuer, root_key, root_key, long, authority=True)
-        leaf = certificate(signer, issuer, key, root_key, short, authority=False)
+        leaf = certificate(signer, issuer, key, root_key, short, authority=False, ocsp=ocsp)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )

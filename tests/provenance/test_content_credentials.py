@@ -111,6 +111,19 @@ def test_an_organisation_cannot_speak_for_this_program(signed, read, values):
     assert words.startswith("signed by “Adobe Inc., the signer is on the trust list, x”; unchanged since;")
 
 
+@pytest.mark.parametrize(
+    ("common", "organisation", "words"),
+    [
+        ("Test Signer", "Test Organisation", "signed by “Test Organisation”"),
+        ("Jane Doe", "", "signed by a signer without an organisation"),
+        ("", "", "signed by an unnamed signer"),
+    ],
+)
+def test_a_person_who_signed_is_not_named(common, organisation, words, signed, read, values):
+    content, _ = signed(common=common, organisation=organisation)
+    assert values(read(content), "signature-unknown")[0].startswith(words)
+
+
 def shorten(content, spare):
     """Shorten the record of a JPEG by `spare` bytes of its unsigned padding: (before, segment, after)."""
     segment = content.index(b"\xff\xeb")
@@ -295,6 +308,14 @@ def test_other_containers(form, signed, make, read):
     assert read(content, trust=trust).level == "signed-trusted"
 
 
+def test_a_manifest_of_an_avif_is_seen(make, read):
+    buffer = io.BytesIO()
+    Image.fromarray(make.pixels()).save(buffer, "AVIF")
+    kind = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+    body = b"uuid" + kind + b"\0\0\0\0manifest\0" + bytes(8) + b"damaged"
+    assert read(buffer.getvalue() + (4 + len(body)).to_bytes(4) + body).level == "invalid"
+
+
 def test_the_type_is_sniffed_and_not_taken_from_the_name(signed):
     from aiforensics.image import decode
     from aiforensics.provenance import read_provenance
@@ -327,6 +348,23 @@ def test_a_remote_manifest_is_not_fetched_and_no_socket_opens(sign, make, read, 
         assert "was not fetched (use --online)" in values(provenance, "signature")[0]
         read(content, online=True)
         assert arrived  # the same file does ask for it when the user allows it
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_the_state_of_a_certificate_is_asked_for_online_alone(online, signed, read):
+    with listener() as (address, arrived):
+        content, trust = signed(ocsp=address)
+        read(content, online=online, trust=trust)
+        assert bool(arrived) == online
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_remote_record_is_named_by_its_host(scheme, make, read, values):
+    provenance = read(make.jpeg(make.xmp_segment({"dcterms:provenance": f"{scheme}://example.org/a.c2pa"})))
+    assert provenance.level == "claimed"
+    assert values(provenance, "signature") == [
+        "a Content Credentials manifest at example.org was not fetched (use --online)"
+    ]
 
 
 def test_a_remote_address_in_hostile_forms(make, read):

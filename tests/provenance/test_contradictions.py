@@ -74,9 +74,28 @@ def test_a_date_that_the_satellites_deny(make, found):
     assert "satellites" in found(content)[0]
 
 
+@pytest.mark.parametrize(
+    ("located", "told"), [("2020:05:06", False), ("2020:05:07", False), ("2020:05:08", True), ("1980:01:06", False)]
+)
+def test_the_satellites_date_may_be_a_day_off_or_none(located, told, make, found):
+    dates = {"inner": {0x9003: "2020:05:06 10:11:12"}, "gps": {0x1D: located}}
+    assert bool(found(make.jpeg(make.exif_segment(first=CAMERA, **dates)))) == told
+
+
+@pytest.mark.parametrize(("changed", "told"), [("2020:05:05 12:00:00", False), ("2020:05:05 06:00:00", True)])
+def test_a_change_up_to_a_day_before_is_a_time_zone(changed, told, make, found):
+    dates = {"first": {**CAMERA, 0x0132: changed}, "inner": {0x9003: "2020:05:06 10:11:12"}}
+    assert bool(found(make.jpeg(make.exif_segment(**dates)))) == told
+
+
 def test_a_size_that_the_camera_did_not_record(make, found):
     content = make.jpeg(make.exif_segment(first=CAMERA, inner={0xA002: 3888, 0xA003: 2592}))
     assert "recorded 3888 × 2592" in found(content)[0]
+
+
+@pytest.mark.parametrize(("width", "told"), [(112, False), (128, False), (144, False), (145, True)])
+def test_a_side_may_differ_by_a_block(width, told, make, found):
+    assert bool(found(make.jpeg(make.exif_segment(first=CAMERA, inner={**SIZE, 0xA002: width})))) == told
 
 
 def test_a_turned_picture_keeps_its_size(make, found):
@@ -86,6 +105,11 @@ def test_a_turned_picture_keeps_its_size(make, found):
 def test_a_screen_size_with_a_camera(make, found):
     content = make.jpeg(make.exif_segment(first=CAMERA), pixels=make.pixels(1170, 2532))
     assert "screen size" in found(content)[0]
+
+
+@pytest.mark.parametrize("form", ["png", "jpeg"])
+def test_a_screenshot_without_a_camera_contradicts_nothing(form, make, found):
+    assert found(getattr(make, form)(pixels=make.pixels(1170, 2532))) == []
 
 
 def test_a_camera_and_a_generator(make, found):

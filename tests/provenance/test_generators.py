@@ -65,6 +65,12 @@ def test_text_chunks_of_every_program(program, make, read, values):
         assert values(provenance, "model")[0].startswith("foxmodel")
 
 
+@pytest.mark.parametrize("program", ["ComfyUI", "AUTOMATIC1111"])
+def test_only_a_workflow_is_said_to_carry_photographs(program, make, read, values):
+    (words,) = values(read(make.png(make.text(*CHUNKS[program][0]))), "generator")
+    assert ("a screenshot or photograph" in words) == (program == "ComfyUI")
+
+
 @pytest.mark.parametrize("kind", ["international", "compressed"])
 def test_other_text_chunks(kind, make, read, values):
     provenance = read(make.png(getattr(make, kind)("parameters", A1111)))
@@ -109,6 +115,16 @@ def test_civitai_jpeg(make, read, values):
         make.jpeg(make.exif_segment(first=first, inner={0x9286: b"UNICODE\0" + A1111.encode("utf-16-be")}))
     )
     assert "Civitai" in values(provenance, "generator")[0]
+
+
+@pytest.mark.parametrize(
+    ("artist", "software"),
+    [("ai", "a program"), ("Jane Doe", "01234567-89ab-cdef-0123-456789abcdef")],
+)
+def test_one_tag_of_civitai_is_not_civitai(artist, software, make, read, values):
+    tags = {0x013B: artist, 0x0131: software}
+    content = make.jpeg(make.exif_segment(first=tags, inner={0x9286: b"ASCII\0\0\0" + A1111.encode()}))
+    assert "AUTOMATIC1111" in values(read(content), "generator")[0]
 
 
 def test_early_dalle_tags_in_ifd0(make, read, values):
@@ -193,6 +209,12 @@ def test_names_and_words_that_generators_share_are_no_claim(keyword, words, make
 )
 def test_fields_that_name_a_generator(keyword, words, program, make, read, values):
     assert program in values(read(make.png(make.text(keyword, words))), "generator")[0]
+
+
+def test_a_generators_name_in_prose_is_no_claim(make, read):
+    words = "a fox made with Midjourney, and what became of it. "
+    assert read(make.png(make.text("Title", words))).origin == "ai"
+    assert read(make.png(make.text("Title", words * 4))).level == "none"
 
 
 def test_a_long_version_takes_no_time(make, read, values):

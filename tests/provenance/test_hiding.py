@@ -1,11 +1,12 @@
 """An AI claim behind repeated, padded or misplaced blocks: it is found, or the cut is told."""
 
 import io
+import re
 import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from aiforensics.provenance import redact, watermark
 
@@ -32,7 +33,8 @@ def xmp(body):
 
 
 def profile(make, kind, block):
-    return make.compressed(f"Raw profile type {kind}", f"\n{kind}\n{len(block):8d}\n{block.hex()}")
+    digits = re.sub(r"(.{72})", r"\1\n", block.hex())
+    return make.compressed(f"Raw profile type {kind}", f"\n{kind}\n{len(block):8d}\n{digits}")
 
 
 def test_a_harmless_text_before_one_of_the_same_keyword(make, read, values):
@@ -176,6 +178,44 @@ def test_a_big_tiff_is_read(make, read, values):
     assert values(provenance, "camera") == ["the file claims a camera: Canon EOS 40D"]
 
 
+def test_extended_xmp_in_parts_is_read(make, read):
+    body = make.xmp(AI_TYPE)
+    head = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + struct.pack(">I", len(body))
+    parts = [(0xE1, head + struct.pack(">I", at) + body[at : at + 200]) for at in range(0, len(body), 200)]
+    assert read(make.jpeg(*parts)).origin == "ai"
+
+
+@pytest.mark.parametrize("kind", [1, 7])
+def test_xmp_of_a_tiff_in_either_type(kind, make, read):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[700] = make.xmp(AI_TYPE)
+    tags.tagtype[700] = kind
+    buffer = io.BytesIO()
+    Image.fromarray(make.pixels()).save(buffer, "TIFF", tiffinfo=tags)
+    assert read(buffer.getvalue()).origin == "ai"
+
+
+def test_xmp_of_a_png_in_imagemagicks_form(make, read):
+    assert read(make.png(profile(make, "xmp", make.xmp(AI_TYPE)))).origin == "ai"
+
+
+def test_xmp_of_a_gif(make, read):
+    buffer = io.BytesIO()
+    Image.fromarray(make.pixels()).save(buffer, "GIF")
+    whole = buffer.getvalue()
+    at = 13 + 3 * (2 << (whole[10] & 7))
+    block = b"\x21\xff\x0bXMP DataXMP" + make.xmp(AI_TYPE) + b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+    assert read(whole[:at] + block + whole[at:]).origin == "ai"
+
+
+def test_a_comment_after_frames_with_palettes_of_their_own(make, read):
+    frames = [Image.fromarray(np.roll(make.pixels(), 30 * i, axis=1)).quantize(64 << i) for i in range(2)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    comment = b"\x21\xfe" + bytes([len(A1111)]) + A1111.encode() + b"\0"
+    assert read(buffer.getvalue()[:-1] + comment + b";").origin == "ai"
+
+
 @pytest.mark.parametrize("kind", ["spaces", "bare"])
 def test_xmp_of_avif_in_other_forms(kind, make, read):
     body = make.xmp(AI_TYPE)
@@ -211,6 +251,13 @@ def test_stray_bytes_between_gif_blocks_hide_nothing(make, read, values):
 def records(count):
     body = b"".join(struct.pack(">BBBH", 0x1C, 2, 80, 6) + b"%06d" % n for n in range(count))
     return b"8BIM\x04\x04\0\0" + struct.pack(">I", len(body)) + body
+
+
+def test_records_in_imagemagicks_form_and_in_several_segments(make, read, values):
+    head, block = b"Photoshop 3.0\0", records(1)
+    parts = (0xED, head + block[:15]), (0xED, head + block[15:])
+    for content in (make.png(profile(make, "8bim", block)), make.jpeg(*parts)):
+        assert values(read(content), "person") == ["by-line: 000000"]
 
 
 def test_many_records_do_not_push_out_what_comes_later(make, read, values):

@@ -5,7 +5,7 @@ import pytest
 from aiforensics.evidence import Claim
 from aiforensics.image import from_array
 from aiforensics.provenance import READERS, read_provenance, redact
-from aiforensics.provenance.ladder import combine
+from aiforensics.provenance.ladder import combine, weight
 
 TRUSTED = Claim("signature-trusted", "", "C2PA manifest")
 SIGNED = Claim("signature-unknown", "", "C2PA manifest")
@@ -17,6 +17,8 @@ EDITOR = Claim("software", "", "EXIF Software", "edited")
 MARK = Claim("watermark", "", "pixels", "ai")
 HISTORY = Claim("history", "", "XMP History", "edited")
 DATE = Claim("date", "", "EXIF")
+PROGRAM = Claim("software", "", "EXIF Software")
+UNKNOWN_GENERATOR = Claim("generator", "", "EXIF Software")
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,9 @@ DATE = Claim("date", "", "EXIF")
         ([HISTORY, DATE], "claimed", "edited"),
         ([MARK, DATE], "watermark", "ai"),
         ([DATE], "none", "unknown"),
+        ([PROGRAM], "none", "unknown"),
+        ([PROGRAM, MARK], "watermark", "ai"),
+        ([UNKNOWN_GENERATOR], "claimed", "unknown"),
         ([], "none", "unknown"),
     ],
 )
@@ -44,6 +49,23 @@ def test_rungs(claims, level, origin):
     provenance = combine(claims)
     assert (provenance.level, provenance.origin) == (level, origin)
     assert provenance.claims == tuple(claims)
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        (Claim("text", "", "", "ai"), 3),
+        (BROKEN, 3),
+        (Claim("signature", "", ""), 3),
+        (Claim("contradiction", "", ""), 3),
+        (Claim("unreadable", "", ""), 3),
+        (CAMERA, 2),
+        (PROGRAM, 1),
+        (DATE, 0),
+    ],
+)
+def test_how_much_a_claim_tells(claim, expected):
+    assert weight(claim) == expected
 
 
 def test_a_picture_without_bytes_says_nothing(make):

@@ -254,6 +254,26 @@ def test_a_refused_input_has_a_page(write):
     assert "Likely" not in page.text.split("Limits of every verdict")[0]
 
 
+@pytest.mark.parametrize("redact", [False, True])
+def test_the_folder_of_a_refused_input_is_not_shown(write, redact):
+    text = write(Refusal("/home/jane-doe/a.png", "unreadable", "the PNG is damaged"), redact=redact)
+    assert "a.png" in text
+    assert "jane-doe" not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"orientation": 6}, "6; shown upright here, examined as stored"),
+        ({"frames": 3}, "3; the first is examined"),
+    ],
+)
+def test_the_page_says_what_was_turned_or_left_out(write, examine, change, words):
+    plain = examine("ai", maps=False)
+    assert words not in write(plain)
+    assert words in write(replace(plain, picture=replace(plain.picture, **change)))
+
+
 def test_redaction_removes_private_claims_and_folders(write, examine):
     private = Claim("place", "48.2082, 16.3738", "EXIF GPS", private=True)
     public = Claim("camera", "Canon EOS 5D", "EXIF Make/Model", "camera")

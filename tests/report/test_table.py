@@ -44,6 +44,12 @@ def test_a_row_says_what_the_file_claims(tmp_path):
     assert "Unsigned claim: made by AI" in text
 
 
+def test_a_row_shows_its_interval(tmp_path):
+    text = _page([made_up_finding("ai", interval=(0.35, 0.81))], tmp_path / "b.html")[1].text
+    assert "35%" in text
+    assert "81%" in text
+
+
 def test_hostile_names_stay_text(tmp_path):
     rows = [made_up_finding("ai", path=HOSTILE + "\u202e" + "x" * 10**6), Refusal(HOSTILE, "unreadable", HOSTILE)]
     text, page = _page(rows, tmp_path / "b.html", title=HOSTILE)

@@ -81,7 +81,7 @@ def write_report(
     context: dict[str, object] = {"views": views, "meanings": meanings, "redacted": redact, "top_reasons": TOP_REASONS}
     try:
         for item in examinations:
-            views.append(_refused(item, redact) if isinstance(item, Refusal) else _view(item, cards, redact))  # noqa: PERF401 - what is done is kept when the next one ends it
+            views.append(_refused(item) if isinstance(item, Refusal) else _view(item, cards, redact))  # noqa: PERF401 - what is done is kept when the next one ends it
     except BaseException:
         if views:
             write_page("scan.html.j2", path, context, generated)
@@ -152,9 +152,8 @@ class RefusedView:
     refusal: Refusal
 
 
-def _refused(refusal: Refusal, redact: bool) -> RefusedView:
-    shown = replace(refusal, path=PurePath(refusal.path).name) if redact else refusal
-    return RefusedView(name=_name(refusal.path), refusal=shown)
+def _refused(refusal: Refusal) -> RefusedView:
+    return RefusedView(name=_name(refusal.path), refusal=refusal)
 
 
 def _view(examination: Examination, cards: Mapping[str, Card], redact: bool) -> View:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from aiforensics.image import decode
 from aiforensics.lab.data import views
 from aiforensics.lab.data.views import CONDITIONS, HALF, SIDE, SWEEP, View, random_view, seeded
 
@@ -39,6 +40,18 @@ def test_the_file_of_a_view_decodes_to_its_pixels(view: View, photo) -> None:
         assert np.array_equal(np.asarray(image.convert("RGB")), view(photo, seeded("a")))
 
 
+@pytest.mark.parametrize(
+    ("view", "quality"),
+    [
+        (views.CLEAN, 95),
+        *((view, int(view.title.split()[1].rstrip(","))) for view in ALL if view.title.startswith("JPEG ")),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_a_view_has_the_quality_that_its_title_says(view: View, quality, photo) -> None:
+    assert decode(view.file(photo, seeded("a"))).jpeg.quality == quality
+
+
 def test_names_are_unique_and_curves_have_several_levels() -> None:
     assert len({v.name for v in ALL}) == len(ALL)
     for family in {v.family for v in SWEEP}:
@@ -60,7 +73,11 @@ def test_a_256_px_picture_is_seen_at_every_jpeg_phase() -> None:
 @pytest.mark.parametrize("view", [*ALL, random_view], ids=lambda v: getattr(v, "name", "random"))
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (32, 32)])
 def test_tiny_pictures_pass(view, shape) -> None:
-    assert view(np.full((*shape, 3), 77, np.uint8), seeded("tiny")).min() >= 0
+    seen = view(np.full((*shape, 3), 77, np.uint8), seeded("tiny"))
+    assert seen.dtype == np.uint8
+    assert seen.ndim == 3
+    assert seen.shape[2] == 3
+    assert 1 <= min(seen.shape[:2]) <= max(seen.shape[:2]) <= 1.4 * SIDE + 1
 
 
 def test_random_views_differ_but_repeat(photo) -> None:
@@ -81,6 +98,17 @@ def test_a_first_jpeg_is_given_to_seven_of_ten(photo) -> None:
     assert np.array_equal(photo, before)
     assert 55 <= sum(not np.array_equal(one, photo) for one in seen) <= 85
     assert all(one.shape == photo.shape for one in seen)
+
+
+@pytest.mark.parametrize(("kind", "draws"), [("JPEG", 0), ("PNG", 7)])
+def test_only_what_is_no_jpeg_gets_a_first_one(kind, draws, photo, monkeypatch) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(photo).save(stream, kind)
+    asked = []
+    monkeypatch.setattr(views, "with_history", lambda pixels, _rng: asked.append(1) or pixels)
+    for i in range(7):
+        views.training_view(decode(stream.getvalue()), np.random.default_rng(i))
+    assert len(asked) == draws
 
 
 def test_degradations_do_what_they_say(photo) -> None:

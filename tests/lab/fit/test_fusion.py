@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -296,6 +297,14 @@ def test_too_few_sources_for_a_fusion_are_told_before_anything_is_trained(sample
     with pytest.raises(RecipeError, match=r"without real:real0 the split val has no real picture: add sources"):
         train_fusion(two, tmp_path / "bundle", tmp_path / "work", config)
     assert not list((tmp_path / "work").glob("fold-*"))
+
+
+@pytest.mark.parametrize(("ai", "real", "wanted", "count"), [(5, 3, 4, 3), (2, 6, 4, 2), (9, 9, 4, 4)])
+def test_no_more_folds_than_the_smaller_class_has_families(ai, real, wanted, count):
+    names = "abcdefghi"
+    found = [Sample(Path("x"), "ai", name, name, f"ai-{name}", "train") for name in names[:ai]]
+    found += [Sample(Path("x"), "real", name, "", f"real-{name}", "train") for name in names[:real]]
+    assert fusion.fold_count(found, wanted) == count
 
 
 def test_a_fusion_of_few_sources_takes_fewer_folds(samples, tmp_path, monkeypatch):

@@ -100,6 +100,24 @@ def test_thresholds_keep_their_promises(data):
     assert np.mean(p[labels > 0.5] < real_below) <= MISSES < np.mean(p[labels > 0.5] < real_below + 0.02)
 
 
+@pytest.mark.parametrize(
+    ("real", "ai", "expected"),
+    [
+        ([0.1, 0.2], [0.9, 0.95], (0.5, 0.5)),
+        ([0.1, 0.3], [0.35, 0.4], (0.35, 0.5)),
+        ([0.7, 0.8], [0.9, 0.95], (0.5, 0.9)),
+    ],
+)
+def test_ai_is_never_said_below_a_half_nor_real_above_it(real, ai, expected):
+    assert thresholds(np.array([*real, *ai]), np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4)) == expected
+
+
+@pytest.mark.parametrize(("weight", "ai_from"), [(1.0, 0.9), (0.001, 0.5)])
+def test_thresholds_follow_the_weights(weight, ai_from):
+    p, labels = np.array([0.1, 0.8, 0.9, 0.95]), np.array([0.0, 0.0, 1.0, 1.0])
+    assert thresholds(p, labels, np.array([1.0, weight, 1.0, 1.0]))[1] == ai_from
+
+
 def test_a_model_that_knows_nothing_hardly_answers():
     rng = np.random.default_rng(3)
     labels = (rng.random(2000) < 0.5).astype(float)
@@ -133,20 +151,33 @@ def test_a_thin_condition_shares_the_line_of_all():
     assert found.line("compressed").slope < found.line("grey").slope < found.line("good").slope
 
 
+def delivered(pictures, views):
+    """The table of so many pictures, each in these views."""
+    view = np.tile(views, pictures)
+    return Table(
+        sample=np.repeat(np.arange(pictures), len(views)),
+        view=view,
+        origin=np.full(len(view), ""),
+        condition=np.where(view == "jpeg75", "compressed", "good"),
+        values=np.zeros((len(view), 1)),
+        spread=np.full(len(view), 0.1),
+        embedding=np.zeros((len(view), 1), np.float32),
+    )
+
+
+@pytest.mark.parametrize("views", [(DELIVERIES[0],), ("half",), (*DELIVERIES[:2], "half")])
+def test_pictures_that_lack_a_delivery_are_compared_by_the_others(views):
+    odds = np.random.default_rng(0).normal(size=20 * len(views))
+    narrow = Calibration({"good": Line(1.0, 0.0, 0.05)}, 0.2, 0.9)
+    assert (widened(narrow, odds, delivered(20, views)) == narrow) == (len(views) == 1)
+
+
 def test_an_interval_holds_nine_tenths_of_what_other_deliveries_say():
     rng = np.random.default_rng(5)
     pictures, views = 400, (*DELIVERIES, "half")
     truth = rng.normal(size=pictures)
     odds = (truth[:, None] + rng.normal(size=(pictures, len(views))) * 0.6).ravel()
-    table = Table(
-        sample=np.repeat(np.arange(pictures), len(views)),
-        view=np.tile(views, pictures),
-        origin=np.full(len(odds), ""),
-        condition=np.where(np.tile(views, pictures) == "jpeg75", "compressed", "good"),
-        values=np.zeros((len(odds), 1)),
-        spread=np.full(len(odds), 0.1),
-        embedding=np.zeros((len(odds), 1), np.float32),
-    )
+    table = delivered(pictures, views)
     narrow = Calibration({name: Line(1.0, 0.0, 0.05) for name in ("good", "compressed", "small")}, 0.2, 0.9)
     wide = widened(narrow, odds, table)
     assert wide.line("small").spread == pytest.approx(wide.line("good").spread, rel=0.1)  # that of all

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from aiforensics.evidence import Finding, InputError, ModelRef, Provenance, Quality, ToolRef
-from aiforensics.lab.data.dataset import DatasetError, load_dataset, thin
+from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset, thin
 from aiforensics.lab.data.views import CLEAN, CONDITIONS, HALF, SWEEP
 from aiforensics.lab.judge.detector import Prediction, ScannerDetector, deliver, predictor
-from aiforensics.lab.judge.evaluate import HEADLINE, evaluate
+from aiforensics.lab.judge.evaluate import HEADLINE, evaluate, panel
 
 CONTRACT = {
     *("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "ece", "brier"),
@@ -129,7 +130,20 @@ def test_the_sweep_runs_on_an_even_share(samples) -> None:
     assert set(content) == {view.family for view in SWEEP}
     assert sum(len(points) for points in content.values()) == len(SWEEP)
     assert all(point["judgements"] == 8 for points in content.values() for point in points)
-    assert all(0 <= point["roc_auc"] <= 1 for points in content.values() for point in points)
+
+
+def test_figures_of_every_level_of_evidence() -> None:
+    levels = ["good"] * 6 + ["limited"] * 3 + ["poor"]
+    judged = [
+        (
+            Sample(Path(f"{i}.png"), "ai" if i % 2 else "real", "s", "", str(i), "test"),
+            Prediction(i / 10, "inconclusive" if level == "poor" else "real", quality=level),
+        )
+        for i, level in enumerate(levels)
+    ]
+    found = panel("x", "x", judged, draws=5).by_quality
+    assert {level: row["judgements"] for level, row in found.items()} == {"good": 6, "limited": 3, "poor": 1}
+    assert {level: row["coverage"] for level, row in found.items()} == {"good": 1, "limited": 1, "poor": 0}
 
 
 def test_thin_is_even_over_classes_and_sources(samples) -> None:

@@ -121,6 +121,30 @@ def test_small_sources_train_but_are_never_left_out() -> None:
     assert "small" not in found.rows[2].ai
 
 
+def test_the_shares_of_a_left_out_source_are_those_of_its_pictures() -> None:
+    def fit(_train):
+        def predict(samples, _view):
+            order = ("ai", "ai", "real", "inconclusive")
+            return [
+                Prediction(0.5, order[int(s.path.stem.split("-")[1]) // 4 % 4] if s.label == "ai" else "inconclusive")
+                for s in samples
+            ]
+
+        return predict
+
+    rows = ("unseen generator", "double")
+    for row in leave_one_source_out(world(each=32), fit, conditions=(CLEAN,), rows=rows, draws=5).rows:
+        for found in row.ai.values():
+            assert (found.called_ai, found.called_real) == (0.5, 0.25)
+
+
+@pytest.mark.parametrize("missing", ["test", "train"])
+def test_a_row_that_leaves_nothing_to_learn_from_or_to_judge_is_named(missing) -> None:
+    samples = [s for s in world() if s.label == "ai" or (s.split == "test") != (missing == "test")]
+    with pytest.raises(DatasetError, match="the row random has too few"):
+        leave_one_source_out(samples, lambda _train: None, conditions=(CLEAN,), draws=5)
+
+
 def test_too_few_sources_are_named() -> None:
     with pytest.raises(DatasetError, match="there are 1 and 4"):
         leave_one_source_out(world(ai_sources=1), Recipe(), draws=10)
