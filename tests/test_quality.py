@@ -116,3 +116,10 @@ def test_a_soft_picture_is_limited_evidence(share, expected):
     found = assess(from_array(pictures.astronaut()), {"spectrum.top_share": share}, 0.0)
     assert found.quality.level == expected
     assert ("blurred or enlarged" in " ".join(found.quality.reasons)) == (expected == "limited")
+
+
+@pytest.mark.parametrize(("earlier", "expected"), [(20.0, "poor"), (60.0, "limited"), (75.0, "good")])
+def test_an_earlier_compression_off_the_grid_counts(earlier, expected):
+    found = assess(from_array(pictures.astronaut()), {"jpeg.quality_other": earlier}, 0.0)
+    assert (found.quality.level, found.condition) == (expected, "good")
+    assert ("earlier compression" in " ".join(found.quality.reasons)) == (expected != "good")

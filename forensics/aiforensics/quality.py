@@ -49,7 +49,8 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     picture
         The decoded picture.
     values
-        Measured values by full feature name; `jpeg.quality_estimate` and `spectrum.top_share` are read.
+        Measured values by full feature name; `jpeg.quality_estimate`, `jpeg.quality_other` and `spectrum.top_share` are
+        read.
     strangeness
         Distance of the embedding from the training pictures, in units of the distance that 99 % of them stay within;
         0 where the bundle has no reference.
@@ -62,7 +63,7 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     elif short < SMALL:
         limited.append(f"{picture.width} × {picture.height} pixels")
     seen = float(values.get("jpeg.quality_estimate", 100.0))
-    _compression(picture, seen, poor, limited)
+    _compression(picture, seen, float(values.get("jpeg.quality_other", 100.0)), poor, limited)
     grey = not any(coloured(window.pixels) for window in picture.windows)
     shades = max(distinct(window.pixels, enough=PALETTE) for window in picture.windows)
     flat = max(float(window.luma.std()) for window in picture.windows) < FLAT
@@ -130,13 +131,14 @@ def strangeness(
     return float(np.sqrt(np.mean(np.square(scores))) / usual)
 
 
-def _compression(picture: Picture, seen: float, poor: list[str], limited: list[str]) -> None:
-    """Add what is to be said of the compression: the worse of what the pixels betray and what the file states."""
+def _compression(picture: Picture, seen: float, earlier: float, poor: list[str], limited: list[str]) -> None:
+    """Add what is to be said of the compression: the worst of what the pixels betray and what the file states."""
     quality = min(seen, float(picture.jpeg.quality)) if picture.jpeg else seen
+    kind, quality = ("earlier ", earlier) if earlier < quality else ("", quality)
     if quality < CRUSHED:
-        poor.append(f"heavy compression (like JPEG quality {quality:.0f})")
+        poor.append(f"heavy {kind}compression (like JPEG quality {quality:.0f})")
     elif quality < COMPRESSED:
-        limited.append(f"strong compression (like JPEG quality {quality:.0f})")
+        limited.append(f"strong {kind}compression (like JPEG quality {quality:.0f})")
     bits = 8 * len(picture.data) / (picture.width * picture.height)
     if picture.format in ("AVIF", "HEIF") and bits < THIN:
         strength = poor if bits < STARVED else limited

@@ -19,6 +19,13 @@ def test_quality_is_read_from_the_pixels(photo, jpeg, measure, quality):
     assert measure(Jpeg(), jpeg(photo, quality))["quality_estimate"] == pytest.approx(quality, abs=3)
 
 
+@pytest.mark.parametrize("quality", [15, 25, 50])
+def test_an_earlier_quality_is_read_off_the_grid(photo, jpeg, measure, quality):
+    values = measure(Jpeg(), jpeg(jpeg(photo, quality)[3:, 5:], 92))
+    assert values["quality_other"] == pytest.approx(quality, abs=3)
+    assert measure(Jpeg(), jpeg(photo, quality))["quality_other"] == 100.0
+
+
 def test_a_smooth_window_does_not_lighten_the_compression_of_the_others(photo, jpeg):
     pixels = np.full((256, 900, 3), 128, np.uint8)
     pixels[:, :256] = photo[:256, :256]

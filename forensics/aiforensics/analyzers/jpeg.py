@@ -79,21 +79,25 @@ class Jpeg:
             ("periodic_off", "1", "how far low coefficients lie on the multiples of one step, at the best other phase"),
             ("double", "1", "regular gaps in the levels of coefficients, of one fine or of two compressions"),
             ("quality_estimate", "IJG quality", "JPEG quality that the pixels betray; 100 where none does; not scored"),
+            ("quality_other", "IJG quality", "the same of an earlier compression, off the file's grid; not scored"),
         ],
     )
 
     def measure(self, exhibit: Exhibit) -> dict[str, float]:
-        """Mean over windows of the coefficient statistics; of the quality, the median over those that betray one."""
-        found: list[float] = []
+        """Mean over windows of the coefficient statistics; of a quality, the median over those that betray one."""
+        found: list[dict[str, float]] = []
 
         def one(window: Window) -> dict[str, float]:
-            values = _measure(window)
-            found.append(values["quality_estimate"])
-            return values
+            found.append(_measure(window))
+            return found[-1]
 
         values = pool(self.name, exhibit, one)
-        betrayed = [quality for quality in found if quality < 100.0]  # a smooth window has no coefficients to show one
-        return values | {f"{self.name}.quality_estimate": float(np.median(betrayed)) if betrayed else 100.0}
+        for name in ("quality_estimate", "quality_other"):
+            betrayed = [
+                row[name] for row in found if row[name] < 100.0
+            ]  # a smooth window has no coefficients to show it
+            values[f"{self.name}.{name}"] = float(np.median(betrayed)) if betrayed else 100.0
+        return values
 
     def map(self, window: Window) -> Pixels:
         """Compare steps across the right and lower border of 8×8 blocks with those inside; bright where blocky."""
@@ -155,14 +159,15 @@ def _measure(window: Window) -> dict[str, float]:
     whole, whole_off = _rounded(grid), _rounded(shifted)
     levels = _levels(whole)
     steps, values["periodic"] = _period(levels)
-    values["periodic_off"] = _period(_levels(whole_off))[1]
+    levels_off = _levels(whole_off)
+    values["periodic_off"] = _period(levels_off)[1]
     digits, digits_off = _digits(whole), _digits(whole_off)
     values["double"] = _double(levels, steps)
     values["benford"], values["benford_off"] = log10(digits, 1e-5), log10(digits_off, 1e-5)
     values["digit_gap"] = log_ratio(digits, digits_off, 1e-3)
     values["blocking"], values["blocking_other"] = on, other
     values["zero_gap"] = float(zeros[1:, 1:].mean() - _zeros(np.abs(shifted))[1:, 1:].mean())
-    values["quality_estimate"] = quality_of(levels)
+    values["quality_estimate"], values["quality_other"] = quality_of(levels), quality_of(levels_off)
     return values
 
 
