@@ -224,7 +224,7 @@ class Finding:
     condition
         The name of the calibration condition that the picture was judged under.
     decision
-        Why the verdict is what it is, in one sentence.
+        Why the verdict is what it is, in a sentence or two.
     seconds
         Wall time; the only field that may differ between two runs.
     """

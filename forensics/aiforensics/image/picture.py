@@ -85,7 +85,7 @@ class Picture:
     data
         The raw bytes; empty for a picture made from an array.
     sha256
-        Of `data`, in hexadecimal.
+        Of `data`, in hexadecimal; of a picture made from an array, that of its pixels.
     format
         `JPEG`, `PNG`, `WEBP`, `TIFF`, `BMP`, `GIF`, `AVIF`, `HEIF`, `RAW` or `ARRAY`.
     stored

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aiforensics.lab.pages.words import reach
+from aiforensics.lab.pages.words import percent, reach
 
 _FIGURES = (
     ("roc_auc", "ROC AUC"),
@@ -244,22 +244,22 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     ]
     yield "\n".join(lines)
     yield (
-        f"At the thresholds {_percent(found['false_alarms'])} of real pictures are called AI, "
-        f"{_percent(found['detections'])} of AI pictures AI and {_percent(found['missed'])} real; "
-        f"{_percent(found['coverage'])} answered, {_percent(found['selective_accuracy'])} of the answers right; "
+        f"At the thresholds {percent(found['false_alarms'])} of real pictures are called AI, "
+        f"{percent(found['detections'])} of AI pictures AI and {percent(found['missed'])} real; "
+        f"{percent(found['coverage'])} answered, {percent(found['selective_accuracy'])} of the answers right; "
         f"expected calibration error {_number(found['ece'])}."
     )
     hardest = sorted(found["roc_auc_by_ai_source"].items(), key=lambda item: item[1])[:8]
     yield "Hardest AI sources (AUC): " + ", ".join(f"{name} {_number(auc)}" for name, auc in hardest) + "."
     alarms = sorted(found["false_alarms_by_real_source"].items(), key=lambda item: -item[1])[:8]
-    yield "Real sources with most false alarms: " + ", ".join(f"{name} {_percent(a)}" for name, a in alarms) + "."
+    yield "Real sources with most false alarms: " + ", ".join(f"{name} {percent(a)}" for name, a in alarms) + "."
 
 
 def _sources(sources: Mapping[str, Mapping[str, Any]]) -> str:
     heads = ["source", "class", "judgements", "groups", "called AI", "inconclusive", "called real", "AUC"]
     lines = [_row(heads), _row(["---"] * len(heads))]
     for name, row in sorted(sources.items(), key=lambda item: (item[1]["label"], item[0])):
-        shares = (_percent(row[key]) for key in ("called_ai", "inconclusive", "called_real"))
+        shares = (percent(row[key]) for key in ("called_ai", "inconclusive", "called_real"))
         counts = (str(row[count]) for count in ("judgements", "groups"))
         lines.append(_row([name, row["label"], *counts, *shares, _number(row.get("roc_auc"))]))
     return "\n".join(lines)
@@ -326,7 +326,3 @@ def _row(cells: Iterable[str]) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"

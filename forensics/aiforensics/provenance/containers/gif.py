@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from aiforensics.image import Limits
 from aiforensics.image.containers import gif
 from aiforensics.provenance.contents import MAX_BLOCK, Contents
-
-_MAX_BLOCKS = 2_000_000
-"""Data blocks that are walked: as many as the gate lets in."""
 
 
 def walk(data: bytes, contents: Contents) -> None:
     """Fill `contents` from the extensions of a GIF file."""
-    for block in gif.blocks(data, _MAX_BLOCKS):
+    for block in gif.blocks(data, Limits().max_blocks):
         if not contents.has_room():
             break
         if block.start > block.after:
