@@ -122,13 +122,11 @@ class Scanner:
     Raises
     ------
     BundleError
-        If there is no such model, it cannot be used, or there is no GPU for `cuda`.
+        If there is no such model, it cannot be used, or there is no GPU, or no PyTorch, for `cuda`.
     TrustError
         If the trust list cannot be used.
     ValueError
         If there is no such device.
-    ModuleNotFoundError
-        For `cuda` without PyTorch.
     """
 
     def __init__(
@@ -294,7 +292,7 @@ def scan(
     InputError
         If the file cannot be examined: its `kind` is `not-found`, `unreadable`, `unsupported`, `truncated` or
         `too-large`, its `message` the one line that says what to do.
-    BundleError, TrustError, ValueError, ModuleNotFoundError
+    BundleError, TrustError, ValueError
         For a wrong model, trust list or device, as from `Scanner`.
     """
     return Scanner(model, device=device, **options).scan(source)
@@ -329,7 +327,7 @@ def scan_many(
     ------
     TypeError
         If `sources` is one path instead of several.
-    BundleError, TrustError, ValueError, ModuleNotFoundError
+    BundleError, TrustError, ValueError
         For a wrong model, trust list or device, as from `Scanner`.
     """
     if isinstance(sources, str | Path):
