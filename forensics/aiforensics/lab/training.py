@@ -31,6 +31,8 @@ Train = Callable[[Path, Path], Mapping[str, Any]]
 AUDITED = 2000
 """Pictures at most, evenly over classes and sources, whose training view is audited."""
 METRICS, CARD = "metrics.json", "CARD.md"
+DRAFT = "aiforensics-draft"
+"""Folder in the work folder where a bundle is built."""
 
 
 class TrainingError(Exception):
@@ -122,7 +124,7 @@ def check_output(out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise TrainingError(f"{out} is a file: name a folder for the bundle")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+    if out.is_dir() and any(out.iterdir()) and not _is_ours(out):
         raise TrainingError(f"{out} is not empty and holds no bundle: name another folder")
 
 
@@ -213,12 +215,33 @@ def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence
 
 
 def new_draft(job: Job, *kept: Path) -> Path:
-    """Make an empty folder in the work folder, where a bundle is built before it is published; never one of `kept`."""
+    """Make an empty folder in the work folder, where a bundle is built before it is published; never one of `kept`.
+
+    Raises
+    ------
+    TrainingError
+        Something else stands there.
+    """
     taken = {path.resolve() for path in (job.out, *kept)}
-    draft = next(path for i in range(len(taken) + 1) if (path := job.work / f"bundle{i or ''}").resolve() not in taken)
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    names = (f"{DRAFT}{i or ''}" for i in range(len(taken) + 1))
+    draft = next(path for name in names if (path := job.work / name).resolve() not in taken)
+    clear(draft)
     return draft
+
+
+def clear(folder: Path) -> None:
+    """Make an empty folder for a bundle, in the place of one of this tool, finished or not.
+
+    Raises
+    ------
+    TrainingError
+        Something else stands there.
+    """
+    check_output(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    unfinished = json.dumps({"schema": "aiforensics.draft/1"})  # what a stopped training leaves is known by it
+    (folder / MANIFEST).write_text(unfinished, encoding="utf-8")
 
 
 def publish(draft: Path, out: Path) -> None:
@@ -249,6 +272,15 @@ def classification_report(matrix: Mapping[str, Mapping[str, int]]) -> str:
     total = sum(sum(row.values()) for row in matrix.values())
     lines.append(f"{'accuracy':<10} {sum(matrix[k][k] for k in matrix) / max(total, 1):>8.3f} {'':>15} {total:>8}")
     return "\n".join(lines) + "\n"
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds a bundle of this tool, or what a stopped training left of one."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and str(manifest.get("schema", "")).startswith("aiforensics.")
 
 
 def _audit_key(samples: Sequence[Sample], view: AnyView, seed: int) -> str:

@@ -1,0 +1,49 @@
+"""Where bundles are built: nothing of the user's is removed there."""
+
+import json
+
+import pytest
+
+pytest.importorskip("torch")
+
+from aiforensics.lab.compare import Contest, compare  # noqa: E402
+from aiforensics.lab.systems import System  # noqa: E402
+from aiforensics.lab.train.recipes import recipe, settings  # noqa: E402
+from aiforensics.lab.training import Job, TrainingError, check_output, new_draft  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+
+def test_a_draft_takes_the_place_of_a_draft_alone(tmp_path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "thesis.txt").write_text("keep me")
+    job = Job(tmp_path / "model", tmp_path)
+    draft = new_draft(job)
+    assert (tmp_path / "bundle" / "thesis.txt").exists()
+    (draft / "network.onnx").write_bytes(b"half of a network")
+    assert new_draft(job) == draft, "what a stopped run left is replaced"
+    assert [path.name for path in draft.iterdir()] == ["bundle.json"]
+    (draft / "bundle.json").unlink()
+    (draft / "thesis.txt").write_text("keep me")
+    with pytest.raises(TrainingError, match="holds no bundle: name another folder"):
+        new_draft(job)
+    assert (draft / "thesis.txt").exists()
+
+
+def test_a_strangers_bundle_json_is_no_bundle(tmp_path):
+    for content in ("{}", "[]", "no json"):
+        (tmp_path / "bundle.json").write_text(content)
+        with pytest.raises(TrainingError, match="holds no bundle"):
+            check_output(tmp_path)
+    (tmp_path / "bundle.json").write_text(json.dumps({"schema": "aiforensics.bundle/1"}))
+    check_output(tmp_path)
+
+
+def test_compare_refuses_a_recipes_folder_that_holds_something_else(tmp_path):
+    mine = tmp_path / "cnn" / "bundle" / "thesis.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("keep me")
+    contest = Contest([System(recipe("cnn"), settings(recipe("cnn")))])
+    with pytest.raises(TrainingError, match="holds no bundle"):
+        compare([], contest, Job(tmp_path, tmp_path))
+    assert mine.exists()
