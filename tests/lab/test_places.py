@@ -6,10 +6,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from aiforensics.lab.compare import Contest, compare  # noqa: E402
-from aiforensics.lab.systems import System  # noqa: E402
-from aiforensics.lab.train.recipes import recipe, settings  # noqa: E402
-from aiforensics.lab.training import Job, TrainingError, check_output, new_draft  # noqa: E402
+from aiforensics.lab.compare import Contest, compare
+from aiforensics.lab.systems import System
+from aiforensics.lab.train.recipes import recipe, settings
+from aiforensics.lab.training import Job, TrainingError, check_output, new_draft
 
 pytestmark = pytest.mark.train
 

@@ -96,6 +96,19 @@ def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, traine
         finetune(train, val, tmp_path / "x.safetensors", TINY, weights=str(tmp_path / "lost.safetensors"))
 
 
+def test_other_first_weights_start_anew(samples, tmp_path):
+    from safetensors.torch import save_file
+
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    first, config = tmp_path / "first.safetensors", replace(TINY, steps=2, held_steps=0)
+    steps = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        save_file(build_detector("tracenet").backbone.state_dict(), first)
+        finetune(train, val, tmp_path / "n.safetensors", config, weights=str(first), report=steps.append)
+    assert len(steps) == 2, "trained, kept, trained again"
+
+
 def test_a_first_cycle_that_stopped_early_is_not_trained_on(samples, tmp_path, monkeypatch):
     monkeypatch.setattr("aiforensics.lab.train.finetune.roc_auc", lambda *_: 0.5)
     train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
@@ -273,14 +286,15 @@ def test_rows_of_another_edition_are_refused(samples, trained, tmp_path, monkeyp
         Table.load(tmp_path / "t.npz")
 
 
-def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_is_named(samples, tmp_path):
+def test_a_finished_network_of_other_settings_or_pictures_is_refused(samples, tmp_path):
     lines = []
     job = NetworkJob("one", tmp_path, samples, TINY)
     history = train_networks([job], 1, lines.append)
     assert train_networks([job], 1, lines.append) == history
-    told = len(lines)
-    assert train_networks([replace(job, samples=samples[1:])], 1, lines.append) == history
-    assert "trained on other pictures" in lines[told]
+    cut = [replace(samples[0], split="test"), *samples[1:]]
+    for others in (samples[1:], [s for s in cut if s.split != "test"]):
+        with pytest.raises(RecipeError, match=r"trained on other pictures or another split: name another --work"):
+            train_networks([replace(job, samples=others)], 1, lines.append)
     with pytest.raises(RecipeError, match=r"steps 4, now 5.*--work"):
         train_networks([replace(job, config=replace(TINY, steps=5))], 1, lines.append)
 

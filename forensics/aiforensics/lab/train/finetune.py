@@ -23,6 +23,7 @@ from aiforensics.lab.data.views import CONDITIONS, seeded, window
 from aiforensics.lab.judge.metrics import roc_auc
 from aiforensics.lab.train.devices import Device, drawing_threads, keep_memory, training_device
 from aiforensics.lab.train.loader import CropLoader, middle, padded, to_batch
+from aiforensics.lab.train.recipes import first_weights
 from aiforensics.lab.train.schedule import one_cycle
 from aiforensics_models.networks import Detector, build_detector
 from aiforensics_models.weights import start_backbone
@@ -155,8 +156,9 @@ def finetune(
         network = network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compiled:
             network.backbone.compile()
+        made_with = asdict(config) | first_weights(weights) | {"pictures": digest([*train, *val])}
         path = out if cycle is cycles[-1] and cycle.title != "free" else _beside(out, cycle.title)
-        told = _train_cycle(network, train, val, path, config, cycle, fresh=start is None, report=report)
+        told = _train_cycle(network, train, val, path, config, cycle, made_with, fresh=start is None, report=report)
         before = history[-1]["step"] if history else 0.0
         history += [{**row, "step": row["step"] + before} for row in told]
         start = path
@@ -196,6 +198,7 @@ def _train_cycle(
     out: Path,
     config: FinetuneConfig,
     cycle: _Cycle,
+    made_with: Mapping[str, Any],
     *,
     fresh: bool,
     report: Report,
@@ -214,7 +217,7 @@ def _train_cycle(
     )
     votes = _member_weights([sample.source for sample in train], network.heads.out_features, cycle.seed)
     views = _validation_views(val, config)
-    run = _Run(network, out, config, cycle, digest([*train, *val]))
+    run = _Run(network, out, config, cycle, made_with)
     if cycle.keep == "best" and run.looks_since_best >= config.patience:
         return run.history  # it had stopped early, and goes no further when the run is taken up again
     if fresh and run.step == 0:
@@ -271,9 +274,11 @@ def batch_loss(
 class _Run:
     """One training run: network, moving average, optimiser, schedule, history and checkpoint."""
 
-    def __init__(self, network: Detector, out: Path, config: FinetuneConfig, cycle: _Cycle, pictures: str) -> None:
+    def __init__(
+        self, network: Detector, out: Path, config: FinetuneConfig, cycle: _Cycle, made_with: Mapping[str, Any]
+    ) -> None:
         self.network, self.out, self.config, self.cycle = network, out, config, cycle
-        self._made_with = asdict(config) | asdict(cycle) | {"pictures": pictures}
+        self._made_with = dict(made_with) | asdict(cycle)
         self._device = next(network.parameters()).device
         self.averaged = torch.optim.swa_utils.AveragedModel(
             network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True

@@ -64,7 +64,7 @@ def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[s
     Raises
     ------
     RecipeError
-        If a folder holds a finished network of other settings.
+        If a folder holds a finished network of other settings or pictures.
     """
     if workers == 1:
         return {job.name: _train(job, report) for job in jobs}
@@ -88,7 +88,7 @@ def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
     settings = _settings(job)
     if done.exists():
         if made_with.exists():
-            _compare(job, json.loads(made_with.read_text(encoding="utf-8")), settings, report)
+            _compare(job, json.loads(made_with.read_text(encoding="utf-8")), settings)
         history: History = json.loads(done.read_text(encoding="utf-8"))
         return history
     train = [sample for sample in job.samples if sample.split == "train"]
@@ -119,8 +119,8 @@ def _settings(job: NetworkJob) -> dict[str, Any]:
     }
 
 
-def _compare(job: NetworkJob, old: dict[str, Any], new: dict[str, Any], report: Callable[[str], None]) -> None:
-    """Refuse a finished network of other settings; one of other pictures is kept, and that is said."""
+def _compare(job: NetworkJob, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Refuse a finished network of other settings or pictures: what it learned from may be test pictures now."""
     for name in sorted((old.keys() | new.keys()) - {_PICTURES}):
         if old.get(name) != new.get(name):
             raise RecipeError(
@@ -129,7 +129,10 @@ def _compare(job: NetworkJob, old: dict[str, Any], new: dict[str, Any], report: 
                 "give another --work, or remove that folder to train it again"
             )
     if old.get(_PICTURES) != new[_PICTURES]:
-        report(f"{job.name}: kept as it was trained on other pictures; remove {job.folder} to train it again")
+        raise RecipeError(
+            f"{job.folder} holds a network that was trained on other pictures or another split: "
+            "name another --work, or remove that folder to train it again"
+        )
 
 
 def _short(value: object) -> str:
