@@ -18,6 +18,7 @@ from aiforensics.lab.data.overlap import seen  # noqa: E402
 from aiforensics.lab.fit import fusion, measure  # noqa: E402
 from aiforensics.lab.fit.fusion import FusionConfig, train_fusion  # noqa: E402
 from aiforensics.lab.fit.measure import NAMES, RANDOM, Table, TableError, measure_all  # noqa: E402
+from aiforensics.lab.train import finetune as finetuning  # noqa: E402
 from aiforensics.lab.train.export import export_detector  # noqa: E402
 from aiforensics.lab.train.finetune import FinetuneConfig, finetune  # noqa: E402
 from aiforensics.lab.train.loader import CropLoader, middle, padded  # noqa: E402
@@ -94,6 +95,16 @@ def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, traine
     assert again == history, "a finished run has nothing left to do"
     with pytest.raises(WeightsError, match="no such file of weights"):
         finetune(train, val, tmp_path / "x.safetensors", TINY, weights=str(tmp_path / "lost.safetensors"))
+
+
+def test_the_members_weigh_sources_of_one_name_by_their_class(samples, tmp_path, monkeypatch):
+    drawn = []
+    real = finetuning._member_weights
+    monkeypatch.setattr(finetuning, "_member_weights", lambda names, *rest: drawn.append(names) or real(names, *rest))
+    shared = [replace(s, source="shared") for s in samples]
+    train, val = ([s for s in shared if s.split == split] for split in ("train", "val"))
+    finetune(train, val, tmp_path / "n.safetensors", replace(TINY, steps=2, held_steps=0))
+    assert len(set(drawn[0])) == 2
 
 
 def test_other_first_weights_start_anew(samples, tmp_path):

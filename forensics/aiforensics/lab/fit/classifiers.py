@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from aiforensics import __version__
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.dataset import Sample, digest
-from aiforensics.lab.data.folds import balance
+from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.fit.stacking import calibrate
 from aiforensics.lab.judge.metrics import roc_auc
@@ -218,7 +218,7 @@ def calibrated(learner: Learner, val: Pictures, seed: int) -> Calibration:
         val.labels.astype(np.float64),
         np.full(len(val), "good"),
         balance(val.samples),
-        [sample.source for sample in val.samples],
+        origins(val.samples),
         seed=seed,
     )
 

@@ -23,7 +23,7 @@ from aiforensics import __version__
 from aiforensics.analyzers import SCORED
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.dataset import Sample, thin
-from aiforensics.lab.data.folds import balance, family, family_folds
+from aiforensics.lab.data.folds import balance, family, family_folds, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.measure import RANDOM, VIEWS, Table, measure_all
@@ -223,7 +223,7 @@ def fit(
     labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
     weights = balance(samples)[table.sample]
     emphasised = balance(samples, config.network.emphasis)[table.sample]
-    sources = np.array([sample.source for sample in samples])[table.sample]
+    sources = np.array(origins(samples))[table.sample]
     stack = fit_stack(
         table.columns(SCORED),
         table.column(EMBEDDING),

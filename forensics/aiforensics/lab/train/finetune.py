@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
 from aiforensics.image import read
 from aiforensics.lab.data.dataset import Sample, digest
-from aiforensics.lab.data.folds import balance
+from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.views import CONDITIONS, seeded, window
 from aiforensics.lab.judge.metrics import roc_auc
 from aiforensics.lab.train.devices import Device, drawing_threads, keep_memory, training_device
@@ -215,7 +215,7 @@ def _train_cycle(
         cycle.seed,
         threads=drawing_threads(device),
     )
-    votes = _member_weights([sample.source for sample in train], network.heads.out_features, cycle.seed)
+    votes = _member_weights(origins(train), network.heads.out_features, cycle.seed)
     views = _validation_views(val, config)
     run = _Run(network, out, config, cycle, made_with)
     if cycle.keep == "best" and run.looks_since_best >= config.patience:
