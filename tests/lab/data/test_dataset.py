@@ -40,6 +40,15 @@ def test_hidden_files_and_folders_are_left_out(make_folder) -> None:
     assert len(load_dataset(root.with_name(".set"), need=())) == len(found)
 
 
+def test_folders_of_a_class_that_differ_in_case_are_joined(make_folder) -> None:
+    root = make_folder(3)
+    if (root / "AI").exists():
+        pytest.skip("this file system takes AI for ai")
+    (root / "AI").mkdir()
+    shutil.move(root / "ai" / "ai-two", root / "AI" / "ai-two")
+    assert sources_of(root) == ("ai/ai-one", "ai/ai-two", "real/real-one", "real/real-two")
+
+
 def test_the_split_follows_the_seed_alone(make_folder) -> None:
     root = make_folder(40)
     assert load_dataset(root, need=()) == load_dataset(root, need=())

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from aiforensics.image import decode, from_array, read  # noqa: E402
 from aiforensics.lab.audit.lastjpeg import last_quality  # noqa: E402
-from aiforensics.lab.data.dataset import Sample  # noqa: E402
+from aiforensics.lab.data.dataset import DatasetError, Sample  # noqa: E402
 from aiforensics.lab.data.overlap import seen  # noqa: E402
 from aiforensics.lab.data.views import jpeg  # noqa: E402
 from aiforensics.lab.fit.classifiers import fit, scores, train_classifier  # noqa: E402
@@ -73,6 +73,13 @@ def test_every_recipe_trains_and_becomes_a_bundle(name, samples, tmp_path):
     network = bundle.network("cpu")
     onnx = [Opinion.of(read(s.path).windows, network).log_odds for s in pictures.samples]
     np.testing.assert_allclose(onnx, scores(kept, pictures), atol=2e-4)
+
+
+def test_a_val_of_one_class_is_refused_before_training(samples, tmp_path):
+    few = [s for s in samples if (s.label, s.split) != ("ai", "val")]
+    with pytest.raises(DatasetError, match="the split val .* has no ai picture"):
+        train_classifier(few, tmp_path / "bundle", tmp_path / "work", small("cnn"), recipe="cnn")
+    assert not (tmp_path / "work").exists()
 
 
 def test_scan_accepts_the_bundle_and_the_quick_way_agrees(samples, tmp_path):

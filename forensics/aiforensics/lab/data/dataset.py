@@ -20,6 +20,7 @@ __all__ = [
     "Label",
     "Sample",
     "Split",
+    "check_classes",
     "check_pictures",
     "digest",
     "load_dataset",
@@ -233,6 +234,24 @@ def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sampl
     return tuple(samples[index] for index in sorted(index for *_, index in order[:count]))
 
 
+def check_classes(samples: Sequence[Sample]) -> None:
+    """Check that `train` and `val` hold both classes, without which nothing can be fitted or calibrated.
+
+    Raises
+    ------
+    DatasetError
+        One of them does not.
+    """
+    there = {(sample.split, sample.label) for sample in samples}
+    for split in ("train", "val"):
+        for label in ("real", "ai"):
+            if (split, label) not in there:
+                raise DatasetError(
+                    f"the split {split} of what is left to learn from has no {label} picture: add {label} sources or "
+                    "pictures, or give the set another split"
+                )
+
+
 def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) -> None:
     """Decode every picture once.
 
@@ -254,12 +273,15 @@ def _rows(root: Path) -> list[Row]:
             raise DatasetError(str(error)) from error
     if not root.is_dir():
         raise DatasetError(f"{root}: not a folder or a manifest CSV")
-    folders = {child.name.lower(): child for child in sorted(root.iterdir()) if child.is_dir()}
+    folders: dict[str, list[Path]] = defaultdict(list)  # AI/ and ai/ are one class
+    for child in sorted(root.iterdir()):
+        if child.is_dir():
+            folders[child.name.lower()].append(child)
     if not folders.keys() & {"real", "ai"}:
         found = ", ".join(sorted(folders)[:5]) or "none"
         raise DatasetError(f"{root}: expected subfolders real/ and ai/, or a manifest.csv (subfolders found: {found})")
     labels: tuple[Label, ...] = ("real", "ai")
-    return [row for label in labels if label in folders for row in _folder_rows(folders[label], label)]
+    return [row for label in labels for folder in folders.get(label, ()) for row in _folder_rows(folder, label)]
 
 
 def _folder_rows(folder: Path, label: Label) -> Iterable[Row]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from aiforensics import __version__
 from aiforensics.image.picture import WINDOW
-from aiforensics.lab.data.dataset import Sample, digest
+from aiforensics.lab.data.dataset import Sample, check_classes, digest
 from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.fit.stacking import calibrate
@@ -77,7 +77,13 @@ def train_classifier(
     Returns
     -------
     `history` of the training, and the `seconds` of its passes.
+
+    Raises
+    ------
+    aiforensics.lab.data.dataset.DatasetError
+        A class is missing in `train` or `val`.
     """
+    check_classes(samples)
     work.mkdir(parents=True, exist_ok=True)
     prepare = Preparation(config.input, config.side)
     train = Pictures([s for s in samples if s.split == "train"], prepare, config.augment, config.seed)
