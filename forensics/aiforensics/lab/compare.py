@@ -19,7 +19,7 @@ from aiforensics.lab.pages.plots import history_plot
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.batches import Pictures
 from aiforensics.lab.train.learners import make_learner
-from aiforensics.lab.train.recipes import ClassifierConfig, RecipeError
+from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError, RecipeError
 from aiforensics.lab.training import Job, check_data, check_output, clear, finish, judge
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.runtime import Preparation
@@ -130,7 +130,7 @@ def sensitivity(samples: Sequence[Sample], system: System, work: Path, report: R
 
     Returns
     -------
-    Rows of `rate`, `val_loss` and `val_accuracy`.
+    Rows of `rate`, `val_loss` and `val_accuracy`; a rate at which the training diverges has none.
     """
     config = system.config
     if not isinstance(config, ClassifierConfig):
@@ -143,7 +143,11 @@ def sensitivity(samples: Sequence[Sample], system: System, work: Path, report: R
         tried = replace(config, rate=config.rate * factor)
         folder = work / f"rate-{tried.rate:.2g}"
         folder.mkdir(parents=True, exist_ok=True)
-        history = fit(make_learner(tried, device=system.device), train, val, folder, tried)
+        try:
+            history = fit(make_learner(tried, device=system.device), train, val, folder, tried)
+        except DivergedError:
+            report(f"{system.recipe.name}: rate {tried.rate:.2g} diverged and is left out")
+            continue
         best = min(history, key=lambda row: row["val_loss"])
         rows.append({"rate": tried.rate, "val_loss": best["val_loss"], "val_accuracy": best["val_accuracy"]})
         report(f"{system.recipe.name}: rate {tried.rate:.2g}, val loss {best['val_loss']:.4f}")

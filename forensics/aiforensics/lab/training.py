@@ -23,6 +23,7 @@ from aiforensics.lab.judge.quick import detector
 from aiforensics.lab.pages.card import card
 from aiforensics.lab.pages.evaluation import evaluation_page
 from aiforensics.lab.pages.plots import confusion_plot, history_plot
+from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics_models.bundle import MANIFEST, Bundle, write_manifest
 
 Report = Callable[[str], None]
@@ -141,9 +142,10 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
     """
     key = _audit_key(samples, view, job.seed)
     kept = job.work / "audit.json"
-    if kept.is_file() and json.loads(kept.read_text(encoding="utf-8")).get("key") == key:
+    known = recall_json(kept, report) or {}
+    if known.get("key") == key:
         report("the audit of this data set is done already")
-        refusals = json.loads(kept.read_text(encoding="utf-8"))["refusals"]
+        refusals = known["refusals"]
     else:
         report(f"auditing {len(samples)} pictures")
         found = audit(samples, seed=job.seed)
@@ -156,7 +158,7 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
         prepared = audit_prepared(thin(samples, AUDITED, seed=job.seed), view, seed=job.seed)
         refusals = _refusals(found, prepared)
         content = {"key": key, "refusals": refusals, "files": found.to_dict(), "training_view": prepared.to_dict()}
-        kept.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        keep_json(kept, content, indent=1)
     for line in refusals:
         if not job.force:
             raise TrainingError(f"{line} (--force trains all the same; the figures will flatter)")

@@ -77,7 +77,7 @@ def test_every_recipe_trains_and_becomes_a_bundle(name, samples, tmp_path):
 
 def test_a_val_of_one_class_is_refused_before_training(samples, tmp_path):
     few = [s for s in samples if (s.label, s.split) != ("ai", "val")]
-    with pytest.raises(DatasetError, match="the split val .* has no ai picture"):
+    with pytest.raises(DatasetError, match=r"the split val .* has no ai picture"):
         train_classifier(few, tmp_path / "bundle", tmp_path / "work", small("cnn"), recipe="cnn")
     assert not (tmp_path / "work").exists()
 
@@ -329,6 +329,31 @@ def test_search_finds_a_pair_and_writes_every_trial(samples, tmp_path):
     assert len(kept["trials"]) == 2
     assert found.rate == kept["best"]["rate"]
     assert found.batch in BATCHES
+
+
+def test_a_training_that_diverges_is_one_line_and_ends_no_search(samples, tmp_path, monkeypatch):
+    pytest.importorskip("optuna")
+    from aiforensics.lab.compare import sensitivity
+    from aiforensics.lab.fit import classifiers
+    from aiforensics.lab.fit.search import search
+    from aiforensics.lab.systems import System
+
+    def odds(learner, pictures):
+        return np.full(len(pictures), np.nan) if learner._rate > limit else scores(learner, pictures)
+
+    limit, config, lines = 5e-4, small("cnn", rate=1e-3), []
+    monkeypatch.setattr(classifiers, "scores", odds)
+    with pytest.raises(RecipeError, match=r"at rate 0.001 diverged in pass 1: give a smaller --rate"):
+        train_classifier(samples, tmp_path / "bundle", tmp_path / "work", config, recipe="cnn")
+    search(samples, tmp_path / "search", config, 4)
+    states = {one["state"] for one in json.loads((tmp_path / "search" / "search.json").read_text())["trials"]}
+    assert states == {"complete", "pruned"}
+    rows = sensitivity(samples, System(recipe("cnn"), config), tmp_path / "rates", lines.append)
+    assert [row["rate"] for row in rows] == pytest.approx([1e-4, 3e-4])
+    assert sum("diverged and is left out" in line for line in lines) == 2
+    limit = 0.0
+    with pytest.raises(RecipeError, match="each of the 2 trials of the search diverged"):
+        search(samples, tmp_path / "again", config, 2)
 
 
 def test_a_search_that_is_done_again_finds_the_same(samples, tmp_path):

@@ -107,6 +107,27 @@ def test_the_members_weigh_sources_of_one_name_by_their_class(samples, tmp_path,
     assert len(set(drawn[0])) == 2
 
 
+def test_an_interrupted_network_ends_as_one_that_was_not(samples, trained, tmp_path, monkeypatch):
+    def learn(run, *batch):
+        if run.cycle.title == "first" and run.step == 3:
+            raise KeyboardInterrupt
+        real(run, *batch)
+
+    real = finetuning._Run.learn
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(finetuning._Run, "learn", learn)
+        finetune(train, val, tmp_path / "n.safetensors", TINY)
+    assert finetune(train, val, tmp_path / "n.safetensors", TINY) == trained[1]
+
+
+def test_a_network_that_diverges_is_one_line(samples, tmp_path, monkeypatch):
+    monkeypatch.setattr(finetuning, "score", lambda _network, views: np.full(len(views), np.nan))
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    with pytest.raises(RecipeError, match=r"diverged by step 2: give other first --weights"):
+        finetune(train, val, tmp_path / "n.safetensors", TINY)
+
+
 def test_other_first_weights_start_anew(samples, tmp_path):
     from safetensors.torch import save_file
 

@@ -21,9 +21,10 @@ from aiforensics.lab.data.dataset import Sample, digest
 from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.views import CONDITIONS, seeded, window
 from aiforensics.lab.judge.metrics import roc_auc
+from aiforensics.lab.train.checkpoints import generators, keep, recall, restore_generators
 from aiforensics.lab.train.devices import Device, drawing_threads, keep_memory, training_device
 from aiforensics.lab.train.loader import CropLoader, middle, padded, to_batch
-from aiforensics.lab.train.recipes import first_weights
+from aiforensics.lab.train.recipes import DivergedError, first_weights
 from aiforensics.lab.train.schedule import one_cycle
 from aiforensics_models.networks import Detector, build_detector
 from aiforensics_models.weights import start_backbone
@@ -218,6 +219,7 @@ def _train_cycle(
     votes = _member_weights(origins(train), network.heads.out_features, cycle.seed)
     views = _validation_views(val, config)
     run = _Run(network, out, config, cycle, made_with)
+    run.resume(report)
     if cycle.keep == "best" and run.looks_since_best >= config.patience:
         return run.history  # it had stopped early, and goes no further when the run is taken up again
     if fresh and run.step == 0:
@@ -279,7 +281,6 @@ class _Run:
     ) -> None:
         self.network, self.out, self.config, self.cycle = network, out, config, cycle
         self._made_with = dict(made_with) | asdict(cycle)
-        self._device = next(network.parameters()).device
         self.averaged = torch.optim.swa_utils.AveragedModel(
             network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True
         )
@@ -296,8 +297,6 @@ class _Run:
         self._losses: list[float] = []
         self._right: list[float] = []
         self._checkpoint = out.with_suffix(".checkpoint")
-        if self._checkpoint.exists():
-            self._resume(torch.load(self._checkpoint, map_location=self._device, weights_only=True))
 
     def learn(self, pixels: Tensor, labels: Tensor, votes: Tensor) -> None:
         """One optimiser step."""
@@ -317,6 +316,10 @@ class _Run:
         """Judge the moving average on `val`, keep it if it is to be kept, and write a checkpoint."""
         labels, pixels = views
         odds = score(self.averaged.module, pixels)
+        if not np.isfinite(odds).all():
+            raise DivergedError(
+                f"the network diverged by step {self.step}: give other first --weights or another --seed"
+            )
         auc = roc_auc(labels, odds)
         loss = float(np.mean(np.logaddexp(0.0, np.where(labels > 0.5, -odds, odds))))
         self.history.append(
@@ -335,7 +338,8 @@ class _Run:
         if self.cycle.keep == "last" or not self.looks_since_best:
             state = self.averaged.module.state_dict()
             save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, self.out)
-        torch.save(
+        keep(
+            self._checkpoint,
             {
                 "config": self._made_with,
                 "network": self.network.state_dict(),
@@ -346,12 +350,14 @@ class _Run:
                 "best": self.best,
                 "looks_since_best": self.looks_since_best,
                 "history": self.history,
+                **generators(),
             },
-            self._checkpoint,
         )
 
-    def _resume(self, state: dict[str, Any]) -> None:
-        if state["config"] != self._made_with:
+    def resume(self, report: Report) -> None:
+        """Go on from the checkpoint, where there is one of this run."""
+        state = recall(self._checkpoint, report)
+        if state is None or state["config"] != self._made_with:
             return
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
@@ -359,6 +365,7 @@ class _Run:
         self.schedule.load_state_dict(state["schedule"])
         self.step, self.best = state["step"], state["best"]
         self.looks_since_best, self.history = state["looks_since_best"], state["history"]
+        restore_generators(state)
 
 
 def _member_weights(sources: Sequence[str], members: int, seed: int) -> NDArray[np.float32]:

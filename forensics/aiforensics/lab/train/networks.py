@@ -6,7 +6,6 @@ Single-threaded processes use the cores of a CPU better than one process whose t
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import textwrap
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from queue import Empty
 from typing import Any
 
 from aiforensics.lab.data.dataset import Sample, digest
+from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.finetune import FinetuneConfig, finetune
 from aiforensics.lab.train.recipes import RecipeError
@@ -86,11 +86,11 @@ def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
     job.folder.mkdir(parents=True, exist_ok=True)
     done, made_with = job.folder / _HISTORY, job.folder / _SETTINGS
     settings = _settings(job)
-    if done.exists():
-        if made_with.exists():
-            _compare(job, json.loads(made_with.read_text(encoding="utf-8")), settings)
-        history: History = json.loads(done.read_text(encoding="utf-8"))
-        return history
+    finished: History | None = recall_json(done, report)
+    old = recall_json(made_with, report)
+    if finished is not None and old is not None:
+        _compare(job, old, settings)
+        return finished
     train = [sample for sample in job.samples if sample.split == "train"]
     val = [sample for sample in job.samples if sample.split == "val"]
     report(f"{job.name}: a network on {len(train)} pictures of {len({s.source for s in train})} sources")
@@ -104,8 +104,8 @@ def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
         compiled=job.compiled,
         report=lambda line: report(f"{job.name}: {line}"),
     )
-    made_with.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-    done.write_text(json.dumps(history), encoding="utf-8")
+    keep_json(made_with, settings, indent=1)
+    keep_json(done, history)
     return history
 
 

@@ -22,6 +22,10 @@ class RecipeError(Exception):
     """A recipe or a setting that does not exist, with the one line that says which do."""
 
 
+class DivergedError(RecipeError):
+    """A training that ended in what is no number, with the one line that says what to change."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClassifierConfig:
     """Knobs of a classifier recipe.
