@@ -1,8 +1,10 @@
 """The fusion recipes, end to end on pictures that the tests make: networks, features, stack, bundle."""
 
 import json
+import multiprocessing
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
+from multiprocessing import connection
 
 import numpy as np
 import pytest
@@ -239,6 +241,17 @@ def test_networks_side_by_side_are_the_same_as_one_by_one(samples, tmp_path):
     assert any("val AUC" in line for line in lines)
 
 
+def test_an_error_ends_the_networks_beside_it(samples, tmp_path):
+    long = replace(TINY, steps=400, check_every=200)
+    jobs = [NetworkJob(f"{k}", tmp_path / str(k), samples, replace(long, seed=k)) for k in range(3)]
+    jobs[0] = replace(jobs[0], weights=str(tmp_path / "lost.safetensors"))
+    with pytest.raises(FileNotFoundError):
+        train_networks(jobs, 2, lambda _line: None)
+    for worker in multiprocessing.active_children():
+        assert connection.wait([worker.sentinel], 20), "it goes on"
+    assert not list(tmp_path.glob("*/history.json"))
+
+
 def test_tables_survive_being_written_down(samples, trained, tmp_path):
     export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
     table = measure_all(samples[:3], [tmp_path / "network.onnx"], [0, 0, 0], [RANDOM, "half"], workers=1)
@@ -329,6 +342,12 @@ def test_a_finished_network_of_other_settings_or_pictures_is_refused(samples, tm
             train_networks([replace(job, samples=others)], 1, lines.append)
     with pytest.raises(RecipeError, match=r"steps 4, now 5.*--work"):
         train_networks([replace(job, config=replace(TINY, steps=5))], 1, lines.append)
+
+
+def test_knobs_of_a_later_version_are_left_out():
+    stated = {**asdict(FusionConfig(folds=3)), "later": 1}
+    stated["network"] = {**stated["network"], "steps": 7, "later": 1}
+    assert FusionConfig.stated(stated) == FusionConfig(folds=3, network=FinetuneConfig(steps=7))
 
 
 def test_too_few_sources_for_a_fusion_are_told_before_anything_is_trained(samples, tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import compress, product
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,12 @@ class FusionConfig:
 
     @classmethod
     def stated(cls, config: Mapping[str, Any]) -> FusionConfig:
-        """The knobs that a bundle's manifest states under `training.config`."""
-        return cls(**{**config, "network": FinetuneConfig(**config["network"])})
+        """The knobs that a bundle's manifest states under `training.config`; unknown ones are left out."""
+        own, network = (
+            {name: value for name, value in stated.items() if name in {one.name for one in fields(kind)}}
+            for kind, stated in ((cls, config), (FinetuneConfig, config["network"]))
+        )
+        return cls(**{**own, "network": FinetuneConfig(**network)})
 
     def shortened(self, steps: int) -> FusionConfig:
         """The same with so many steps in every cycle of every network."""

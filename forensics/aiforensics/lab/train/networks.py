@@ -70,7 +70,9 @@ def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[s
         return {job.name: _train(job, report) for job in jobs}
     context = multiprocessing.get_context("spawn")
     lines: Any = context.Queue()
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(lines,)) as pool:
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(lines,))
+    try:
         futures = {job.name: pool.submit(_train_in_worker, job) for job in jobs}
         while not all(future.done() for future in futures.values()):
             wait(futures.values(), timeout=0.5, return_when="FIRST_EXCEPTION")
@@ -79,7 +81,13 @@ def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[s
                 if future.done():
                     future.result()  # an error ends the run now, not after the other networks
         _drain(lines, report)
-        return {name: future.result() for name, future in futures.items()}
+    except BaseException:  # Ctrl-C, too: every network goes on later from its checkpoint
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        raise
+    pool.shutdown()
+    return {name: future.result() for name, future in futures.items()}
 
 
 def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
