@@ -41,7 +41,7 @@ def test_recipes_are_listed(run):
         (["--network", "nope"], "torchvision has no network 'nope'"),
         (["--weights", "imagenet"], "no ImageNet weights for tracenet"),
         (["--recipe", "cnn", "--network", "resnet18"], "not for cnn"),
-        (["--recipe", "cnn", "--rate", "-1"], "must be positive"),
+        (["--recipe", "cnn", "--rate", "-1"], "rate and epochs must be positive"),
         (["--recipe", "cnn", "--side", "40"], "multiple of 32 px"),
         (["--recipe", "cnn", "--weights", "imagenet"], "no ImageNet weights for cnn"),
         (["--recipe", "cnn", "--weights", "gone.pth"], "no such file of weights"),

@@ -17,7 +17,7 @@ from aiforensics import __version__
 from aiforensics.evidence import InputError
 from aiforensics.image import read
 from aiforensics.lab.data import overlap
-from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.dataset import Sample, joined
 from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.fit.classifiers import Report, train_classifier
 from aiforensics.lab.fit.fusion import FusionConfig, fit, fold_count, train_fusion
@@ -125,7 +125,7 @@ def adapt(
         raise AdaptError(f"{job.out} is the bundle that is adapted: name another folder for the new one")
     if how.strategy == "full" and old is None:
         raise AdaptError("--strategy full trains on old and new data together: give --old DATA")
-    train = list(new) if how.strategy == "head" else [*(old or ()), *new]
+    train = list(new) if how.strategy == "head" else joined(old or (), new)
     job.work.mkdir(parents=True, exist_ok=True)
     if not audited:
         check_data(train, job, partial(audited_view, _delivered(bundle)), report)

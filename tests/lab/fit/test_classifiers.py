@@ -12,6 +12,7 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from aiforensics.image import decode, from_array, read  # noqa: E402
+from aiforensics.lab import systems  # noqa: E402
 from aiforensics.lab.audit.lastjpeg import last_quality  # noqa: E402
 from aiforensics.lab.data.dataset import DatasetError, Sample  # noqa: E402
 from aiforensics.lab.data.overlap import seen  # noqa: E402
@@ -310,8 +311,10 @@ class TestRecipes:
             settings(recipe("fusion-deep"), rate=1)
         with pytest.raises(RecipeError, match="unknown setting 'speed'"):
             settings(recipe("cnn"), speed=1)
-        with pytest.raises(RecipeError, match="must be positive"):
+        with pytest.raises(RecipeError, match="rate and epochs must be positive"):
             settings(recipe("cnn"), rate=-1.0)
+        with pytest.raises(RecipeError, match="batch at least 2"):
+            settings(recipe("cnn"), batch=1)
         with pytest.raises(RecipeError, match="--filters is not for cnn"):
             settings(recipe("cnn"), filters=4)
         with pytest.raises(RecipeError, match="--weight-decay is not for scratch-cnn-numpy"):
@@ -373,6 +376,16 @@ def test_a_search_that_is_done_again_finds_the_same(samples, tmp_path):
     found.append(search(samples, tmp_path, config, 8))
     assert found[0] == found[1]
     assert (tmp_path / "search.json").read_text() == first
+
+
+def test_the_examples_are_two_pictures_of_each_class(samples, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    drawn = []
+    monkeypatch.setattr(systems, "Pictures", lambda shown, *_: drawn.append(shown) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        systems.draw_examples(samples, small("cnn"), tmp_path / "examples.png")
+    assert [sample.label for sample in drawn[0]] == ["real", "real", "ai", "ai"]
+    assert len(set(drawn[0])) == 4
 
 
 def test_plots_are_pictures(tmp_path):

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = [
     "check_classes",
     "check_pictures",
     "digest",
+    "joined",
     "load_dataset",
     "parse_shares",
     "sources_of",
@@ -41,6 +42,10 @@ _VARIANT = re.compile(r"([ _-]+(copy|crop\d*|resized?|small|thumb|q\d{1,3}|\d{2,
 
 _CONTENT = re.compile(r"[0-9a-f]{12,}")
 """A name that is a sum of the content: it means the same picture in whatever folder."""
+
+
+_DRAWN_UP = re.compile(r"(ai|real)/.+#\d+", re.DOTALL)
+"""The name of a group that stood in no manifest: it means something within the set that was read with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,15 @@ def digest(samples: Iterable[Sample]) -> str:
         content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
         whole.update(f"{sample.key}\n{sample.generator}\n{sample.split}\n{sample.group}\n{content}\n".encode())
     return whole.hexdigest()
+
+
+def joined(one: Sequence[Sample], other: Sequence[Sample]) -> list[Sample]:
+    """Join data sets that were read apart; groups that were drawn up within one of them stay its own."""
+    return [
+        replace(sample, group=f"{place}:{sample.group}") if _DRAWN_UP.fullmatch(sample.group) else sample
+        for place, samples in enumerate((one, other))
+        for sample in samples
+    ]
 
 
 def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sample, ...]:
