@@ -11,7 +11,9 @@ from PIL import Image
 from skimage import data as pictures
 
 import aiforensics
+from aiforensics import pipeline
 from aiforensics.evidence import InputError, Quality, Refusal
+from aiforensics.features import FeatureError
 from aiforensics.image import decode, from_array
 from aiforensics.pipeline import Scanner, decide, measure
 from aiforensics_models.bundle import BundleError
@@ -234,6 +236,12 @@ def test_the_public_api(tmp_path):
         aiforensics.scan_many([good], model="nowhere")
     with pytest.raises(ValueError, match="no device 'gpu'"):
         Scanner(device="gpu")
+
+
+def test_a_model_of_another_version_is_refused_when_it_is_opened(monkeypatch):
+    monkeypatch.setattr(pipeline, "SPECS", {EMBEDDING: pipeline.SPECS[EMBEDDING]})
+    with pytest.raises(FeatureError, match="install the version that the model names, or train it again"):
+        Scanner()
 
 
 def test_a_picture_of_one_colour_is_flat_and_not_black_and_white(scanner):

@@ -22,7 +22,7 @@ from aiforensics.lab.audit.remarks import cue_remarks  # noqa: E402
 from aiforensics.lab.audit.report import AuditReport  # noqa: E402
 from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
 from aiforensics.lab.data import overlap  # noqa: E402
-from aiforensics.lab.data.dataset import load_dataset  # noqa: E402
+from aiforensics.lab.data.dataset import DatasetError, load_dataset  # noqa: E402
 from aiforensics.lab.data.views import CLEAN  # noqa: E402
 from aiforensics.lab.fit.classifiers import train_classifier  # noqa: E402
 from aiforensics.lab.fit.fusion import FusionConfig  # noqa: E402
@@ -317,8 +317,8 @@ def test_a_fusion_with_another_head_says_what_made_which_part(old, fusion, tmp_p
     assert manifest["adapted"]["training_before"] == before
     assert manifest["adapted"]["sources"] == training["sources"]
     assert any("The mix gives the network no weight" in line for line in lines)
-    (tmp_path / "first").write_bytes(b"weights")
-    assert callable(refit(manifest, tmp_path / "refits", weights=str(tmp_path / "first")))
+    with pytest.raises(DatasetError, match="leave sources out of the bundle that it was adapted from"):
+        refit(manifest, tmp_path / "refits")
     console = Console(width=100, file=io.StringIO())
     show_manifest(console, manifest)
     assert "training_before" in console.file.getvalue()
