@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from aiforensics.lab import compare as comparing
 from aiforensics.lab.compare import Contest, compare
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.recipes import recipe, settings
@@ -47,3 +48,15 @@ def test_compare_refuses_a_recipes_folder_that_holds_something_else(tmp_path):
     with pytest.raises(TrainingError, match="holds no bundle"):
         compare([], contest, Job(tmp_path, tmp_path))
     assert mine.exists()
+
+
+def test_compare_keeps_an_audit_of_each_view(tmp_path, monkeypatch):
+    names = []
+    monkeypatch.setattr(comparing, "check_data", lambda *_, name: names.append(name))
+    monkeypatch.setattr(System, "trainer", lambda *_: 1 / 0)
+    augment = (("delivery",), (), ("delivery",))
+    recipes = [recipe(name) for name in ("cnn", "resnet", "cbam-resnet")]
+    systems = [System(one, settings(one, augment=how)) for one, how in zip(recipes, augment, strict=True)]
+    with pytest.raises(ZeroDivisionError):
+        compare([], Contest(systems), Job(tmp_path, tmp_path))
+    assert sorted(names) == ["audit-delivered.json", "audit.json"]

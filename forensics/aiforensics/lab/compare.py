@@ -95,8 +95,9 @@ def compare(
     for system in contest.systems:
         check_output(job.work / system.recipe.name / BUNDLE)
     job.work.mkdir(parents=True, exist_ok=True)
-    for system in sorted(contest.systems, key=lambda one: one.delivered):  # who see pictures alike share an audit
-        check_data(samples, job, system.view, report)
+    for system in {one.delivered: one for one in contest.systems}.values():  # who see pictures alike share an audit
+        name = "audit-delivered.json" if system.delivered else "audit.json"
+        check_data(samples, job, system.view, report, name=name)
     for system in contest.systems:
         name = system.recipe.name
         mine = replace(job, work=job.work / name, out=job.work / name / BUNDLE)

@@ -129,11 +129,11 @@ def check_output(out: Path) -> None:
         raise TrainingError(f"{out} is not empty and holds no bundle: name another folder")
 
 
-def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Report) -> None:
-    """Audit the files and the training view; the findings are kept in the work folder until data, view or seed change.
+def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Report, *, name: str = "audit.json") -> None:
+    """Audit the files and the training view; the findings stay in the work folder until data, view or seed change.
 
-    What the files alone give away is advice, because the training view takes it from both classes alike; what the view
-    leaves, and pictures that stand on both sides of a split, make the figures worthless.
+    They are kept as `name`. What the files alone give away is advice, because the training view takes it from both
+    classes alike; what the view leaves, and pictures that stand on both sides of a split, make the figures worthless.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
         A picture cannot be read; or, unless the job is forced, the training view leaks or the splits are contaminated.
     """
     key = _audit_key(samples, view, job.seed)
-    kept = job.work / "audit.json"
+    kept = job.work / name
     known = recall_json(kept, report) or {}
     if known.get("key") == key:
         report("the audit of this data set is done already")

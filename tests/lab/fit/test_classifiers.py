@@ -19,6 +19,7 @@ from aiforensics.lab.data.overlap import seen  # noqa: E402
 from aiforensics.lab.data.views import jpeg  # noqa: E402
 from aiforensics.lab.fit.classifiers import fit, scores, train_classifier  # noqa: E402
 from aiforensics.lab.judge.quick import NetworkDetector, detector  # noqa: E402
+from aiforensics.lab.train import batches  # noqa: E402
 from aiforensics.lab.train.batches import Pictures, audited_view, class_weights, shifted  # noqa: E402
 from aiforensics.lab.train.learners import make_learner  # noqa: E402
 from aiforensics.lab.train.recipes import AUGMENTATIONS, RECIPES, RecipeError, first_weights, recipe, settings  # noqa: E402
@@ -26,6 +27,7 @@ from aiforensics.opinion import Opinion  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
 from aiforensics_models.runtime import Preparation, cut_back, error_level  # noqa: E402
+from aiforensics_models.weights import WeightsError  # noqa: E402
 
 pytestmark = pytest.mark.train
 CLASSIFIERS = [one.name for one in RECIPES if one.defaults is not None]
@@ -161,6 +163,17 @@ def test_a_bundle_is_built_again_bit_for_bit_and_knows_what_it_learned_from(samp
     }
 
 
+def test_numpy_takes_the_weights_of_its_own_network_alone(tmp_path):
+    file = tmp_path / "first.safetensors"
+    scratch = small("scratch-cnn-numpy", weights=str(file))
+    for other in (small("cnn"), small("scratch-cnn-numpy", filters=3)):
+        make_learner(other).save(file)
+        with pytest.raises(WeightsError, match=r"does not fit scratch-cnn-numpy of 8 filters: name the weights"):
+            make_learner(scratch)
+    make_learner(small("scratch-cnn-numpy", seed=5)).save(file)
+    make_learner(scratch)
+
+
 def test_head_only_leaves_the_body(samples, tmp_path):
     config = small("resnet")
     first = make_learner(config)
@@ -219,6 +232,15 @@ class TestPictures:
         pictures = Pictures(samples, Preparation("resize", 40), (), 0)
         (_, _, pixels), *_ = pictures.plain(1)
         np.testing.assert_array_equal(pixels[0].transpose(1, 2, 0), np.asarray(Image.open(samples[0].path)))
+
+    @pytest.mark.parametrize("augment", [(), ("delivery",)])
+    def test_what_is_looked_at_again_is_decoded_once(self, augment, samples, monkeypatch):
+        decoded = []
+        monkeypatch.setattr(batches, "read", lambda path: decoded.append(path) or read(path))
+        pictures = Pictures(samples, Preparation("resize", 32), augment, 0)
+        (_, _, first), (_, _, again) = (next(pictures.plain(999)) for _ in range(2))
+        np.testing.assert_array_equal(first, again)
+        assert len(decoded) == len(samples)
 
     def test_cut_back_takes_back_every_extension(self):
         rng = np.random.default_rng(0)

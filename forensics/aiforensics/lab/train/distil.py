@@ -58,7 +58,7 @@ class PretrainConfig:
 def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: PretrainConfig) -> dict[str, float]:
     """Distil `teacher` into a new TraceNet and write its weights to `out`.
 
-    A checkpoint stands beside `out` and is resumed from when it is there and belongs to the same knobs and files.
+    A checkpoint stands beside `out` and is resumed from where it belongs to the same knobs, teacher and files.
 
     Parameters
     ----------
@@ -74,7 +74,13 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     Returns
     -------
     The mean unexplained variance per block of the last 100 steps, by block (`block_3`: 0.1 means R² = 0.9).
+
+    Raises
+    ------
+    InputError
+        A picture cannot be read; the line names it.
     """
+    out.parent.mkdir(parents=True, exist_ok=True)
     keep_memory()
     torch.manual_seed(config.seed)
     device = teacher.device
@@ -85,8 +91,12 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.peak_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step / config.steps))
     checkpoint = out.with_suffix(".checkpoint")
-    names = "\n".join(path.name for path in pictures)
-    made_with = {**asdict(config), "pictures": hashlib.sha256(names.encode()).hexdigest()}
+    sums = "\n".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures)
+    made_with = {
+        **asdict(config),
+        "pictures": hashlib.sha256(sums.encode()).hexdigest(),
+        "teacher": teacher.sha256,
+    }
     first = 0
     state = recall(checkpoint, _tell)
     if state is not None and state["config"] == made_with:

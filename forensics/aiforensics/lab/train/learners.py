@@ -155,7 +155,15 @@ class NumpyLearner:
         if config.weights == "imagenet":
             raise WeightsError("there are no ImageNet weights for scratch-cnn-numpy: leave --weights out")
         if config.weights != "none":
-            self.restore({"network": read_state(Path(config.weights))})
+            state, own = read_state(Path(config.weights)), self.network.tensors()
+            if {name: tuple(one.shape) for name, one in state.items()} != {
+                name: one.shape for name, one in own.items()
+            }:
+                raise WeightsError(
+                    f"{config.weights} does not fit scratch-cnn-numpy of {config.filters} filters: name the weights of "
+                    "such a network, or give other --filters"
+                )
+            self.restore({"network": state})
 
     def learn(self, pixels: Floats32, labels: Floats32, weights: Floats32) -> tuple[float, float]:
         """One step of gradient descent."""
