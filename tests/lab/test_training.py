@@ -348,6 +348,9 @@ def test_a_fusion_that_is_adapted_whole_says_that_its_figures_are_not_out_of_fol
     manifest = {key: value for key, value in Bundle.load(fusion).manifest.items() if key not in ("schema", "files")}
     monkeypatch.setattr(adapting, "train_fusion", train_fusion)
     job = Job(tmp_path / "out", tmp_path / "work")
+    monkeypatch.setattr(adapting, "check_data", lambda *_: 1 / 0)
+    with pytest.raises(RecipeError, match="there are 1 and 1"):
+        adapt(fusion, [replace(one, source="", generator="") for one in old], None, Adaptation("head"), job)
     content = adapt(fusion, old, old, Adaptation("full"), job, lines.append, audited=True)
     adapted = Bundle.load(job.out).manifest
     assert content["remarks"] == adapted["adapted"]["remarks"] == [adapting.SEEN]

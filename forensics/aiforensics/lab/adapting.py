@@ -121,6 +121,8 @@ def adapt(
     bundle = Bundle.load(model)
     check_knobs(bundle, how, job.out, old=old is not None)
     train = list(new) if how.strategy == "head" else joined(old or (), new)
+    if bundle.manifest["head"]["kind"] != "none":  # told before an audit has taken its minutes
+        fold_count([sample for sample in train if sample.split != "test"], _fusion_config(bundle, job).folds)
     job.work.mkdir(parents=True, exist_ok=True)
     if not audited:
         check_data(train, job, partial(audited_view, _delivered(bundle)), report)
