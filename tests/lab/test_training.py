@@ -334,7 +334,8 @@ def test_of_a_bundle_that_says_not_what_it_had_seen_the_adapted_one_says_nothing
     (fusion / overlap.FILE).unlink()
     write_manifest(fusion, manifest)
     monkeypatch.setattr(adapting, "train_fusion", train_fusion)
-    adapt(fusion, old, old, Adaptation("full"), Job(tmp_path / "out", tmp_path / "work"), audited=True)
+    two = [replace(one, generator="") for one in old]
+    adapt(fusion, two, two, Adaptation("full"), Job(tmp_path / "out", tmp_path / "work"), audited=True)
     assert overlap.seen(Bundle.load(tmp_path / "out")) is None
 
 
@@ -351,7 +352,8 @@ def test_a_fusion_that_is_adapted_whole_says_that_its_figures_are_not_out_of_fol
     monkeypatch.setattr(adapting, "check_data", lambda *_: 1 / 0)
     with pytest.raises(RecipeError, match="there are 1 and 1"):
         adapt(fusion, [replace(one, source="", generator="") for one in old], None, Adaptation("head"), job)
-    content = adapt(fusion, old, old, Adaptation("full"), job, lines.append, audited=True)
+    two = [replace(one, generator="") for one in old]  # each source is a family of its own
+    content = adapt(fusion, two, two, Adaptation("full"), job, lines.append, audited=True)
     adapted = Bundle.load(job.out).manifest
     assert content["remarks"] == adapted["adapted"]["remarks"] == [adapting.SEEN]
     assert adapted["metrics"] == {"not_out_of_fold": {"roc_auc": 0.99}}
