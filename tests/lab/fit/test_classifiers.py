@@ -22,7 +22,7 @@ from aiforensics.lab.judge.quick import NetworkDetector, detector  # noqa: E402
 from aiforensics.lab.train import batches  # noqa: E402
 from aiforensics.lab.train.batches import Pictures, audited_view, class_weights, shifted  # noqa: E402
 from aiforensics.lab.train.learners import make_learner  # noqa: E402
-from aiforensics.lab.train.recipes import AUGMENTATIONS, RECIPES, RecipeError, first_weights, recipe, settings  # noqa: E402
+from aiforensics.lab.train.recipes import AUGMENTATIONS, RECIPES, RecipeError, recipe, settings  # noqa: E402
 from aiforensics.opinion import Opinion  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
@@ -303,46 +303,6 @@ class TestPictures:
         assert error_level(busy).max() == 255
         both = np.concatenate([flat, busy], axis=1)
         assert error_level(both)[:, :48].mean() < error_level(both)[:, 80:].mean() / 10
-
-
-class TestRecipes:
-    """The registry."""
-
-    def test_names_are_unique_and_sourced(self):
-        names = [one.name for one in RECIPES]
-        assert len(set(names)) == len(names)
-        for one in RECIPES:
-            assert one.what and one.reported and one.source
-            assert (one.defaults is None) != (one.head is None)
-
-    def test_reported_hyper_parameters_are_the_defaults(self):
-        found = recipe("resnet18-scratch").defaults
-        assert (found.rate, found.batch, found.patience, found.augment) == (5e-4, 16, 3, ("flip",))
-
-    def test_first_weights_are_stated_by_name_and_sum(self, tmp_path):
-        assert first_weights("imagenet") == {"weights": "imagenet"}
-        (tmp_path / "mine.safetensors").write_bytes(b"mine")
-        sha256 = hashlib.sha256(b"mine").hexdigest()
-        found = first_weights(str(tmp_path / "mine.safetensors"))
-        assert found == {"weights": "mine.safetensors", "weights_sha256": sha256}
-
-    def test_wrong_settings_are_one_line(self):
-        with pytest.raises(RecipeError, match="choose from fusion-xgboost"):
-            recipe("nope")
-        with pytest.raises(RecipeError, match="not a classifier"):
-            settings(recipe("fusion-deep"), rate=1)
-        with pytest.raises(RecipeError, match="unknown setting 'speed'"):
-            settings(recipe("cnn"), speed=1)
-        with pytest.raises(RecipeError, match="rate and epochs must be positive"):
-            settings(recipe("cnn"), rate=-1.0)
-        with pytest.raises(RecipeError, match="batch at least 2"):
-            settings(recipe("cnn"), batch=1)
-        with pytest.raises(RecipeError, match="--filters is not for cnn"):
-            settings(recipe("cnn"), filters=4)
-        with pytest.raises(RecipeError, match="--weight-decay is not for scratch-cnn-numpy"):
-            settings(recipe("scratch-cnn-numpy"), weight_decay=0.1)
-        with pytest.raises(RecipeError, match="multiple of 32"):
-            make_learner(settings(recipe("cnn"), side=40))
 
 
 def test_search_finds_a_pair_and_writes_every_trial(samples, tmp_path):

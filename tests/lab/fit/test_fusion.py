@@ -23,7 +23,7 @@ from aiforensics.lab.fit.measure import NAMES, RANDOM, Table, TableError, measur
 from aiforensics.lab.train import finetune as finetuning  # noqa: E402
 from aiforensics.lab.train.export import export_detector  # noqa: E402
 from aiforensics.lab.train.finetune import FinetuneConfig, finetune  # noqa: E402
-from aiforensics.lab.train.loader import CropLoader, middle, padded  # noqa: E402
+from aiforensics.lab.train.loader import CropLoader  # noqa: E402
 from aiforensics.lab.train.networks import NetworkJob, train_networks  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
@@ -78,14 +78,6 @@ def test_a_batch_depends_on_seed_and_step_alone(samples):
     several = CropLoader([s.path for s in samples], lambda rng: rng.integers(len(samples), size=3), 64, 7, threads=4)
     for (_, pixels), (_, same) in zip(all_at_once, several.batches(0, 5), strict=True):
         assert torch.equal(pixels, same)
-
-
-def test_large_pictures_are_cut_on_the_jpeg_grid(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (500, 420, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    cut = middle(read(tmp_path / "a.png"), side=200)
-    assert (cut == pixels[144:344, 96:296]).all()
-    assert padded(cut[:30, :50], 64).shape == (64, 64, 3)
 
 
 def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, trained, tmp_path):
