@@ -15,6 +15,8 @@ from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import balance, family_folds
 from aiforensics.lab.fit.fusion import FusionConfig, chosen
 from aiforensics.lab.fit.measure import Table
+from aiforensics.lab.training import DRAFT
+from aiforensics_models.bundle import MANIFEST
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class WorkFolder:
     @classmethod
     def read(cls, data: Sequence[Path], work: Path) -> WorkFolder:
         """Read it; `data` is what was trained on."""
-        manifest: dict[str, Any] = json.loads((work / "bundle" / "bundle.json").read_text(encoding="utf-8"))
+        folder = next(place for name in (DRAFT, "bundle") if (place := work / name).is_dir())
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         config = FusionConfig.stated(manifest["training"]["config"])
         seen = [sample for sample in load_dataset(data) if sample.split != "test"]
         known = json.loads((work / "folds.json").read_text(encoding="utf-8"))

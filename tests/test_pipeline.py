@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data as pictures
 
 import aiforensics
+from aiforensics import pipeline
 from aiforensics.evidence import Claim, InputError, Provenance, Quality, Refusal
 from aiforensics.features import FeatureError
 from aiforensics.features import row as row_of
@@ -331,6 +332,12 @@ def test_the_public_api(tmp_path):
         aiforensics.scan_many([good], model="nowhere")
     with pytest.raises(ValueError, match="no device 'gpu'"):
         Scanner(device="gpu")
+
+
+def test_a_model_of_another_version_is_refused_when_it_is_opened(monkeypatch):
+    monkeypatch.setattr(pipeline, "SPECS", {EMBEDDING: pipeline.SPECS[EMBEDDING]})
+    with pytest.raises(FeatureError, match="install the version that the model names, or train it again"):
+        Scanner()
 
 
 def test_a_picture_of_one_colour_is_flat_and_not_black_and_white(scanner):

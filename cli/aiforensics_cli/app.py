@@ -50,7 +50,7 @@ COMMANDS = (
     Row("evaluate", "Measure a model bundle on labelled pictures."),
     Row("train", "Train a recipe on labelled pictures and write a model bundle.", keeps=True),
     Row("compare", "Train several recipes on the same pictures and compare them on one page.", keeps=True),
-    Row("adapt", "Adapt a bundle to new pictures, and measure what it forgets."),
+    Row("adapt", "Adapt a bundle to new pictures, and measure what it forgets.", keeps=True),
     Row("synth", "Train small generators (GAN, VAE, diffusion) and make pictures with them.", keeps=True),
 )
 

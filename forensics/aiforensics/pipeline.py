@@ -123,6 +123,8 @@ class Scanner:
     ------
     BundleError
         If there is no such model, it cannot be used, or there is no GPU, or no PyTorch, for `cuda`.
+    FeatureError
+        If the model needs a feature that this version does not measure.
     TrustError
         If the trust list cannot be used.
     ValueError
@@ -143,6 +145,9 @@ class Scanner:
             raise ValueError(f"there is no device {device!r}: choose {', '.join(get_args(Device))}")
         anchors = read_anchors(trust) if trust is not None else None
         self.bundle = Bundle.load(model)
+        row(
+            self.bundle.features, dict.fromkeys(SPECS, 0.0)
+        )  # one of another version is told here, not of every picture
         self._ref = ModelRef(self.bundle.name, self.bundle.version, self.bundle.sha256)
         self._network: Network = self.bundle.network(device)
         _ = self.bundle.head, self.bundle.reference  # one that cannot be opened is told here, not of every picture
@@ -292,7 +297,7 @@ def scan(
     InputError
         If the file cannot be examined: its `kind` is `not-found`, `unreadable`, `unsupported`, `truncated` or
         `too-large`, its `message` the one line that says what to do.
-    BundleError, TrustError, ValueError
+    BundleError, FeatureError, TrustError, ValueError
         For a wrong model, trust list or device, as from `Scanner`.
     """
     return Scanner(model, device=device, **options).scan(source)
@@ -327,7 +332,7 @@ def scan_many(
     ------
     TypeError
         If `sources` is one path instead of several.
-    BundleError, TrustError, ValueError
+    BundleError, FeatureError, TrustError, ValueError
         For a wrong model, trust list or device, as from `Scanner`.
     """
     if isinstance(sources, str | Path):

@@ -1,5 +1,6 @@
 import pytest
 
+from aiforensics.analyzers import SCORED
 from aiforensics_cli import checkup
 from aiforensics_models import bundle as bundles
 from aiforensics_models.calibration import Calibration, Line
@@ -17,7 +18,7 @@ def bundle(tmp_path, monkeypatch):
         "version": "1.2",
         "classes": ["real", "ai"],
         "window": 256,
-        "features": ["embedding.log_odds", *(f"ela.feature_{i}" for i in range(19))],
+        "features": ["embedding.log_odds", *sorted(SCORED)[:19]],
         "network": {"onnx": "network.onnx"},
         "head": {"kind": "none"},
         "calibration": Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.3, 0.7).to_dict(),
@@ -58,6 +59,16 @@ def test_verify(run, bundle, monkeypatch):
     assert done.status == 2
     assert len(done.err.splitlines()) == 2
     assert "head.ubj has sha256" in done.err
+
+
+def test_a_bundle_of_another_version_is_not_intact(run, bundle, monkeypatch):
+    monkeypatch.setattr(bundles, "load_network", lambda *_: None)
+    manifest = bundles.Bundle.load(bundle).manifest
+    kept = {key: value for key, value in manifest.items() if key not in ("schema", "files")}
+    bundles.write_manifest(bundle, {**kept, "features": [*kept["features"], "ela.later"]})
+    done = run("models", "verify", bundle)
+    assert done.status == 2
+    assert "needs 1 features that this version does not measure (ela.later" in done.err
 
 
 def test_intact_means_usable(run, bundle):

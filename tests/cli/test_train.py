@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aiforensics_models.bundle import write_manifest
+from aiforensics_models.calibration import Calibration, Line
+
 pytestmark = pytest.mark.train
 
 
@@ -41,7 +44,7 @@ def test_recipes_are_listed(run):
         (["--network", "nope"], "torchvision has no network 'nope'"),
         (["--weights", "imagenet"], "no ImageNet weights for tracenet"),
         (["--recipe", "cnn", "--network", "resnet18"], "not for cnn"),
-        (["--recipe", "cnn", "--rate", "-1"], "must be positive"),
+        (["--recipe", "cnn", "--rate", "-1"], "rate and epochs must be positive"),
         (["--recipe", "cnn", "--side", "40"], "multiple of 32 px"),
         (["--recipe", "cnn", "--weights", "imagenet"], "no ImageNet weights for cnn"),
         (["--recipe", "cnn", "--weights", "gone.pth"], "no such file of weights"),
@@ -52,6 +55,38 @@ def test_settings_that_do_not_fit_are_one_line(run, data, tmp_path, args, words)
     assert found.status == 2
     assert words in " ".join(found.err.split())
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "args", "words"),
+    [
+        ({}, ["--strategy", "full"], "give --old DATA"),
+        ({}, ["--strategy", "head", "--out", "BUNDLE"], "is the bundle that is adapted"),
+        ({"training": {}}, ["--strategy", "head"], "does not state how it was trained"),
+        ({}, ["--strategy", "head"], "scratch-cnn-numpy has no head apart from its body"),
+    ],
+)
+def test_adapt_refuses_before_it_reads_a_picture(run, data, tmp_path, monkeypatch, changes, args, words):
+    folder = tmp_path / "first"
+    folder.mkdir()
+    manifest = {
+        "name": "first",
+        "version": "1",
+        "classes": ["real", "ai"],
+        "window": 256,
+        "features": ["embedding.log_odds"],
+        "network": {"onnx": "network.onnx"},
+        "head": {"kind": "none"},
+        "calibration": Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.3, 0.7).to_dict(),
+        "training": {"config": {"network": "scratch-cnn-numpy"}},
+    }
+    (folder / "network.onnx").write_bytes(b"a network")
+    write_manifest(folder, manifest | changes)
+    monkeypatch.setattr("aiforensics.lab.data.dataset.load_dataset", lambda *_, **__: 1 / 0)
+    args = [folder if one == "BUNDLE" else one for one in args]
+    found = run("adapt", folder, data, "--out", tmp_path / "out", *args)
+    assert found.status == 2
+    assert words in " ".join(found.err.split())
 
 
 @pytest.mark.parametrize(("recipes", "words"), [("", "nothing to compare"), ("cnn,cnn", "cnn is named twice")])

@@ -112,6 +112,26 @@ def test_leaving_sources_out_needs_a_recipe(run, make_folder, tmp_path) -> None:
 
 
 @pytest.mark.train
+def test_refit_of_an_adapted_head_fits_the_head_alone(monkeypatch, tmp_path) -> None:
+    classifiers = pytest.importorskip("aiforensics.lab.fit.classifiers")
+    trained = []
+
+    def train_classifier(_samples, _out, _work, config, *, recipe, head_only, report) -> None:
+        trained.append((recipe, head_only))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(classifiers, "train_classifier", train_classifier)
+    Image.new("RGB", (64, 64), "white").save(tmp_path / "a.png")
+    samples = [Sample(tmp_path / "a.png", "ai", "s", "g", "a", "train")]
+    for stated in ({"head_only": True}, {"head_only": False}, {}):
+        with pytest.raises(KeyboardInterrupt):
+            refit({"recipe": "cnn", "training": {"config": {"network": "cnn", "side": 32}, **stated}}, tmp_path)(
+                samples
+            )
+    assert trained == [("cnn", True), ("cnn", False), ("cnn", False)]
+
+
+@pytest.mark.train
 def test_refit_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_path) -> None:
     fusion = pytest.importorskip("aiforensics.lab.fit.fusion")
     monkeypatch.setattr(aiforensics.pipeline, "Scanner", Scanner)

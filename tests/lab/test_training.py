@@ -22,7 +22,7 @@ from aiforensics.lab.audit.remarks import cue_remarks  # noqa: E402
 from aiforensics.lab.audit.report import AuditReport  # noqa: E402
 from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
 from aiforensics.lab.data import overlap  # noqa: E402
-from aiforensics.lab.data.dataset import load_dataset  # noqa: E402
+from aiforensics.lab.data.dataset import DatasetError, load_dataset  # noqa: E402
 from aiforensics.lab.data.views import CLEAN  # noqa: E402
 from aiforensics.lab.fit.classifiers import train_classifier  # noqa: E402
 from aiforensics.lab.fit.fusion import FusionConfig  # noqa: E402
@@ -317,8 +317,8 @@ def test_a_fusion_with_another_head_says_what_made_which_part(old, fusion, tmp_p
     assert manifest["adapted"]["training_before"] == before
     assert manifest["adapted"]["sources"] == training["sources"]
     assert any("The mix gives the network no weight" in line for line in lines)
-    (tmp_path / "first").write_bytes(b"weights")
-    assert callable(refit(manifest, tmp_path / "refits", weights=str(tmp_path / "first")))
+    with pytest.raises(DatasetError, match="leave sources out of the bundle that it was adapted from"):
+        refit(manifest, tmp_path / "refits")
     console = Console(width=100, file=io.StringIO())
     show_manifest(console, manifest)
     assert "training_before" in console.file.getvalue()
@@ -334,7 +334,8 @@ def test_of_a_bundle_that_says_not_what_it_had_seen_the_adapted_one_says_nothing
     (fusion / overlap.FILE).unlink()
     write_manifest(fusion, manifest)
     monkeypatch.setattr(adapting, "train_fusion", train_fusion)
-    adapt(fusion, old, old, Adaptation("full"), Job(tmp_path / "out", tmp_path / "work"), audited=True)
+    two = [replace(one, generator="") for one in old]
+    adapt(fusion, two, two, Adaptation("full"), Job(tmp_path / "out", tmp_path / "work"), audited=True)
     assert overlap.seen(Bundle.load(tmp_path / "out")) is None
 
 
@@ -348,7 +349,11 @@ def test_a_fusion_that_is_adapted_whole_says_that_its_figures_are_not_out_of_fol
     manifest = {key: value for key, value in Bundle.load(fusion).manifest.items() if key not in ("schema", "files")}
     monkeypatch.setattr(adapting, "train_fusion", train_fusion)
     job = Job(tmp_path / "out", tmp_path / "work")
-    content = adapt(fusion, old, old, Adaptation("full"), job, lines.append, audited=True)
+    monkeypatch.setattr(adapting, "check_data", lambda *_: 1 / 0)
+    with pytest.raises(RecipeError, match="there are 1 and 1"):
+        adapt(fusion, [replace(one, source="", generator="") for one in old], None, Adaptation("head"), job)
+    two = [replace(one, generator="") for one in old]  # each source is a family of its own
+    content = adapt(fusion, two, two, Adaptation("full"), job, lines.append, audited=True)
     adapted = Bundle.load(job.out).manifest
     assert content["remarks"] == adapted["adapted"]["remarks"] == [adapting.SEEN]
     assert adapted["metrics"] == {"not_out_of_fold": {"roc_auc": 0.99}}

@@ -52,13 +52,12 @@ def adapt(
     from aiforensics.lab.adapting import adapt as run  # noqa: PLC0415
     from aiforensics.lab.data.dataset import load_dataset  # noqa: PLC0415
     from aiforensics.lab.data.overlap import drawn  # noqa: PLC0415
-    from aiforensics.lab.training import Job, check_output  # noqa: PLC0415
+    from aiforensics.lab.training import Job  # noqa: PLC0415
     from aiforensics_models.bundle import Bundle  # noqa: PLC0415
 
-    check_output(out)
     how = Adaptation(strategy, epochs, rate, minutes, steps, device)
     first = Bundle.load(bundle)
-    check_knobs(first, how)
+    check_knobs(first, how, out, old=bool(old))
     learned = [path.name for path in (*((old or ()) if strategy == "full" else ()), *data)]
     place = work or out.with_name(f"{out.name}.work")
     job = Job(out, place, learned, command_line(), force, seed=seed, split="70/15/15")

@@ -45,13 +45,17 @@ def show(name: Annotated[str, _name] = "default", *, as_json: options.JsonOption
 @app.command()
 def verify(names: Annotated[list[str] | None, _name] = None) -> None:
     """Check that the bundles' files have their sha256 and can be used; without a name, all shipped ones."""
-    from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - not for --help
+    from aiforensics.features import FeatureError, row  # noqa: PLC0415 - not for --help
+    from aiforensics.pipeline import SPECS  # noqa: PLC0415 - as above
+    from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - as above
 
     status = DONE
     for name in names or available():
         try:
-            Bundle.load(name).try_out()  # loading checks every file
-        except BundleError as error:
+            bundle = Bundle.load(name)  # checks every file
+            bundle.try_out()
+            row(bundle.features, dict.fromkeys(SPECS, 0.0))
+        except (BundleError, FeatureError) as error:
             complain(f"{name}: {error}")
             status = REFUSED
         else:

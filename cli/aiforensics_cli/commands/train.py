@@ -103,7 +103,7 @@ def train(
         str | None, _fusion(metavar="NAME", help="tracenet, or a network of torchvision's (resnet18).")
     ] = None,
     steps: Annotated[int | None, _fusion(min=1, help="Optimiser steps of each network.")] = None,
-    workers: Annotated[int | None, _fusion(min=1, help="Processes that measure.")] = None,
+    workers: Annotated[int | None, _fusion(min=1, help="Processes that train the networks, and that measure.")] = None,
     emphasis: Annotated[
         float | None,
         _fusion(

@@ -17,7 +17,7 @@ from aiforensics import __version__
 from aiforensics.evidence import InputError
 from aiforensics.image import read
 from aiforensics.lab.data import overlap
-from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.dataset import Sample, joined
 from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.fit.classifiers import Report, train_classifier
 from aiforensics.lab.fit.fusion import FusionConfig, fit, fold_count, train_fusion
@@ -119,13 +119,10 @@ def adapt(
         The output folder holds something else, or the audit refuses the data that it would learn from.
     """
     bundle = Bundle.load(model)
-    check_knobs(bundle, how)
-    check_output(job.out)
-    if job.out.resolve() == bundle.folder.resolve():
-        raise AdaptError(f"{job.out} is the bundle that is adapted: name another folder for the new one")
-    if how.strategy == "full" and old is None:
-        raise AdaptError("--strategy full trains on old and new data together: give --old DATA")
-    train = list(new) if how.strategy == "head" else [*(old or ()), *new]
+    check_knobs(bundle, how, job.out, old=old is not None)
+    train = list(new) if how.strategy == "head" else joined(old or (), new)
+    if bundle.manifest["head"]["kind"] != "none":  # told before an audit has taken its minutes
+        fold_count([sample for sample in train if sample.split != "test"], _fusion_config(bundle, job).folds)
     job.work.mkdir(parents=True, exist_ok=True)
     if not audited:
         check_data(train, job, partial(audited_view, _delivered(bundle)), report)
@@ -163,17 +160,40 @@ def adapt(
     return content
 
 
-def check_knobs(bundle: Bundle, how: Adaptation) -> None:
-    """Refuse knobs that a bundle of this kind would ignore, before any picture is read.
+def check_knobs(bundle: Bundle, how: Adaptation, out: Path, *, old: bool) -> None:
+    """Refuse what cannot be done with a bundle, and knobs that it would ignore, before any picture is read.
+
+    Parameters
+    ----------
+    bundle
+        The bundle that is adapted.
+    how
+        Strategy and knobs.
+    out
+        Where the new bundle goes.
+    old
+        Whether there is old data.
 
     Raises
     ------
     AdaptError
-        With the knobs that it has.
+        With what to do instead.
+    TrainingError
+        The output folder holds something else.
     """
+    check_output(out)
+    if out.resolve() == bundle.folder.resolve():
+        raise AdaptError(f"{out} is the bundle that is adapted: name another folder for the new one")
+    if how.strategy == "full" and not old:
+        raise AdaptError("--strategy full trains on old and new data together: give --old DATA")
     if bundle.manifest["head"]["kind"] == "none":
         if how.steps is not None:
             raise AdaptError(f"{bundle.name} is a classifier, which has no steps: use --epochs, --rate or --minutes")
+        kept = bundle.manifest.get("training", {}).get("config")
+        if not kept:
+            raise AdaptError(f"{bundle.name} does not state how it was trained: train it again with this version")
+        if how.strategy == "head" and stated(kept).network == "scratch-cnn-numpy":
+            raise AdaptError("scratch-cnn-numpy has no head apart from its body: use --strategy full")
     elif (how.epochs, how.rate, how.minutes) != (None, None, None):
         raise AdaptError(f"{bundle.name} is a fusion, which has no epochs, rate or minutes: use --steps")
     elif how.strategy == "head" and how.steps is not None:
@@ -214,10 +234,7 @@ def _delivered(bundle: Bundle) -> bool:
 
 
 def _classifier(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptation, job: Job, report: Report) -> None:
-    kept = bundle.manifest.get("training", {}).get("config")
-    if not kept:
-        raise AdaptError(f"{bundle.name} does not state how it was trained: train it again with this version")
-    config = stated(kept)
+    config = stated(bundle.manifest["training"]["config"])
     weights = bundle.folder / bundle.manifest["network"]["weights"]
     config = replace(
         config,
@@ -227,9 +244,6 @@ def _classifier(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptat
         rate=config.rate if how.rate is None else how.rate,
         minutes=config.minutes if how.minutes is None else how.minutes,
     )
-    head_only = how.strategy == "head"
-    if head_only and config.network == "scratch-cnn-numpy":
-        raise AdaptError("scratch-cnn-numpy has no head apart from its body: use --strategy full")
     recipe = str(bundle.manifest.get("recipe", config.network))
     train_classifier(
         train,
@@ -238,7 +252,7 @@ def _classifier(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptat
         config,
         recipe=recipe,
         name=job.out.name,
-        head_only=head_only,
+        head_only=how.strategy == "head",
         device=how.device,
         report=report,
     )

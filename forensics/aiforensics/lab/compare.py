@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,12 +19,14 @@ from aiforensics.lab.pages.plots import history_plot
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.batches import Pictures
 from aiforensics.lab.train.learners import make_learner
-from aiforensics.lab.train.recipes import ClassifierConfig, RecipeError
-from aiforensics.lab.training import Job, check_data, finish, judge
+from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError, RecipeError
+from aiforensics.lab.training import Job, check_data, check_output, clear, finish, judge
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.runtime import Preparation
 
 SCHEMA = "aiforensics.comparison/1"
+BUNDLE = "bundle"
+"""Folder of a recipe's bundle within its own."""
 FACTORS = (0.1, 0.3, 1.0, 3.0)
 """Multiples of a recipe's learning rate in the sensitivity check."""
 
@@ -85,22 +86,25 @@ def compare(
     Raises
     ------
     aiforensics.lab.training.TrainingError
-        If the audit refuses the data set, unless the job is forced.
+        A bundle's folder holds something else, or the audit refuses the data set and the job is not forced.
     """
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
     entries: dict[str, dict[str, Any]] = {}
     bundles = _titled([Bundle.load(model) for model in contest.bundles])  # what cannot be had is told before training
+    for system in contest.systems:
+        check_output(job.work / system.recipe.name / BUNDLE)
     job.work.mkdir(parents=True, exist_ok=True)
-    for system in sorted(contest.systems, key=lambda one: one.delivered):  # who see pictures alike share an audit
-        check_data(samples, job, system.view, report)
+    for system in {one.delivered: one for one in contest.systems}.values():  # who see pictures alike share an audit
+        name = "audit-delivered.json" if system.delivered else "audit.json"
+        check_data(samples, job, system.view, report, name=name)
     for system in contest.systems:
         name = system.recipe.name
-        mine = replace(job, work=job.work / name, out=job.work / name / "bundle")
+        mine = replace(job, work=job.work / name, out=job.work / name / BUNDLE)
         mine.work.mkdir(parents=True, exist_ok=True)
         report(f"{name}: training")
         started = time.monotonic()
-        shutil.rmtree(mine.out, ignore_errors=True)
+        clear(mine.out)
         told = system.trainer(samples, name, _named(name, report))(mine.out, mine.work)
         history_plot(told["history"], mine.work / "history.png")
         seconds = float(told.get("seconds", time.monotonic() - started))
@@ -127,7 +131,7 @@ def sensitivity(samples: Sequence[Sample], system: System, work: Path, report: R
 
     Returns
     -------
-    Rows of `rate`, `val_loss` and `val_accuracy`.
+    Rows of `rate`, `val_loss` and `val_accuracy`; a rate at which the training diverges has none.
     """
     config = system.config
     if not isinstance(config, ClassifierConfig):
@@ -140,7 +144,11 @@ def sensitivity(samples: Sequence[Sample], system: System, work: Path, report: R
         tried = replace(config, rate=config.rate * factor)
         folder = work / f"rate-{tried.rate:.2g}"
         folder.mkdir(parents=True, exist_ok=True)
-        history = fit(make_learner(tried, device=system.device), train, val, folder, tried)
+        try:
+            history = fit(make_learner(tried, device=system.device), train, val, folder, tried)
+        except DivergedError:
+            report(f"{system.recipe.name}: rate {tried.rate:.2g} diverged and is left out")
+            continue
         best = min(history, key=lambda row: row["val_loss"])
         rows.append({"rate": tried.rate, "val_loss": best["val_loss"], "val_accuracy": best["val_accuracy"]})
         report(f"{system.recipe.name}: rate {tried.rate:.2g}, val loss {best['val_loss']:.4f}")

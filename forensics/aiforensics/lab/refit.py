@@ -46,11 +46,18 @@ def refit(
     Raises
     ------
     DatasetError
-        The bundle does not state a recipe that can be followed, or started from a file of weights and none is there.
+        The bundle does not state a recipe that can be followed, is a fusion of which the head alone was fitted, or
+        started from a file of weights and none is there.
     """
     recipe, training = str(manifest.get("recipe", "")), manifest.get("training", {})
     if not recipe or "config" not in training:
         raise DatasetError(f"the bundle's recipe ({recipe or 'none'}) cannot be fitted again: it does not state how")
+    head_only = bool(training.get("head_only"))
+    if head_only and recipe.startswith("fusion-"):
+        raise DatasetError(
+            "only the head of the bundle's fusion was fitted on its data, and its network cannot be fitted again so: "
+            "leave sources out of the bundle that it was adapted from"
+        )
     stated = training.get("weights", training["config"].get("weights", "none"))
     if weights is None and stated not in ("none", "imagenet"):
         raise DatasetError(f"the bundle's network started from {stated}: name that file with --weights")
@@ -64,14 +71,17 @@ def refit(
         recipe,
         json.dumps(training["config"], sort_keys=True),
         hashlib.sha256(Path(first).read_bytes()).hexdigest() if file else first,
+        *(["head only"] if head_only else []),
     ]
 
     def fit(train: Sequence[Sample]) -> Predictor:
         pictures = digest(sorted(train, key=lambda sample: sample.key))
         folder = work / hashlib.sha256("\n".join([*made_with, pictures]).encode()).hexdigest()[:16]
         if not (folder / "bundle" / "bundle.json").exists():
-            follow = _fusion if recipe.startswith("fusion-") else _classifier
-            follow(train, folder, recipe, training["config"], first, report)
+            if recipe.startswith("fusion-"):
+                _fusion(train, folder, training["config"], first, report)
+            else:
+                _classifier(train, folder, recipe, training["config"], first, report, head_only=head_only)
         return predictor(_detector(folder / "bundle", recipe), seed=seed)
 
     return fit
@@ -90,7 +100,6 @@ def _detector(bundle: Path, recipe: str) -> Detector:
 def _fusion(
     train: Sequence[Sample],
     folder: Path,
-    _recipe: str,
     stated: Mapping[str, Any],
     weights: str,
     report: Callable[[str], None],
@@ -108,8 +117,12 @@ def _classifier(
     stated: Mapping[str, Any],
     weights: str,
     report: Callable[[str], None],
+    *,
+    head_only: bool,
 ) -> None:
     from aiforensics.lab.fit.classifiers import train_classifier  # noqa: PLC0415 - PyTorch, which only training needs
 
     config = replace(recipes.stated(stated), weights=weights)
-    train_classifier(train, folder / "bundle", folder / "work", config, recipe=recipe, report=report)
+    train_classifier(
+        train, folder / "bundle", folder / "work", config, recipe=recipe, head_only=head_only, report=report
+    )

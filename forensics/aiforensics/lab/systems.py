@@ -147,7 +147,8 @@ def fusion_config(
 def draw_examples(samples: Sequence[Sample], config: ClassifierConfig, path: Path) -> None:
     """Draw some training pictures of both classes as the network sees them, augmented anew in each column."""
     train = [sample for sample in samples if sample.split == "train"]
-    shown = [next(s for s in train[at:] + train[:at] if s.label == label) for label in ("real", "ai") for at in (0, 7)]
+    classes = [[sample for sample in train if sample.label == label] for label in ("real", "ai")]
+    shown = [members[at % len(members)] for members in classes for at in (0, 7)]
     pictures = Pictures(shown, Preparation(config.input, config.side), config.augment, config.seed)
     rng = np.random.default_rng(config.seed)
     rows = [[pictures.example(index, rng) for _ in range(EXAMPLES + 2)] for index in range(len(shown))]

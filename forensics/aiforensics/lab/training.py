@@ -23,6 +23,7 @@ from aiforensics.lab.judge.quick import detector
 from aiforensics.lab.pages.card import card
 from aiforensics.lab.pages.evaluation import evaluation_page
 from aiforensics.lab.pages.plots import confusion_plot, history_plot
+from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics_models.bundle import MANIFEST, Bundle, write_manifest
 
 Report = Callable[[str], None]
@@ -31,6 +32,8 @@ Train = Callable[[Path, Path], Mapping[str, Any]]
 AUDITED = 2000
 """Pictures at most, evenly over classes and sources, whose training view is audited."""
 METRICS, CARD = "metrics.json", "CARD.md"
+DRAFT = "aiforensics-draft"
+"""Folder in the work folder where a bundle is built."""
 
 
 class TrainingError(Exception):
@@ -122,15 +125,15 @@ def check_output(out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise TrainingError(f"{out} is a file: name a folder for the bundle")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+    if out.is_dir() and any(out.iterdir()) and not _is_ours(out):
         raise TrainingError(f"{out} is not empty and holds no bundle: name another folder")
 
 
-def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Report) -> None:
-    """Audit the files and the training view; the findings are kept in the work folder until data, view or seed change.
+def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Report, *, name: str = "audit.json") -> None:
+    """Audit the files and the training view; the findings stay in the work folder until data, view or seed change.
 
-    What the files alone give away is advice, because the training view takes it from both classes alike; what the view
-    leaves, and pictures that stand on both sides of a split, make the figures worthless.
+    They are kept as `name`. What the files alone give away is advice, because the training view takes it from both
+    classes alike; what the view leaves, and pictures that stand on both sides of a split, make the figures worthless.
 
     Raises
     ------
@@ -138,10 +141,11 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
         A picture cannot be read; or, unless the job is forced, the training view leaks or the splits are contaminated.
     """
     key = _audit_key(samples, view, job.seed)
-    kept = job.work / "audit.json"
-    if kept.is_file() and json.loads(kept.read_text(encoding="utf-8")).get("key") == key:
+    kept = job.work / name
+    known = recall_json(kept, report) or {}
+    if known.get("key") == key:
         report("the audit of this data set is done already")
-        refusals = json.loads(kept.read_text(encoding="utf-8"))["refusals"]
+        refusals = known["refusals"]
     else:
         report(f"auditing {len(samples)} pictures")
         found = audit(samples, seed=job.seed)
@@ -154,7 +158,7 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
         prepared = audit_prepared(thin(samples, AUDITED, seed=job.seed), view, seed=job.seed)
         refusals = _refusals(found, prepared)
         content = {"key": key, "refusals": refusals, "files": found.to_dict(), "training_view": prepared.to_dict()}
-        kept.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        keep_json(kept, content, indent=1)
     for line in refusals:
         if not job.force:
             raise TrainingError(f"{line} (--force trains all the same; the figures will flatter)")
@@ -213,12 +217,33 @@ def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence
 
 
 def new_draft(job: Job, *kept: Path) -> Path:
-    """Make an empty folder in the work folder, where a bundle is built before it is published; never one of `kept`."""
+    """Make an empty folder in the work folder, where a bundle is built before it is published; never one of `kept`.
+
+    Raises
+    ------
+    TrainingError
+        Something else stands there.
+    """
     taken = {path.resolve() for path in (job.out, *kept)}
-    draft = next(path for i in range(len(taken) + 1) if (path := job.work / f"bundle{i or ''}").resolve() not in taken)
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    names = (f"{DRAFT}{i or ''}" for i in range(len(taken) + 1))
+    draft = next(path for name in names if (path := job.work / name).resolve() not in taken)
+    clear(draft)
     return draft
+
+
+def clear(folder: Path) -> None:
+    """Make an empty folder for a bundle, in the place of one of this tool, finished or not.
+
+    Raises
+    ------
+    TrainingError
+        Something else stands there.
+    """
+    check_output(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    unfinished = json.dumps({"schema": "aiforensics.draft/1"})  # what a stopped training leaves is known by it
+    (folder / MANIFEST).write_text(unfinished, encoding="utf-8")
 
 
 def publish(draft: Path, out: Path) -> None:
@@ -249,6 +274,15 @@ def classification_report(matrix: Mapping[str, Mapping[str, int]]) -> str:
     total = sum(sum(row.values()) for row in matrix.values())
     lines.append(f"{'accuracy':<10} {sum(matrix[k][k] for k in matrix) / max(total, 1):>8.3f} {'':>15} {total:>8}")
     return "\n".join(lines) + "\n"
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds a bundle of this tool, or what a stopped training left of one."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and str(manifest.get("schema", "")).startswith("aiforensics.")
 
 
 def _audit_key(samples: Sequence[Sample], view: AnyView, seed: int) -> str:

@@ -187,3 +187,20 @@ def test_pictures_that_were_no_jpeg_last_have_no_quality() -> None:
     photo = np.ascontiguousarray(data.astronaut()[101:349, 77:325])
     for pixels in (photo, webp(photo, 80), resize(photo, 0.7, "linear"), np.full((64, 64, 3), 9, np.uint8), photo[:5]):
         assert np.isnan(last_quality(pixels))
+
+
+def test_families_that_look_alike_are_counted_without_those_of_equal_bytes(make_folder) -> None:
+    root = make_folder(20)
+    one = root / "real/real-one/one003.png"
+    with Image.open(one) as image:
+        image.resize((70, 70)).save(root / "real/real-one/near.jpg", quality=80)
+    samples = list(load_dataset(root, need=()))
+    both = [Sample(p, "ai", "x", "x", str(p), "train") for p in (one, root / "real/real-one/near.jpg")]
+    report = audit([*samples, *both])  # two pictures in both classes, which are one family
+    found = report.duplicates
+    assert (found.exact_across_classes, found.across_classes, found.alike_across_classes) == (2, 1, 0)
+    assert not any("the same in both classes" in remark.text for remark in report.remarks)
+    with Image.open(root / "real/real-one/one004.png") as image:
+        image.resize((70, 70)).save(root / "ai/ai-two/remade.jpg", quality=80)
+    report = audit([*load_dataset(root, need=()), *both])
+    assert any(remark.text == "1 family looks the same in both classes" for remark in report.remarks)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aiforensics.lab.data.dataset import DatasetError, check_pictures, load_dataset, parse_shares, sources_of
+from aiforensics.lab.data.dataset import DatasetError, check_pictures, joined, load_dataset, parse_shares, sources_of
 
 
 def test_a_folder_gives_sources_generators_and_a_stratified_split(make_folder) -> None:
@@ -38,6 +39,23 @@ def test_hidden_files_and_folders_are_left_out(make_folder) -> None:
     assert sources_of(root) == ("ai/ai-one", "ai/ai-two", "real/real-one", "real/real-two")
     shutil.move(root, root.with_name(".set"))  # a set in a hidden folder is meant when it is named
     assert len(load_dataset(root.with_name(".set"), need=())) == len(found)
+
+
+def test_folders_of_a_class_that_differ_in_case_are_joined(make_folder) -> None:
+    root = make_folder(3)
+    if (root / "AI").exists():
+        pytest.skip("this file system takes AI for ai")
+    (root / "AI").mkdir()
+    shutil.move(root / "ai" / "ai-two", root / "AI" / "ai-two")
+    assert sources_of(root) == ("ai/ai-one", "ai/ai-two", "real/real-one", "real/real-two")
+
+
+def test_groups_of_sets_that_were_read_apart_stay_apart(make_folder) -> None:
+    samples = load_dataset(make_folder(3), need=())
+    stated = [replace(samples[0], group="a prompt")]
+    both = joined([*samples, *stated], [*samples, *stated])
+    assert len({s.group for s in both}) == 2 * len({s.group for s in samples}) + 1, "a stated group is one of both"
+    assert [replace(s, group="") for s in both] == [replace(s, group="") for s in [*samples, *stated] * 2]
 
 
 def test_the_split_follows_the_seed_alone(make_folder) -> None:

@@ -12,19 +12,22 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from aiforensics.image import decode, from_array, read  # noqa: E402
+from aiforensics.lab import systems  # noqa: E402
 from aiforensics.lab.audit.lastjpeg import last_quality  # noqa: E402
-from aiforensics.lab.data.dataset import Sample  # noqa: E402
+from aiforensics.lab.data.dataset import DatasetError, Sample  # noqa: E402
 from aiforensics.lab.data.overlap import seen  # noqa: E402
 from aiforensics.lab.data.views import jpeg  # noqa: E402
 from aiforensics.lab.fit.classifiers import fit, scores, train_classifier  # noqa: E402
 from aiforensics.lab.judge.quick import NetworkDetector, detector  # noqa: E402
+from aiforensics.lab.train import batches  # noqa: E402
 from aiforensics.lab.train.batches import Pictures, audited_view, class_weights, shifted  # noqa: E402
 from aiforensics.lab.train.learners import make_learner  # noqa: E402
-from aiforensics.lab.train.recipes import AUGMENTATIONS, RECIPES, RecipeError, first_weights, recipe, settings  # noqa: E402
+from aiforensics.lab.train.recipes import AUGMENTATIONS, RECIPES, RecipeError, recipe, settings  # noqa: E402
 from aiforensics.opinion import Opinion  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
 from aiforensics_models.runtime import Preparation, cut_back, error_level  # noqa: E402
+from aiforensics_models.weights import WeightsError  # noqa: E402
 
 pytestmark = pytest.mark.train
 CLASSIFIERS = [one.name for one in RECIPES if one.defaults is not None]
@@ -73,6 +76,13 @@ def test_every_recipe_trains_and_becomes_a_bundle(name, samples, tmp_path):
     network = bundle.network("cpu")
     onnx = [Opinion.of(read(s.path).windows, network).log_odds for s in pictures.samples]
     np.testing.assert_allclose(onnx, scores(kept, pictures), atol=2e-4)
+
+
+def test_a_val_of_one_class_is_refused_before_training(samples, tmp_path):
+    few = [s for s in samples if (s.label, s.split) != ("ai", "val")]
+    with pytest.raises(DatasetError, match=r"the split val .* has no ai picture"):
+        train_classifier(few, tmp_path / "bundle", tmp_path / "work", small("cnn"), recipe="cnn")
+    assert not (tmp_path / "work").exists()
 
 
 def test_scan_accepts_the_bundle_and_the_quick_way_agrees(samples, tmp_path):
@@ -153,6 +163,17 @@ def test_a_bundle_is_built_again_bit_for_bit_and_knows_what_it_learned_from(samp
     }
 
 
+def test_numpy_takes_the_weights_of_its_own_network_alone(tmp_path):
+    file = tmp_path / "first.safetensors"
+    scratch = small("scratch-cnn-numpy", weights=str(file))
+    for other in (small("cnn"), small("scratch-cnn-numpy", filters=3)):
+        make_learner(other).save(file)
+        with pytest.raises(WeightsError, match=r"does not fit scratch-cnn-numpy of 8 filters: name the weights"):
+            make_learner(scratch)
+    make_learner(small("scratch-cnn-numpy", seed=5)).save(file)
+    make_learner(scratch)
+
+
 def test_head_only_leaves_the_body(samples, tmp_path):
     config = small("resnet")
     first = make_learner(config)
@@ -211,6 +232,15 @@ class TestPictures:
         pictures = Pictures(samples, Preparation("resize", 40), (), 0)
         (_, _, pixels), *_ = pictures.plain(1)
         np.testing.assert_array_equal(pixels[0].transpose(1, 2, 0), np.asarray(Image.open(samples[0].path)))
+
+    @pytest.mark.parametrize("augment", [(), ("delivery",)])
+    def test_what_is_looked_at_again_is_decoded_once(self, augment, samples, monkeypatch):
+        decoded = []
+        monkeypatch.setattr(batches, "read", lambda path: decoded.append(path) or read(path))
+        pictures = Pictures(samples, Preparation("resize", 32), augment, 0)
+        (_, _, first), (_, _, again) = (next(pictures.plain(999)) for _ in range(2))
+        np.testing.assert_array_equal(first, again)
+        assert len(decoded) == len(samples)
 
     def test_cut_back_takes_back_every_extension(self):
         rng = np.random.default_rng(0)
@@ -275,44 +305,6 @@ class TestPictures:
         assert error_level(both)[:, :48].mean() < error_level(both)[:, 80:].mean() / 10
 
 
-class TestRecipes:
-    """The registry."""
-
-    def test_names_are_unique_and_sourced(self):
-        names = [one.name for one in RECIPES]
-        assert len(set(names)) == len(names)
-        for one in RECIPES:
-            assert one.what and one.reported and one.source
-            assert (one.defaults is None) != (one.head is None)
-
-    def test_reported_hyper_parameters_are_the_defaults(self):
-        found = recipe("resnet18-scratch").defaults
-        assert (found.rate, found.batch, found.patience, found.augment) == (5e-4, 16, 3, ("flip",))
-
-    def test_first_weights_are_stated_by_name_and_sum(self, tmp_path):
-        assert first_weights("imagenet") == {"weights": "imagenet"}
-        (tmp_path / "mine.safetensors").write_bytes(b"mine")
-        sha256 = hashlib.sha256(b"mine").hexdigest()
-        found = first_weights(str(tmp_path / "mine.safetensors"))
-        assert found == {"weights": "mine.safetensors", "weights_sha256": sha256}
-
-    def test_wrong_settings_are_one_line(self):
-        with pytest.raises(RecipeError, match="choose from fusion-xgboost"):
-            recipe("nope")
-        with pytest.raises(RecipeError, match="not a classifier"):
-            settings(recipe("fusion-deep"), rate=1)
-        with pytest.raises(RecipeError, match="unknown setting 'speed'"):
-            settings(recipe("cnn"), speed=1)
-        with pytest.raises(RecipeError, match="must be positive"):
-            settings(recipe("cnn"), rate=-1.0)
-        with pytest.raises(RecipeError, match="--filters is not for cnn"):
-            settings(recipe("cnn"), filters=4)
-        with pytest.raises(RecipeError, match="--weight-decay is not for scratch-cnn-numpy"):
-            settings(recipe("scratch-cnn-numpy"), weight_decay=0.1)
-        with pytest.raises(RecipeError, match="multiple of 32"):
-            make_learner(settings(recipe("cnn"), side=40))
-
-
 def test_search_finds_a_pair_and_writes_every_trial(samples, tmp_path):
     pytest.importorskip("optuna")
     from aiforensics.lab.fit.search import BATCHES, search
@@ -322,6 +314,31 @@ def test_search_finds_a_pair_and_writes_every_trial(samples, tmp_path):
     assert len(kept["trials"]) == 2
     assert found.rate == kept["best"]["rate"]
     assert found.batch in BATCHES
+
+
+def test_a_training_that_diverges_is_one_line_and_ends_no_search(samples, tmp_path, monkeypatch):
+    pytest.importorskip("optuna")
+    from aiforensics.lab.compare import sensitivity
+    from aiforensics.lab.fit import classifiers
+    from aiforensics.lab.fit.search import search
+    from aiforensics.lab.systems import System
+
+    def odds(learner, pictures):
+        return np.full(len(pictures), np.nan) if learner._rate > limit else scores(learner, pictures)
+
+    limit, config, lines = 5e-4, small("cnn", rate=1e-3), []
+    monkeypatch.setattr(classifiers, "scores", odds)
+    with pytest.raises(RecipeError, match=r"at rate 0.001 diverged in pass 1: give a smaller --rate"):
+        train_classifier(samples, tmp_path / "bundle", tmp_path / "work", config, recipe="cnn")
+    search(samples, tmp_path / "search", config, 4)
+    states = {one["state"] for one in json.loads((tmp_path / "search" / "search.json").read_text())["trials"]}
+    assert states == {"complete", "pruned"}
+    rows = sensitivity(samples, System(recipe("cnn"), config), tmp_path / "rates", lines.append)
+    assert [row["rate"] for row in rows] == pytest.approx([1e-4, 3e-4])
+    assert sum("diverged and is left out" in line for line in lines) == 2
+    limit = 0.0
+    with pytest.raises(RecipeError, match="each of the 2 trials of the search diverged"):
+        search(samples, tmp_path / "again", config, 2)
 
 
 def test_a_search_that_is_done_again_finds_the_same(samples, tmp_path):
@@ -341,6 +358,16 @@ def test_a_search_that_is_done_again_finds_the_same(samples, tmp_path):
     found.append(search(samples, tmp_path, config, 8))
     assert found[0] == found[1]
     assert (tmp_path / "search.json").read_text() == first
+
+
+def test_the_examples_are_two_pictures_of_each_class(samples, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    drawn = []
+    monkeypatch.setattr(systems, "Pictures", lambda shown, *_: drawn.append(shown) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        systems.draw_examples(samples, small("cnn"), tmp_path / "examples.png")
+    assert [sample.label for sample in drawn[0]] == ["real", "real", "ai", "ai"]
+    assert len(set(drawn[0])) == 4
 
 
 def test_plots_are_pictures(tmp_path):

@@ -1,8 +1,10 @@
 """The fusion recipes, end to end on pictures that the tests make: networks, features, stack, bundle."""
 
 import json
+import multiprocessing
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
+from multiprocessing import connection
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +21,10 @@ from aiforensics.lab.data.overlap import seen  # noqa: E402
 from aiforensics.lab.fit import fusion, measure  # noqa: E402
 from aiforensics.lab.fit.fusion import FusionConfig, train_fusion  # noqa: E402
 from aiforensics.lab.fit.measure import NAMES, RANDOM, Table, TableError, measure_all  # noqa: E402
+from aiforensics.lab.train import finetune as finetuning  # noqa: E402
 from aiforensics.lab.train.export import export_detector  # noqa: E402
 from aiforensics.lab.train.finetune import FinetuneConfig, finetune  # noqa: E402
-from aiforensics.lab.train.loader import CropLoader, middle, padded  # noqa: E402
+from aiforensics.lab.train.loader import CropLoader  # noqa: E402
 from aiforensics.lab.train.networks import NetworkJob, train_networks  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
@@ -78,14 +81,6 @@ def test_a_batch_depends_on_seed_and_step_alone(samples):
         assert torch.equal(pixels, same)
 
 
-def test_large_pictures_are_cut_on_the_jpeg_grid(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (500, 420, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    cut = middle(read(tmp_path / "a.png"), side=200)
-    assert (cut == pixels[144:344, 96:296]).all()
-    assert padded(cut[:30, :50], 64).shape == (64, 64, 3)
-
-
 def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, trained, tmp_path):
     folder, history = trained
     assert [row["step"] for row in history] == [2.0, 4.0, 6.0], "two cycles, one after the other"
@@ -95,6 +90,50 @@ def test_finetuning_keeps_a_history_and_resumes_where_it_stopped(samples, traine
     assert again == history, "a finished run has nothing left to do"
     with pytest.raises(WeightsError, match="no such file of weights"):
         finetune(train, val, tmp_path / "x.safetensors", TINY, weights=str(tmp_path / "lost.safetensors"))
+
+
+def test_the_members_weigh_sources_of_one_name_by_their_class(samples, tmp_path, monkeypatch):
+    drawn = []
+    real = finetuning._member_weights
+    monkeypatch.setattr(finetuning, "_member_weights", lambda names, *rest: drawn.append(names) or real(names, *rest))
+    shared = [replace(s, source="shared") for s in samples]
+    train, val = ([s for s in shared if s.split == split] for split in ("train", "val"))
+    finetune(train, val, tmp_path / "n.safetensors", replace(TINY, steps=2, held_steps=0))
+    assert len(set(drawn[0])) == 2
+
+
+def test_an_interrupted_network_ends_as_one_that_was_not(samples, trained, tmp_path, monkeypatch):
+    def learn(run, *batch):
+        if run.cycle.title == "first" and run.step == 3:
+            raise KeyboardInterrupt
+        real(run, *batch)
+
+    real = finetuning._Run.learn
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(finetuning._Run, "learn", learn)
+        finetune(train, val, tmp_path / "n.safetensors", TINY)
+    assert finetune(train, val, tmp_path / "n.safetensors", TINY) == trained[1]
+
+
+def test_a_network_that_diverges_is_one_line(samples, tmp_path, monkeypatch):
+    monkeypatch.setattr(finetuning, "score", lambda _network, views: np.full(len(views), np.nan))
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    with pytest.raises(RecipeError, match=r"diverged by step 2: give other first --weights"):
+        finetune(train, val, tmp_path / "n.safetensors", TINY)
+
+
+def test_other_first_weights_start_anew(samples, tmp_path):
+    from safetensors.torch import save_file
+
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    first, config = tmp_path / "first.safetensors", replace(TINY, steps=2, held_steps=0)
+    steps = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        save_file(build_detector("tracenet").backbone.state_dict(), first)
+        finetune(train, val, tmp_path / "n.safetensors", config, weights=str(first), report=steps.append)
+    assert len(steps) == 2, "trained, kept, trained again"
 
 
 def test_a_first_cycle_that_stopped_early_is_not_trained_on(samples, tmp_path, monkeypatch):
@@ -195,6 +234,17 @@ def test_networks_side_by_side_are_the_same_as_one_by_one(samples, tmp_path):
     assert any("val AUC" in line for line in lines)
 
 
+def test_an_error_ends_the_networks_beside_it(samples, tmp_path):
+    long = replace(TINY, steps=400, check_every=200)
+    jobs = [NetworkJob(f"{k}", tmp_path / str(k), samples, replace(long, seed=k)) for k in range(3)]
+    jobs[0] = replace(jobs[0], weights=str(tmp_path / "lost.safetensors"))
+    with pytest.raises(FileNotFoundError):
+        train_networks(jobs, 2, lambda _line: None)
+    for worker in multiprocessing.active_children():
+        assert connection.wait([worker.sentinel], 20), "it goes on"
+    assert not list(tmp_path.glob("*/history.json"))
+
+
 def test_tables_survive_being_written_down(samples, trained, tmp_path):
     export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
     table = measure_all(samples[:3], [tmp_path / "network.onnx"], [0, 0, 0], [RANDOM, "half"], workers=1)
@@ -274,16 +324,23 @@ def test_rows_of_another_edition_are_refused(samples, trained, tmp_path, monkeyp
         Table.load(tmp_path / "t.npz")
 
 
-def test_a_finished_network_of_other_settings_is_refused_and_of_other_pictures_is_named(samples, tmp_path):
+def test_a_finished_network_of_other_settings_or_pictures_is_refused(samples, tmp_path):
     lines = []
     job = NetworkJob("one", tmp_path, samples, TINY)
     history = train_networks([job], 1, lines.append)
     assert train_networks([job], 1, lines.append) == history
-    told = len(lines)
-    assert train_networks([replace(job, samples=samples[1:])], 1, lines.append) == history
-    assert "trained on other pictures" in lines[told]
+    cut = [replace(samples[0], split="test"), *samples[1:]]
+    for others in (samples[1:], [s for s in cut if s.split != "test"]):
+        with pytest.raises(RecipeError, match=r"trained on other pictures or another split: name another --work"):
+            train_networks([replace(job, samples=others)], 1, lines.append)
     with pytest.raises(RecipeError, match=r"steps 4, now 5.*--work"):
         train_networks([replace(job, config=replace(TINY, steps=5))], 1, lines.append)
+
+
+def test_knobs_of_a_later_version_are_left_out():
+    stated = {**asdict(FusionConfig(folds=3)), "later": 1}
+    stated["network"] = {**stated["network"], "steps": 7, "later": 1}
+    assert FusionConfig.stated(stated) == FusionConfig(folds=3, network=FinetuneConfig(steps=7))
 
 
 def test_too_few_sources_for_a_fusion_are_told_before_anything_is_trained(samples, tmp_path):

@@ -95,6 +95,14 @@ def test_matching_unmasks_a_detector_of_files(samples) -> None:
     assert found.matched.figures["detections"].value == 0.0
 
 
+def test_a_sweep_whose_pictures_cannot_be_read_is_left_out(samples) -> None:
+    for sample in thin(samples, 2):
+        sample.path.write_bytes(b"no picture")
+    found = evaluate(samples, Brightness(), (CLEAN,), sweep=(HALF,), sweep_pictures=2, as_found=False, draws=10)
+    assert found.robustness == ()
+    assert len(found.refused) == 2
+
+
 def test_a_format_of_one_class_has_no_figures(samples) -> None:
     assert evaluate(samples, Brightness(), (CLEAN,), as_found=False, draws=10).by_format == {}
 

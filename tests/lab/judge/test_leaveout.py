@@ -28,6 +28,14 @@ def world(ai_sources: int = 5, real_sources: int = 4, each: int = 24) -> list[Sa
     return samples
 
 
+def test_a_split_that_loses_a_class_is_told_before_any_fit():
+    samples = [s for s in world(2, 2) if s.split != "val" or s.source in ("ai0", "real0", "real1")]
+    recipe = Recipe()
+    with pytest.raises(DatasetError, match=r"the split val of what is left .* has no ai picture: add ai sources"):
+        leave_one_source_out(samples, recipe, conditions=(CLEAN,), rows=("unseen generator",), min_pictures=10)
+    assert not recipe.fits
+
+
 class Recipe:
     """Knows the sources that it has seen, and guesses by a coin for the others."""
 

@@ -80,7 +80,7 @@ def test_the_page_shows_sources_left_out(content, tmp_path) -> None:
     samples = [
         Sample(Path(f"{s}{i}.png"), "ai" if s[0] == "a" else "real", s, s if s[0] == "a" else "", f"{s}{i}", split)
         for s in ("a1", "a2", "r1", "r2")
-        for i, split in enumerate(["train", "test"] * 15)
+        for i, split in enumerate(["train", "val", "test"] * 10)
     ]
 
     def fit(_train):

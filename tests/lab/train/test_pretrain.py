@@ -14,7 +14,8 @@ def refused(picture, tmp_path, monkeypatch, capsys):
     picture("pool/a.png")
 
     def call(teacher):
-        words = [tmp_path / "pool", "--teacher", teacher, "--out", tmp_path / "out.safetensors", "--device", "cpu"]
+        out = tmp_path / "new" / "out.safetensors"
+        words = [tmp_path / "pool", "--teacher", teacher, "--out", out, "--device", "cpu", "--steps", "1"]
         monkeypatch.setattr(sys, "argv", ["pretrain", *map(str, words)])
         with pytest.raises(SystemExit) as caught:
             pretrain.main()
@@ -23,6 +24,61 @@ def refused(picture, tmp_path, monkeypatch, capsys):
         return line
 
     return call
+
+
+@pytest.fixture
+def teacher(tmp_path):
+    """Writes a teacher of random weights; gives its path."""
+    pytest.importorskip("torch")
+    from safetensors.numpy import save_file
+
+    from aiforensics.lab.train.teacher import STAGES
+
+    def make(seed=0):
+        rng = np.random.default_rng(seed)
+        tensors, inputs, block = {}, 32, 1
+
+        def add(name, outputs, per_group, side):
+            tensors[f"{name}.c.weight"] = rng.normal(0, 0.1, (outputs, per_group, side, side)).astype(np.float32)
+            tensors[f"{name}.c.bias"] = np.zeros(outputs, np.float32)
+
+        add("f.0", 32, 3, 3)
+        for expansion, channels, repeats, _ in STAGES:
+            for _ in range(repeats):
+                hidden, layer = inputs * expansion, int(expansion != 1)
+                if layer:
+                    add(f"f.{block}.m.0", hidden, inputs, 1)
+                add(f"f.{block}.m.{layer}", hidden, 1, 3)
+                add(f"f.{block}.m.{layer + 1}", channels, hidden, 1)
+                inputs, block = channels, block + 1
+        save_file(tensors, tmp_path / f"teacher{seed}.safetensors")
+        return tmp_path / f"teacher{seed}.safetensors"
+
+    return make
+
+
+def test_a_damaged_picture_is_one_line(refused, teacher, tmp_path):
+    (tmp_path / "pool" / "a.png").write_bytes(b"no picture")
+    line = refused(teacher())
+    assert str(tmp_path / "pool" / "a.png") in line
+    assert line.endswith("remove or replace it")
+
+
+def test_other_pictures_or_another_teacher_start_anew(teacher, picture, tmp_path):
+    from aiforensics.lab.train.distil import PretrainConfig
+    from aiforensics.lab.train.distil import pretrain as run
+    from aiforensics.lab.train.teacher import Teacher
+
+    config, out = PretrainConfig(steps=1, batch=2, side=64), tmp_path / "new" / "out.safetensors"
+
+    def trains(seed=0):
+        return any(run([tmp_path / "a.png"], Teacher(teacher(seed)), out, config).values())
+
+    picture("a.png")
+    assert [trains(), trains()] == [True, False]
+    picture("a.png", seed=1)
+    assert [trains(), trains()] == [True, False]
+    assert trains(seed=1)
 
 
 def test_a_teacher_that_cannot_be_used_is_one_line(refused, tmp_path):

@@ -161,6 +161,7 @@ def _duplicates(samples: Sequence[Sample], prints: Sequence[Fingerprint]) -> Dup
         if not one.flat:
             by_sha[one.sha256].append(index)
     exact = [members for members in by_sha.values() if len(members) > 1]
+    crossed = {prints[members[0]].sha256 for members in exact if len({samples[i].label for i in members}) > 1}
     by_family: dict[int, list[int]] = defaultdict(list)
     for index, first in enumerate(families(len(prints), near_pairs(prints))):
         if not prints[index].flat:
@@ -174,7 +175,8 @@ def _duplicates(samples: Sequence[Sample], prints: Sequence[Fingerprint]) -> Dup
         near=len(near),
         across_splits=len(splits),
         across_classes=len(classes),
-        exact_across_classes=sum(len({samples[i].label for i in members}) > 1 for members in exact),
+        exact_across_classes=len(crossed),
+        alike_across_classes=sum(crossed.isdisjoint(prints[i].sha256 for i in members) for members in classes),
         examples=tuple(tuple(dict.fromkeys(str(samples[i].path) for i in members)) for members in worst),
     )
 

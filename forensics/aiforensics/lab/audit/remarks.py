@@ -65,7 +65,7 @@ def duplicate_remarks(found: Duplicates) -> Iterable[Remark]:
             f"{_some(found.across_splits, 'family', 'families')} of duplicates across the splits",
             "give each family one group, so that it falls into one split, or remove all but one picture",
         )
-    alike = found.across_classes - found.exact_across_classes
+    alike = found.alike_across_classes
     if alike:
         yield Remark(
             "warning",

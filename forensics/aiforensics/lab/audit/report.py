@@ -43,6 +43,8 @@ class Duplicates:
         Numbers of families (exact or near) that stand in several splits, and in both classes.
     exact_across_classes
         Numbers of families with equal bytes in both classes.
+    alike_across_classes
+        Numbers of families in both classes that look the same there without equal bytes.
     examples
         Some families across splits or classes, as paths.
     """
@@ -52,6 +54,7 @@ class Duplicates:
     across_splits: int = 0
     across_classes: int = 0
     exact_across_classes: int = 0
+    alike_across_classes: int = 0
     examples: tuple[tuple[str, ...], ...] = ()
 
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ __all__ = [
     "Label",
     "Sample",
     "Split",
+    "check_classes",
     "check_pictures",
     "digest",
+    "joined",
     "load_dataset",
     "parse_shares",
     "sources_of",
@@ -40,6 +42,10 @@ _VARIANT = re.compile(r"([ _-]+(copy|crop\d*|resized?|small|thumb|q\d{1,3}|\d{2,
 
 _CONTENT = re.compile(r"[0-9a-f]{12,}")
 """A name that is a sum of the content: it means the same picture in whatever folder."""
+
+
+_DRAWN_UP = re.compile(r"(ai|real)/.+#\d+", re.DOTALL)
+"""The name of a group that stood in no manifest: it means something within the set that was read with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +212,15 @@ def digest(samples: Iterable[Sample]) -> str:
     return whole.hexdigest()
 
 
+def joined(one: Sequence[Sample], other: Sequence[Sample]) -> list[Sample]:
+    """Join data sets that were read apart; groups that were drawn up within one of them stay its own."""
+    return [
+        replace(sample, group=f"{place}:{sample.group}") if _DRAWN_UP.fullmatch(sample.group) else sample
+        for place, samples in enumerate((one, other))
+        for sample in samples
+    ]
+
+
 def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sample, ...]:
     """Choose at most `count` pictures, as evenly as can be over the classes, and in each class over its sources.
 
@@ -233,6 +248,24 @@ def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sampl
     return tuple(samples[index] for index in sorted(index for *_, index in order[:count]))
 
 
+def check_classes(samples: Sequence[Sample]) -> None:
+    """Check that `train` and `val` hold both classes, without which nothing can be fitted or calibrated.
+
+    Raises
+    ------
+    DatasetError
+        One of them does not.
+    """
+    there = {(sample.split, sample.label) for sample in samples}
+    for split in ("train", "val"):
+        for label in ("real", "ai"):
+            if (split, label) not in there:
+                raise DatasetError(
+                    f"the split {split} of what is left to learn from has no {label} picture: add {label} sources or "
+                    "pictures, or give the set another split"
+                )
+
+
 def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) -> None:
     """Decode every picture once.
 
@@ -254,12 +287,15 @@ def _rows(root: Path) -> list[Row]:
             raise DatasetError(str(error)) from error
     if not root.is_dir():
         raise DatasetError(f"{root}: not a folder or a manifest CSV")
-    folders = {child.name.lower(): child for child in sorted(root.iterdir()) if child.is_dir()}
+    folders: dict[str, list[Path]] = defaultdict(list)  # AI/ and ai/ are one class
+    for child in sorted(root.iterdir()):
+        if child.is_dir():
+            folders[child.name.lower()].append(child)
     if not folders.keys() & {"real", "ai"}:
         found = ", ".join(sorted(folders)[:5]) or "none"
         raise DatasetError(f"{root}: expected subfolders real/ and ai/, or a manifest.csv (subfolders found: {found})")
     labels: tuple[Label, ...] = ("real", "ai")
-    return [row for label in labels if label in folders for row in _folder_rows(folders[label], label)]
+    return [row for label in labels for folder in folders.get(label, ()) for row in _folder_rows(folder, label)]
 
 
 def _folder_rows(folder: Path, label: Label) -> Iterable[Row]:

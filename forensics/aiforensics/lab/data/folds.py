@@ -65,6 +65,18 @@ def family_folds(
     return np.array([fold_of[family(sample)] for sample in samples], np.int64)
 
 
+def origins(samples: Sequence[Sample]) -> list[str]:
+    """Name each picture's source with its class, because sources of both classes may share a name.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> origins([Sample(Path("a"), "ai", "web", "", "g", "train"), Sample(Path("b"), "real", "web", "", "h", "train")])
+    ['web (ai)', 'web (real)']
+    """
+    return [f"{sample.source} ({sample.label})" for sample in samples]
+
+
 def balance(samples: Sequence[Sample], emphasis: Mapping[str, float] | None = None) -> NDArray[np.float64]:
     """(n,) weights that give both classes the same total, and a source the square root of its number of groups.
 

@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from aiforensics import __version__
 from aiforensics.image.picture import WINDOW
-from aiforensics.lab.data.dataset import Sample, digest
-from aiforensics.lab.data.folds import balance
+from aiforensics.lab.data.dataset import Sample, check_classes, digest
+from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.fit.stacking import calibrate
 from aiforensics.lab.judge.metrics import roc_auc
 from aiforensics.lab.train.batches import Pictures
+from aiforensics.lab.train.checkpoints import keep, recall
 from aiforensics.lab.train.devices import Device, keep_memory
 from aiforensics.lab.train.export import export_classifier
 from aiforensics.lab.train.learners import Learner, make_learner
-from aiforensics.lab.train.recipes import ClassifierConfig, first_weights
+from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError, first_weights
 from aiforensics.lab.train.schedule import one_cycle
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
@@ -77,7 +77,13 @@ def train_classifier(
     Returns
     -------
     `history` of the training, and the `seconds` of its passes.
+
+    Raises
+    ------
+    aiforensics.lab.data.dataset.DatasetError
+        A class is missing in `train` or `val`.
     """
+    check_classes(samples)
     work.mkdir(parents=True, exist_ok=True)
     prepare = Preparation(config.input, config.side)
     train = Pictures([s for s in samples if s.split == "train"], prepare, config.augment, config.seed)
@@ -152,14 +158,18 @@ def fit(
     Returns
     -------
     For each pass: `epoch`, `loss` and `accuracy` of training, `val_loss`, `val_accuracy`, `val_auc`, `seconds`.
+
+    Raises
+    ------
+    DivergedError
+        The network answers with what is no number.
     """
     keep_memory()
     key = _key(config, train, val, head_only=head_only)
     history: History = []
     best, waited = np.inf, 0
     checkpoint = work / _CHECKPOINT
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True)
+    if state := recall(checkpoint, report):
         if state["key"] == key:
             learner.restore(state["learner"])
             history, best, waited = state["history"], state["best"], state["waited"]
@@ -173,6 +183,10 @@ def fit(
         started = time.monotonic()
         seen = _pass(learner, train, len(history), config, started - spent)
         odds = scores(learner, val)
+        if not np.isfinite(odds).all():
+            raise DivergedError(
+                f"the training at rate {config.rate:.2g} diverged in pass {len(history) + 1}: give a smaller --rate"
+            )
         row = {
             "epoch": float(len(history) + 1),
             "loss": seen[0],
@@ -190,9 +204,7 @@ def fit(
         if row["val_loss"] < best:
             best, waited = row["val_loss"], 0
             learner.save(work / WEIGHTS)
-        torch.save(
-            {"key": key, "learner": learner.state(), "history": history, "best": best, "waited": waited}, checkpoint
-        )
+        keep(checkpoint, {"key": key, "learner": learner.state(), "history": history, "best": best, "waited": waited})
         report(
             f"pass {len(history)}/{config.epochs}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}  "
             f"val loss {row['val_loss']:.3f}  val accuracy {row['val_accuracy']:.3f}  {row['seconds']:.0f} s"
@@ -218,7 +230,7 @@ def calibrated(learner: Learner, val: Pictures, seed: int) -> Calibration:
         val.labels.astype(np.float64),
         np.full(len(val), "good"),
         balance(val.samples),
-        [sample.source for sample in val.samples],
+        origins(val.samples),
         seed=seed,
     )
 

@@ -7,10 +7,9 @@ features of delivered pictures judged out of fold, the stack with its calibratio
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import compress, product
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,13 @@ from aiforensics import __version__
 from aiforensics.analyzers import SCORED
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.dataset import Sample, thin
-from aiforensics.lab.data.folds import balance, family, family_folds
+from aiforensics.lab.data.folds import balance, family, family_folds, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.fit.outoffold import out_of_fold
 from aiforensics.lab.fit.stacking import HeadKind, Stack, calibrate, fit_stack
+from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.export import ONNX_FILE, export_detector
 from aiforensics.lab.train.finetune import FinetuneConfig
@@ -76,8 +76,12 @@ class FusionConfig:
 
     @classmethod
     def stated(cls, config: Mapping[str, Any]) -> FusionConfig:
-        """The knobs that a bundle's manifest states under `training.config`."""
-        return cls(**{**config, "network": FinetuneConfig(**config["network"])})
+        """The knobs that a bundle's manifest states under `training.config`; unknown ones are left out."""
+        own, network = (
+            {name: value for name, value in stated.items() if name in {one.name for one in fields(kind)}}
+            for kind, stated in ((cls, config), (FinetuneConfig, config["network"]))
+        )
+        return cls(**{**own, "network": FinetuneConfig(**network)})
 
     def shortened(self, steps: int) -> FusionConfig:
         """The same with so many steps in every cycle of every network."""
@@ -130,7 +134,7 @@ def train_fusion(
     seen = [sample for sample in samples if sample.split != "test"]
     config = replace(config, folds=fold_count(seen, config.folds))
     work.mkdir(parents=True, exist_ok=True)
-    folds = _folds(work / "folds.json", seen, config)
+    folds = _folds(work / "folds.json", seen, config, report)
     _check_folds(seen, folds)
     config = replace(config, folds=int(folds.max()) + 1)
     final = replace(
@@ -223,7 +227,7 @@ def fit(
     labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
     weights = balance(samples)[table.sample]
     emphasised = balance(samples, config.network.emphasis)[table.sample]
-    sources = np.array([sample.source for sample in samples])[table.sample]
+    sources = np.array(origins(samples))[table.sample]
     stack = fit_stack(
         table.columns(SCORED),
         table.column(EMBEDDING),
@@ -238,14 +242,14 @@ def fit(
     return stack, calibration, out_of_fold(stack, table, samples, folds, seed=config.seed)
 
 
-def _folds(path: Path, samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:
+def _folds(path: Path, samples: Sequence[Sample], config: FusionConfig, report: Report) -> NDArray[np.int64]:
     """Fold of every sample; families that have one keep it, so that a run may go on with more data."""
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = recall_json(path, report) or {}
     there = {family(sample) for sample in samples}
     count = max(config.folds, *(fold + 1 for name, fold in known.items() if name in there), 1)
     folds = family_folds(samples, count, config.seed, known)
     fold_of = known | {family(sample): fold for sample, fold in zip(samples, folds.tolist(), strict=True)}
-    path.write_text(json.dumps(fold_of, indent=1, sort_keys=True), encoding="utf-8")
+    keep_json(path, fold_of, indent=1, sort_keys=True)
     return folds
 
 

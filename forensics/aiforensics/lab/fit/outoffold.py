@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.lab.data.dataset import Sample
-from aiforensics.lab.data.folds import balance
+from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.fit.measure import Table
 from aiforensics.lab.fit.stacking import Stack, calibrate
@@ -79,7 +79,7 @@ def out_of_fold(
         "roc_auc_by_ai_source": by_source["fused"],
         **{name: float(said[name][0]) for name in shares},
         "false_alarms_by_real_source": {
-            s: float((verdicts[sources == s] == "ai").mean()) for s in sorted(set(sources[real].tolist()))
+            s: float((verdicts[real & (sources == s)] == "ai").mean()) for s in sorted(set(sources[real].tolist()))
         },
     }
     val = np.array([sample.split == "val" for sample in samples])[owner]
@@ -106,7 +106,7 @@ def judged(
     """
     labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
     weights = balance(samples)[table.sample]
-    sources = np.array([sample.source for sample in samples])[table.sample]
+    sources = np.array(origins(samples))[table.sample]
     fold_of, conditions = folds[table.sample], table.condition
     p, verdicts = np.zeros(len(odds)), np.full(len(odds), "inconclusive")
     for fold in np.unique(fold_of):

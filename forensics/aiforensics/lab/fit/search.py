@@ -13,7 +13,7 @@ from aiforensics.lab.fit.classifiers import Report, fit
 from aiforensics.lab.train.batches import Pictures
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.learners import make_learner
-from aiforensics.lab.train.recipes import ClassifierConfig
+from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError
 from aiforensics_models.runtime import Preparation
 
 RATES = (1e-5, 1e-2)
@@ -49,6 +49,11 @@ def search(
     Returns
     -------
     The knobs with the best pair.
+
+    Raises
+    ------
+    DivergedError
+        Every trial diverged.
     """
     import optuna  # noqa: PLC0415 - only for a search
 
@@ -65,7 +70,11 @@ def search(
         folder = work / f"trial-{trial.number}"
         folder.mkdir(parents=True, exist_ok=True)
         after = _pruner(optuna, trial, report)
-        history = fit(make_learner(tried, device=device), train, val, folder, tried, after=after)
+        try:
+            history = fit(make_learner(tried, device=device), train, val, folder, tried, after=after)
+        except DivergedError as error:
+            report(f"{_named(trial)}: diverged")
+            raise optuna.TrialPruned from error
         loss = min(row["val_loss"] for row in history)
         report(f"{_named(trial)}, val loss {loss:.4f}")
         return float(loss)
@@ -75,6 +84,10 @@ def search(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
     )
     study.optimize(objective, n_trials=trials)
+    if all(trial.value is None or trial.state.name != "COMPLETE" for trial in study.trials):
+        raise DivergedError(
+            f"each of the {trials} trials of the search diverged: give more --trials, or another --seed"
+        )
     found = [
         {"number": trial.number, **trial.params, "val_loss": trial.value, "state": trial.state.name.lower()}
         for trial in study.trials

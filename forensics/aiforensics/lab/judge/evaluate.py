@@ -233,7 +233,9 @@ def evaluate(
         as_found=panel("as found", "files as found", judged["as found"], keys=True, draws=draws, seed=seed)
         if as_found
         else None,
-        robustness=tuple((v, panel(v.name, v.title, judged[v.name], draws=draws, seed=seed)) for v in sweep),
+        robustness=tuple(
+            (v, panel(v.name, v.title, judged[v.name], draws=draws, seed=seed)) for v in sweep if v.name in judged
+        ),
         refused=tuple(refused),
         failures=_failures(pooled),
         pictures={"judged": len(sums), "of": of},

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from aiforensics.lab.data.dataset import DatasetError, Sample
+from aiforensics.lab.data.dataset import DatasetError, Sample, check_classes
 from aiforensics.lab.data.duplicates import Progress
 from aiforensics.lab.data.views import CONDITIONS, View
 from aiforensics.lab.judge import metrics
@@ -151,7 +151,8 @@ def leave_one_source_out(
     Raises
     ------
     DatasetError
-        Fewer than two AI sources have `min_pictures`, or fewer than two real sources exist.
+        Fewer than two AI sources have `min_pictures`, fewer than two real sources exist, or what some fit would learn
+        from lacks a class in `train` or `val`.
     """
     rng = np.random.default_rng(seed)
     count = {s: sum(x.source == s and x.label == "ai" for x in samples) for s in {x.source for x in samples}}
@@ -167,9 +168,11 @@ def leave_one_source_out(
     real_parts = _parts(real_sources, min(REAL_FOLDS, len(real_sources), parts), rng)  # no part without its turn
     jobs = [(row, part) for row in ROWS if row in rows for part in ([set()] if row == "random" else ai_parts)]
     tables = {row: _Table(conditions) for row in ROWS if row in rows}
-    for done, (row, part) in enumerate(jobs, 1):
-        out_real = real_parts[(done - 1) % len(real_parts)] if row == "double" else set()
-        train, ai, real = _cut(samples, row, part, out_real, ai_sources)
+    cuts = [  # all of them before the first fit, so that what cannot be cut is told at once
+        _cut(samples, row, part, real_parts[turn % len(real_parts)] if row == "double" else set(), ai_sources)
+        for turn, (row, part) in enumerate(jobs)
+    ]
+    for done, ((row, _), (train, ai, real)) in enumerate(zip(jobs, cuts, strict=True), 1):
         tables[row].add(fit(train), ai, real)
         if progress is not None:
             progress(done, len(jobs))
@@ -252,6 +255,7 @@ def _cut(
     ]
     if not ai or not real or len({s.label for s in train}) < 2:
         raise DatasetError(f"the row {row} has too few sources or test pictures to leave any out")
+    check_classes(train)
     return train, ai, real
 
 

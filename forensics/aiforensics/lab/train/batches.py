@@ -50,6 +50,7 @@ class Pictures:
         self._augment = frozenset(augment)
         self._seed = seed
         self._kept: dict[int, list[Pixels]] = {}
+        self._looked_at: dict[int, list[Pixels]] = {}
         self._bare: set[int] = set()  # of the kept ones, those that were no JPEG
 
     def __len__(self) -> int:
@@ -86,10 +87,10 @@ class Pictures:
         shares: list[float] = []
         pixels: list[Pixels] = []
         for index in range(len(self)):
-            first, *others = self._unprepared(index)
-            owners += [index] * (2 + len(others))
-            shares += [share / (1 + len(others)) for share in (0.5, 0.5, *(1.0 for _ in others))]
-            pixels += [self._prepare.picture(one) for one in (first, mirrored(first), *others)]
+            found = self._both_ways(index)
+            owners += [index] * len(found)
+            shares += [share / (len(found) - 1) for share in (0.5, 0.5, *(1.0 for _ in found[2:]))]
+            pixels += found
             if len(pixels) >= size or index == len(self) - 1:
                 yield np.array(owners, np.int64), np.array(shares, np.float32), to_batch(pixels)
                 owners, shares, pixels = [], [], []
@@ -118,6 +119,13 @@ class Pictures:
         if index not in self._kept:
             self._kept[index] = [self._prepare.picture(one) for one in self._unprepared(index)]
         return self._kept[index]
+
+    def _both_ways(self, index: int) -> list[Pixels]:
+        """The first window, the same read mirrored, and the others: made once, because every pass looks at them."""
+        if index not in self._looked_at:
+            first, *others = self._unprepared(index)
+            self._looked_at[index] = [self._prepare.picture(one) for one in (first, mirrored(first), *others)]
+        return self._looked_at[index]
 
     def _unprepared(self, index: int) -> list[Pixels]:
         if not self.delivered:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
+from aiforensics.lab.train.checkpoints import keep, recall
 from aiforensics.lab.train.devices import drawing_threads, keep_memory
 from aiforensics.lab.train.loader import CropLoader
 from aiforensics.lab.train.schedule import one_cycle
@@ -57,7 +58,7 @@ class PretrainConfig:
 def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: PretrainConfig) -> dict[str, float]:
     """Distil `teacher` into a new TraceNet and write its weights to `out`.
 
-    A checkpoint stands beside `out` and is resumed from when it is there and belongs to the same knobs and files.
+    A checkpoint stands beside `out` and is resumed from where it belongs to the same knobs, teacher and files.
 
     Parameters
     ----------
@@ -73,7 +74,13 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     Returns
     -------
     The mean unexplained variance per block of the last 100 steps, by block (`block_3`: 0.1 means R² = 0.9).
+
+    Raises
+    ------
+    InputError
+        A picture cannot be read; the line names it.
     """
+    out.parent.mkdir(parents=True, exist_ok=True)
     keep_memory()
     torch.manual_seed(config.seed)
     device = teacher.device
@@ -84,11 +91,15 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.peak_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step / config.steps))
     checkpoint = out.with_suffix(".checkpoint")
-    names = "\n".join(path.name for path in pictures)
-    made_with = {**asdict(config), "pictures": hashlib.sha256(names.encode()).hexdigest()}
+    sums = "\n".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures)
+    made_with = {
+        **asdict(config),
+        "pictures": hashlib.sha256(sums.encode()).hexdigest(),
+        "teacher": teacher.sha256,
+    }
     first = 0
-    state = torch.load(checkpoint, map_location=device, weights_only=True) if checkpoint.exists() else {}
-    if state.get("config") == made_with:
+    state = recall(checkpoint, _tell)
+    if state is not None and state["config"] == made_with:
         network.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         optimiser.load_state_dict(state["optimiser"])
@@ -118,12 +129,13 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
         if (step + 1) % 100 == 0:
             recent = np.mean(history[-100:], axis=0)
             spent = time.monotonic() - started
-            sys.stderr.write(
+            _tell(
                 f"step {step + 1}/{config.steps}  unexplained {recent.mean():.3f}  "
-                f"last block {recent[-1]:.3f}  {spent / (step + 1 - first) * 1000:.0f} ms/step\n"
+                f"last block {recent[-1]:.3f}  {spent / (step + 1 - first) * 1000:.0f} ms/step"
             )
         if (step + 1) % 500 == 0 or step + 1 == config.steps:
-            torch.save(
+            keep(
+                checkpoint,
                 {
                     "config": made_with,
                     "network": network.state_dict(),
@@ -132,11 +144,14 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
                     "schedule": schedule.state_dict(),
                     "step": step + 1,
                 },
-                checkpoint,
             )
             save_file({k: v.contiguous().cpu() for k, v in averaged.module.state_dict().items()}, out)
     recent = np.mean(history[-100:], axis=0) if history else np.zeros(0)
     return {f"block_{block}": float(value) for block, value in zip(HINTS, recent, strict=False)}
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _unexplained(student: list[Tensor], teacher: list[Tensor]) -> Tensor:

@@ -18,11 +18,13 @@ from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
 from aiforensics.image import read
 from aiforensics.lab.data.dataset import Sample, digest
-from aiforensics.lab.data.folds import balance
+from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.views import CONDITIONS, seeded, window
 from aiforensics.lab.judge.metrics import roc_auc
+from aiforensics.lab.train.checkpoints import generators, keep, recall, restore_generators
 from aiforensics.lab.train.devices import Device, drawing_threads, keep_memory, training_device
 from aiforensics.lab.train.loader import CropLoader, middle, padded, to_batch
+from aiforensics.lab.train.recipes import DivergedError, first_weights
 from aiforensics.lab.train.schedule import one_cycle
 from aiforensics_models.networks import Detector, build_detector
 from aiforensics_models.weights import start_backbone
@@ -155,8 +157,9 @@ def finetune(
         network = network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compiled:
             network.backbone.compile()
+        made_with = asdict(config) | first_weights(weights) | {"pictures": digest([*train, *val])}
         path = out if cycle is cycles[-1] and cycle.title != "free" else _beside(out, cycle.title)
-        told = _train_cycle(network, train, val, path, config, cycle, fresh=start is None, report=report)
+        told = _train_cycle(network, train, val, path, config, cycle, made_with, fresh=start is None, report=report)
         before = history[-1]["step"] if history else 0.0
         history += [{**row, "step": row["step"] + before} for row in told]
         start = path
@@ -196,6 +199,7 @@ def _train_cycle(
     out: Path,
     config: FinetuneConfig,
     cycle: _Cycle,
+    made_with: Mapping[str, Any],
     *,
     fresh: bool,
     report: Report,
@@ -212,9 +216,10 @@ def _train_cycle(
         cycle.seed,
         threads=drawing_threads(device),
     )
-    votes = _member_weights([sample.source for sample in train], network.heads.out_features, cycle.seed)
+    votes = _member_weights(origins(train), network.heads.out_features, cycle.seed)
     views = _validation_views(val, config)
-    run = _Run(network, out, config, cycle, digest([*train, *val]))
+    run = _Run(network, out, config, cycle, made_with)
+    run.resume(report)
     if cycle.keep == "best" and run.looks_since_best >= config.patience:
         return run.history  # it had stopped early, and goes no further when the run is taken up again
     if fresh and run.step == 0:
@@ -271,10 +276,11 @@ def batch_loss(
 class _Run:
     """One training run: network, moving average, optimiser, schedule, history and checkpoint."""
 
-    def __init__(self, network: Detector, out: Path, config: FinetuneConfig, cycle: _Cycle, pictures: str) -> None:
+    def __init__(
+        self, network: Detector, out: Path, config: FinetuneConfig, cycle: _Cycle, made_with: Mapping[str, Any]
+    ) -> None:
         self.network, self.out, self.config, self.cycle = network, out, config, cycle
-        self._made_with = asdict(config) | asdict(cycle) | {"pictures": pictures}
-        self._device = next(network.parameters()).device
+        self._made_with = dict(made_with) | asdict(cycle)
         self.averaged = torch.optim.swa_utils.AveragedModel(
             network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True
         )
@@ -291,8 +297,6 @@ class _Run:
         self._losses: list[float] = []
         self._right: list[float] = []
         self._checkpoint = out.with_suffix(".checkpoint")
-        if self._checkpoint.exists():
-            self._resume(torch.load(self._checkpoint, map_location=self._device, weights_only=True))
 
     def learn(self, pixels: Tensor, labels: Tensor, votes: Tensor) -> None:
         """One optimiser step."""
@@ -312,6 +316,10 @@ class _Run:
         """Judge the moving average on `val`, keep it if it is to be kept, and write a checkpoint."""
         labels, pixels = views
         odds = score(self.averaged.module, pixels)
+        if not np.isfinite(odds).all():
+            raise DivergedError(
+                f"the network diverged by step {self.step}: give other first --weights or another --seed"
+            )
         auc = roc_auc(labels, odds)
         loss = float(np.mean(np.logaddexp(0.0, np.where(labels > 0.5, -odds, odds))))
         self.history.append(
@@ -330,7 +338,8 @@ class _Run:
         if self.cycle.keep == "last" or not self.looks_since_best:
             state = self.averaged.module.state_dict()
             save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, self.out)
-        torch.save(
+        keep(
+            self._checkpoint,
             {
                 "config": self._made_with,
                 "network": self.network.state_dict(),
@@ -341,12 +350,14 @@ class _Run:
                 "best": self.best,
                 "looks_since_best": self.looks_since_best,
                 "history": self.history,
+                **generators(),
             },
-            self._checkpoint,
         )
 
-    def _resume(self, state: dict[str, Any]) -> None:
-        if state["config"] != self._made_with:
+    def resume(self, report: Report) -> None:
+        """Go on from the checkpoint, where there is one of this run."""
+        state = recall(self._checkpoint, report)
+        if state is None or state["config"] != self._made_with:
             return
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
@@ -354,6 +365,7 @@ class _Run:
         self.schedule.load_state_dict(state["schedule"])
         self.step, self.best = state["step"], state["best"]
         self.looks_since_best, self.history = state["looks_since_best"], state["history"]
+        restore_generators(state)
 
 
 def _member_weights(sources: Sequence[str], members: int, seed: int) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
+from aiforensics.lab.train.checkpoints import generators, restore_generators
 from aiforensics.lab.train.devices import Device, training_device
 from aiforensics.lab.train.recipes import ClassifierConfig, RecipeError
 from aiforensics_models.networks import Classifier, build_classifier
@@ -125,18 +126,18 @@ class TorchLearner:
         save_file({name: tensor.contiguous().cpu() for name, tensor in self.network.state_dict().items()}, path)
 
     def state(self) -> dict[str, Any]:
-        """Weights, optimiser and PyTorch's generator, which dropout draws from."""
+        """Weights, optimiser and PyTorch's generators, which dropout draws from."""
         return {
             "network": self.network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
-            "generator": torch.get_rng_state(),
+            **generators(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
         self.network.load_state_dict(state["network"])
         self._optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["generator"])
+        restore_generators(state)
 
     def _tensor(self, array: Floats32) -> Tensor:
         return torch.from_numpy(array).to(self._device)
@@ -154,7 +155,15 @@ class NumpyLearner:
         if config.weights == "imagenet":
             raise WeightsError("there are no ImageNet weights for scratch-cnn-numpy: leave --weights out")
         if config.weights != "none":
-            self.restore({"network": read_state(Path(config.weights))})
+            state, own = read_state(Path(config.weights)), self.network.tensors()
+            if {name: tuple(one.shape) for name, one in state.items()} != {
+                name: one.shape for name, one in own.items()
+            }:
+                raise WeightsError(
+                    f"{config.weights} does not fit scratch-cnn-numpy of {config.filters} filters: name the weights of "
+                    "such a network, or give other --filters"
+                )
+            self.restore({"network": state})
 
     def learn(self, pixels: Floats32, labels: Floats32, weights: Floats32) -> tuple[float, float]:
         """One step of gradient descent."""

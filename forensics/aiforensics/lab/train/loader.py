@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from aiforensics.evidence import InputError
 from aiforensics.image import Picture, read
 from aiforensics.lab.data.views import random_view, window, with_history
 
@@ -69,7 +70,10 @@ class CropLoader:
 
     def _pixels(self, index: int, rng: np.random.Generator) -> Pixels:
         if index not in self._cache:
-            picture = read(self._paths[index])
+            try:
+                picture = read(self._paths[index])
+            except InputError as error:
+                raise InputError(error.kind, f"{self._paths[index]}: {error.message}") from error
             self._cache[index] = middle(picture), picture.jpeg is None
         pixels, bare = self._cache[index]
         return with_history(pixels, rng) if bare else pixels

@@ -6,7 +6,6 @@ Single-threaded processes use the cores of a CPU better than one process whose t
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import textwrap
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from queue import Empty
 from typing import Any
 
 from aiforensics.lab.data.dataset import Sample, digest
+from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.finetune import FinetuneConfig, finetune
 from aiforensics.lab.train.recipes import RecipeError
@@ -64,13 +64,15 @@ def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[s
     Raises
     ------
     RecipeError
-        If a folder holds a finished network of other settings.
+        If a folder holds a finished network of other settings or pictures.
     """
     if workers == 1:
         return {job.name: _train(job, report) for job in jobs}
     context = multiprocessing.get_context("spawn")
     lines: Any = context.Queue()
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(lines,)) as pool:
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(lines,))
+    try:
         futures = {job.name: pool.submit(_train_in_worker, job) for job in jobs}
         while not all(future.done() for future in futures.values()):
             wait(futures.values(), timeout=0.5, return_when="FIRST_EXCEPTION")
@@ -79,18 +81,24 @@ def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[s
                 if future.done():
                     future.result()  # an error ends the run now, not after the other networks
         _drain(lines, report)
-        return {name: future.result() for name, future in futures.items()}
+    except BaseException:  # Ctrl-C, too: every network goes on later from its checkpoint
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        raise
+    pool.shutdown()
+    return {name: future.result() for name, future in futures.items()}
 
 
 def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
     job.folder.mkdir(parents=True, exist_ok=True)
     done, made_with = job.folder / _HISTORY, job.folder / _SETTINGS
     settings = _settings(job)
-    if done.exists():
-        if made_with.exists():
-            _compare(job, json.loads(made_with.read_text(encoding="utf-8")), settings, report)
-        history: History = json.loads(done.read_text(encoding="utf-8"))
-        return history
+    finished: History | None = recall_json(done, report)
+    old = recall_json(made_with, report)
+    if finished is not None and old is not None:
+        _compare(job, old, settings)
+        return finished
     train = [sample for sample in job.samples if sample.split == "train"]
     val = [sample for sample in job.samples if sample.split == "val"]
     report(f"{job.name}: a network on {len(train)} pictures of {len({s.source for s in train})} sources")
@@ -104,8 +112,8 @@ def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
         compiled=job.compiled,
         report=lambda line: report(f"{job.name}: {line}"),
     )
-    made_with.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-    done.write_text(json.dumps(history), encoding="utf-8")
+    keep_json(made_with, settings, indent=1)
+    keep_json(done, history)
     return history
 
 
@@ -119,8 +127,8 @@ def _settings(job: NetworkJob) -> dict[str, Any]:
     }
 
 
-def _compare(job: NetworkJob, old: dict[str, Any], new: dict[str, Any], report: Callable[[str], None]) -> None:
-    """Refuse a finished network of other settings; one of other pictures is kept, and that is said."""
+def _compare(job: NetworkJob, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Refuse a finished network of other settings or pictures: what it learned from may be test pictures now."""
     for name in sorted((old.keys() | new.keys()) - {_PICTURES}):
         if old.get(name) != new.get(name):
             raise RecipeError(
@@ -129,7 +137,10 @@ def _compare(job: NetworkJob, old: dict[str, Any], new: dict[str, Any], report: 
                 "give another --work, or remove that folder to train it again"
             )
     if old.get(_PICTURES) != new[_PICTURES]:
-        report(f"{job.name}: kept as it was trained on other pictures; remove {job.folder} to train it again")
+        raise RecipeError(
+            f"{job.folder} holds a network that was trained on other pictures or another split: "
+            "name another --work, or remove that folder to train it again"
+        )
 
 
 def _short(value: object) -> str:

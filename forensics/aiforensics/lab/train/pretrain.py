@@ -11,6 +11,7 @@ import json
 import sys
 from pathlib import Path
 
+from aiforensics.evidence import InputError
 from aiforensics.image import SUFFIXES
 from aiforensics.lab.train.recipes import RecipeError
 
@@ -39,7 +40,10 @@ def main() -> None:
     except (RecipeError, ValueError) as error:
         parser.exit(2, f"aiforensics: {error}\n")
     config = PretrainConfig(steps=arguments.steps or PretrainConfig().steps, seed=arguments.seed)
-    unexplained = pretrain(files, teacher, arguments.out, config)
+    try:
+        unexplained = pretrain(files, teacher, arguments.out, config)
+    except InputError as error:
+        parser.exit(2, f"aiforensics: {error}: remove or replace it\n")
     sys.stdout.write(json.dumps({"pictures": len(files), "steps": config.steps, "unexplained": unexplained}) + "\n")
 
 

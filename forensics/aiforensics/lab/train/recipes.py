@@ -22,6 +22,10 @@ class RecipeError(Exception):
     """A recipe or a setting that does not exist, with the one line that says which do."""
 
 
+class DivergedError(RecipeError):
+    """A training that ended in what is no number, with the one line that says what to change."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClassifierConfig:
     """Knobs of a classifier recipe.
@@ -271,8 +275,8 @@ def settings(of: Recipe, **changes: Any) -> ClassifierConfig:  # noqa: ANN401 - 
     for name in config.augment:
         if name not in AUGMENTATIONS:
             raise RecipeError(f"there is no augmentation {name!r}: choose from {', '.join(AUGMENTATIONS)}")
-    if config.rate <= 0 or config.batch < 1 or config.epochs < 1 or config.side < 16:
-        raise RecipeError("rate, batch and epochs must be positive, and side at least 16 px")
+    if config.rate <= 0 or config.epochs < 1 or config.batch < 2 or config.side < 16:  # batch norm needs two
+        raise RecipeError("rate and epochs must be positive, batch at least 2, and side at least 16 px")
     return config
 
 

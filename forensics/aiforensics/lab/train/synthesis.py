@@ -24,6 +24,7 @@ from torch import Tensor
 from aiforensics.evidence import InputError
 from aiforensics.image import SUFFIXES, read
 from aiforensics.lab.data.views import Codec
+from aiforensics.lab.train.checkpoints import generators, keep, recall, restore_generators
 from aiforensics.lab.train.devices import keep_memory, training_device
 from aiforensics.lab.train.recipes import Precision
 from aiforensics_models.generators import PictureModel, build_generator, settings_of
@@ -117,8 +118,8 @@ def train_generator(
     out.mkdir(parents=True, exist_ok=True)
     history: list[dict[str, float]] = []
     key = _key(config, real)
-    if (out / _CHECKPOINT).is_file():
-        history = _resume(model, out / _CHECKPOINT, key, report)
+    if state := recall(out / _CHECKPOINT, report):
+        history = _resume(model, state, out, key, report)
     elif (out / MANIFEST).is_file():
         raise SynthesisError(f"{out} holds a generator without its checkpoint: name a new folder")
     step, spent = (int(history[-1]["step"]), history[-1]["seconds"]) if history else (0, 0.0)
@@ -369,9 +370,7 @@ def _look(model: PictureModel, out: Path, config: SynthConfig, key: str, history
         writer = csv.DictWriter(file, list(history[0]))
         writer.writeheader()
         writer.writerows(history)
-    torch.save(
-        {"key": key, "model": model.state(), "history": history, "generator": torch.get_rng_state()}, out / _CHECKPOINT
-    )
+    keep(out / _CHECKPOINT, {"key": key, "model": model.state(), "history": history, **generators()})
 
 
 def _key(config: SynthConfig, real: Pixels) -> str:
@@ -380,12 +379,11 @@ def _key(config: SynthConfig, real: Pixels) -> str:
     return f"{config.kind} {config.side} {config.batch} {config.seed} {config.precision} {seen}"
 
 
-def _resume(model: PictureModel, checkpoint: Path, key: str, report: Report) -> list[dict[str, float]]:
-    state = torch.load(checkpoint, weights_only=True)
+def _resume(model: PictureModel, state: dict[str, Any], out: Path, key: str, report: Report) -> list[dict[str, float]]:
     if state["key"] != key:
-        raise SynthesisError(f"{checkpoint.parent} holds a generator of other settings or pictures: name a new folder")
+        raise SynthesisError(f"{out} holds a generator of other settings or pictures: name a new folder")
     model.restore(state["model"])
-    torch.set_rng_state(state["generator"])
+    restore_generators(state)
     history: list[dict[str, float]] = state["history"]
     report(f"going on after step {history[-1]['step']:.0f}")
     return history

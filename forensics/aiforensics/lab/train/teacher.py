@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ class Teacher:
     def __init__(self, path: Path, device: torch.device | None = None) -> None:
         self.device = device or torch.device("cpu")
         try:
+            self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
             raise ValueError(f"the teacher {path} cannot be read as safetensors ({error}): name another file") from None

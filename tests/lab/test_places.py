@@ -1,0 +1,62 @@
+"""Where bundles are built: nothing of the user's is removed there."""
+
+import json
+
+import pytest
+
+pytest.importorskip("torch")
+
+from aiforensics.lab import compare as comparing
+from aiforensics.lab.compare import Contest, compare
+from aiforensics.lab.systems import System
+from aiforensics.lab.train.recipes import recipe, settings
+from aiforensics.lab.training import Job, TrainingError, check_output, new_draft
+
+pytestmark = pytest.mark.train
+
+
+def test_a_draft_takes_the_place_of_a_draft_alone(tmp_path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "thesis.txt").write_text("keep me")
+    job = Job(tmp_path / "model", tmp_path)
+    draft = new_draft(job)
+    assert (tmp_path / "bundle" / "thesis.txt").exists()
+    (draft / "network.onnx").write_bytes(b"half of a network")
+    assert new_draft(job) == draft, "what a stopped run left is replaced"
+    assert [path.name for path in draft.iterdir()] == ["bundle.json"]
+    (draft / "bundle.json").unlink()
+    (draft / "thesis.txt").write_text("keep me")
+    with pytest.raises(TrainingError, match="holds no bundle: name another folder"):
+        new_draft(job)
+    assert (draft / "thesis.txt").exists()
+
+
+def test_a_strangers_bundle_json_is_no_bundle(tmp_path):
+    for content in ("{}", "[]", "no json"):
+        (tmp_path / "bundle.json").write_text(content)
+        with pytest.raises(TrainingError, match="holds no bundle"):
+            check_output(tmp_path)
+    (tmp_path / "bundle.json").write_text(json.dumps({"schema": "aiforensics.bundle/1"}))
+    check_output(tmp_path)
+
+
+def test_compare_refuses_a_recipes_folder_that_holds_something_else(tmp_path):
+    mine = tmp_path / "cnn" / "bundle" / "thesis.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("keep me")
+    contest = Contest([System(recipe("cnn"), settings(recipe("cnn")))])
+    with pytest.raises(TrainingError, match="holds no bundle"):
+        compare([], contest, Job(tmp_path, tmp_path))
+    assert mine.exists()
+
+
+def test_compare_keeps_an_audit_of_each_view(tmp_path, monkeypatch):
+    names = []
+    monkeypatch.setattr(comparing, "check_data", lambda *_, name: names.append(name))
+    monkeypatch.setattr(System, "trainer", lambda *_: 1 / 0)
+    augment = (("delivery",), (), ("delivery",))
+    recipes = [recipe(name) for name in ("cnn", "resnet", "cbam-resnet")]
+    systems = [System(one, settings(one, augment=how)) for one, how in zip(recipes, augment, strict=True)]
+    with pytest.raises(ZeroDivisionError):
+        compare([], Contest(systems), Job(tmp_path, tmp_path))
+    assert sorted(names) == ["audit-delivered.json", "audit.json"]
