@@ -13,11 +13,12 @@ from skimage import data as pictures
 
 import aiforensics
 from aiforensics import pipeline
+from aiforensics.decision import decide
 from aiforensics.evidence import Claim, InputError, Provenance, Quality, Refusal
 from aiforensics.features import FeatureError
 from aiforensics.features import row as row_of
 from aiforensics.image import Limits, decode, from_array
-from aiforensics.pipeline import Scanner, decide, measure
+from aiforensics.pipeline import Scanner, measure
 from aiforensics_models.bundle import BundleError
 from aiforensics_models.calibration import Calibration, Line
 from aiforensics_models.heads import EMBEDDING, Answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,19 +15,14 @@ from numpy.typing import NDArray
 
 from aiforensics import __version__
 from aiforensics.analyzers import ANALYZERS, Exhibit
+from aiforensics.decision import SPECS, decide, measurements, reasons
 from aiforensics.evidence import (
-    Feature,
-    FeatureSpec,
     Finding,
     InputError,
-    Measurement,
     ModelRef,
     Provenance,
-    Quality,
-    Reason,
     Refusal,
     ToolRef,
-    Verdict,
 )
 from aiforensics.features import row
 from aiforensics.image import Limits, Picture, Window, decode, read
@@ -35,18 +30,11 @@ from aiforensics.opinion import Opinion
 from aiforensics.provenance import read_anchors, read_provenance, redact
 from aiforensics.quality import assess, strangeness
 from aiforensics_models.bundle import Bundle, Device
-from aiforensics_models.calibration import Calibration
-from aiforensics_models.heads import EMBEDDING, Answer
+from aiforensics_models.heads import EMBEDDING
 from aiforensics_models.runtime import Network, NetworkOutput, mirrored
 
 Pixels = NDArray[np.uint8]
 TOOL = ToolRef("aiforensics", __version__)
-SPECS: Mapping[str, FeatureSpec] = {
-    **{spec.name: spec for analyzer in ANALYZERS for spec in analyzer.specs},
-    EMBEDDING: FeatureSpec(EMBEDDING, "log-odds", "what the embedding network makes of the windows"),
-}
-"""Every feature that can stand in a bundle's row, by full name."""
-MAX_REASONS = 12
 LEAST_SIDE = 8
 """Shorter side in pixels, one block of JPEG, below which there is nothing to measure."""
 
@@ -251,8 +239,8 @@ class Scanner:
             interval=interval,
             quality=assessment.quality,
             provenance=self._provenance(picture),
-            analyzers=_measurements(values, dict(zip(self.bundle.features, answer.shares.tolist(), strict=True))),
-            reasons=_reasons(self.bundle.features, values, answer),
+            analyzers=measurements(values, dict(zip(self.bundle.features, answer.shares.tolist(), strict=True))),
+            reasons=reasons(self.bundle.features, values, answer),
             model=self._ref,
             tool=TOOL,
             seconds=time.perf_counter() - started,
@@ -366,66 +354,6 @@ def measure(picture: Picture, network: Network) -> tuple[dict[str, float], Opini
         values |= analyzer.measure(exhibit)
     values[EMBEDDING] = opinion.log_odds
     return values, opinion
-
-
-def decide(
-    calibration: Calibration, p_ai: float, quality: Quality, interval: tuple[float, float]
-) -> tuple[Verdict, str]:
-    """The verdict, and why it is that, in a sentence or two."""
-    verdict = calibration.verdict(p_ai)
-    if quality.level == "poor":
-        return "inconclusive", f"The evidence is too poor to judge the pixels: {quality.reasons[0]}."
-    p, real_below, ai_from = _told_apart(p_ai, calibration.real_below, calibration.ai_from)
-    if verdict == "inconclusive":
-        return verdict, (
-            f"The probability {p} lies between {real_below} and {ai_from}, where this model is wrong too often to say."
-        )
-    if verdict == "ai":
-        line, few = f"at or above {ai_from}", "which few real pictures reach"
-        weak = interval[0] < calibration.ai_from
-    else:
-        line, few = f"below {real_below}", "which few AI pictures stay under"
-        weak = interval[1] >= calibration.real_below
-    caveat = " Its plausible range crosses that line: a weak answer." if weak else ""
-    return verdict, f"The probability {p} is {line}, {few}.{caveat}"
-
-
-def _told_apart(p: float, *lines: float) -> tuple[str, ...]:
-    """Write a probability and the thresholds in per cent, with the fewest digits that do not make two of them one."""
-    digits = 0
-    while digits < 3 and f"{100 * p:.{digits}f}" in [f"{100 * line:.{digits}f}" for line in lines]:
-        digits += 1
-    written = "<1%" if p < 0.01 else ">99%" if p > 0.99 else f"{100 * p:.{digits}f}%"
-    return (written, *(f"{100 * line:.{digits}f}%" for line in lines))
-
-
-def _measurements(values: Mapping[str, float], shares: Mapping[str, float]) -> tuple[Measurement, ...]:
-    specs = {analyzer.name: analyzer.specs for analyzer in ANALYZERS} | {"embedding": (SPECS[EMBEDDING],)}
-    return tuple(
-        Measurement(
-            name,
-            tuple(Feature(spec.name, values[spec.name], spec.unit) for spec in mine),
-            sum(scored) if (scored := [shares[spec.name] for spec in mine if spec.name in shares]) else None,
-        )
-        for name, mine in specs.items()
-    )
-
-
-def _reasons(names: tuple[str, ...], values: Mapping[str, float], answer: Answer) -> tuple[Reason, ...]:
-    order = np.argsort(-np.abs(answer.shares), kind="stable")[:MAX_REASONS]
-    return tuple(
-        _reason(SPECS[names[index]], values[names[index]], float(answer.shares[index]))
-        for index in order
-        if abs(answer.shares[index]) >= 1e-3
-    )
-
-
-def _reason(spec: FeatureSpec, value: float, share: float) -> Reason:
-    side = "AI" if share > 0 else "a real picture"
-    strength = "strongly" if abs(share) >= 0.75 else "clearly" if abs(share) >= 0.25 else "slightly"
-    unit = "" if spec.unit == "1" else f" {spec.unit}"
-    text = f"{spec.meaning[:1].upper()}{spec.meaning[1:]}: {value:.3g}{unit}; it speaks {strength} for {side}."
-    return Reason(spec.name, value, spec.unit, share, text)
 
 
 def _activation_map(window: Window, activation: NDArray[np.float32]) -> Pixels:

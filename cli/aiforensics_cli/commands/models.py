@@ -45,8 +45,8 @@ def show(name: Annotated[str, _name] = "default", *, as_json: options.JsonOption
 @app.command()
 def verify(names: Annotated[list[str] | None, _name] = None) -> None:
     """Check that the bundles' files have their sha256 and can be used; without a name, all shipped ones."""
+    from aiforensics.decision import SPECS  # noqa: PLC0415 - as above
     from aiforensics.features import FeatureError, row  # noqa: PLC0415 - not for --help
-    from aiforensics.pipeline import SPECS  # noqa: PLC0415 - as above
     from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - as above
 
     status = DONE

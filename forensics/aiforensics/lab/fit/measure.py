@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from aiforensics.decision import SPECS
 from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.views import CONDITIONS, GREY, seeded, training_view
-from aiforensics.pipeline import SPECS, measure
+from aiforensics.pipeline import measure
 from aiforensics.quality import assess
 from aiforensics_models.runtime import OnnxNetwork, Preparation
 

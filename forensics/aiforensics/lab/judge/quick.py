@@ -9,10 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from aiforensics.analyzers import ANALYZERS, Exhibit
+from aiforensics.decision import decide
 from aiforensics.image import Picture
 from aiforensics.lab.judge.detector import Detector, Prediction, ScannerDetector
 from aiforensics.opinion import Opinion
-from aiforensics.pipeline import Scanner, decide
+from aiforensics.pipeline import Scanner
 from aiforensics.quality import assess
 from aiforensics_models.bundle import Bundle, Device
 
