@@ -27,10 +27,10 @@ from aiforensics.lab.adapting import Adaptation, adapt, as_found
 from aiforensics.lab.data.dataset import Label, Sample, Split
 from aiforensics.lab.data.views import Codec
 from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.making import Job
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.recipes import recipe, settings
 from aiforensics.lab.train.synthesis import SynthConfig, sample_to, train_generator
-from aiforensics.lab.training import Job
 from aiforensics_models.bundle import MANIFEST
 from aiforensics_models.generators import KINDS
 

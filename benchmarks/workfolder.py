@@ -15,7 +15,7 @@ from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import balance, family_folds
 from aiforensics.lab.fit.fusion import FusionConfig, chosen
 from aiforensics.lab.fit.measure import Table
-from aiforensics.lab.training import DRAFT
+from aiforensics.lab.making import DRAFT
 from aiforensics_models.bundle import MANIFEST
 
 

@@ -8,9 +8,9 @@ pytest.importorskip("torch")
 
 from aiforensics.lab import compare as comparing
 from aiforensics.lab.compare import Contest, compare
+from aiforensics.lab.making import Job, TrainingError, check_output, new_draft
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.recipes import recipe, settings
-from aiforensics.lab.training import Job, TrainingError, check_output, new_draft
 
 pytestmark = pytest.mark.train
 

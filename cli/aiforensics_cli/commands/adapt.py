@@ -52,7 +52,7 @@ def adapt(
     from aiforensics.lab.adapting import adapt as run  # noqa: PLC0415
     from aiforensics.lab.data.dataset import load_dataset  # noqa: PLC0415
     from aiforensics.lab.data.overlap import drawn  # noqa: PLC0415
-    from aiforensics.lab.training import Job  # noqa: PLC0415
+    from aiforensics.lab.making import Job  # noqa: PLC0415
     from aiforensics_models.bundle import Bundle  # noqa: PLC0415
 
     how = Adaptation(strategy, epochs, rate, minutes, steps, device)

@@ -156,8 +156,8 @@ def train(
     classifier = settings(chosen, **knobs, weights=weights, seed=seed) if chosen.head is None else None
 
     from aiforensics.lab.data.dataset import load_dataset, parse_shares, sources_of  # noqa: PLC0415
+    from aiforensics.lab.making import Job, make_bundle  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415 - PyTorch
-    from aiforensics.lab.training import Job, make_bundle  # noqa: PLC0415
 
     report = options.reporter()
     weighed = dict.fromkeys(sources_of(data[0]), emphasis) if emphasis else {}

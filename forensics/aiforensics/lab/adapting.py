@@ -25,11 +25,11 @@ from aiforensics.lab.fit.measure import VIEWS, measure_all
 from aiforensics.lab.judge.detector import Detector
 from aiforensics.lab.judge.evaluate import Judged, panel
 from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.making import CARD, METRICS, Job, check_data, check_output, new_draft, publish
 from aiforensics.lab.pages.card import adapted_card, at_bounds
 from aiforensics.lab.train.batches import audited_view
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.recipes import stated
-from aiforensics.lab.training import CARD, METRICS, Job, check_data, check_output, new_draft, publish
 from aiforensics_models.bundle import Bundle, write_manifest
 
 Strategy = Literal["head", "full"]

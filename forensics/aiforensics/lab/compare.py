@@ -15,12 +15,12 @@ from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.fit.classifiers import Report, fit
 from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.making import Job, check_data, check_output, clear, finish, judge
 from aiforensics.lab.pages.plots import history_plot
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.batches import Pictures
 from aiforensics.lab.train.learners import make_learner
 from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError, RecipeError
-from aiforensics.lab.training import Job, check_data, check_output, clear, finish, judge
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.runtime import Preparation
 
@@ -85,7 +85,7 @@ def compare(
 
     Raises
     ------
-    aiforensics.lab.training.TrainingError
+    aiforensics.lab.making.TrainingError
         A bundle's folder holds something else, or the audit refuses the data set and the job is not forced.
     """
     test = [sample for sample in samples if sample.split == "test"]

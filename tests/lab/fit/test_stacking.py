@@ -8,10 +8,11 @@ import pytest
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.folds import balance
 from aiforensics.lab.fit import outoffold
+from aiforensics.lab.fit.calibrating import FALSE_ALARMS, MISSES, calibrate, logistic, thresholds
 from aiforensics.lab.fit.intervals import DELIVERIES, widened
 from aiforensics.lab.fit.measure import Table
 from aiforensics.lab.fit.outoffold import judged, out_of_fold
-from aiforensics.lab.fit.stacking import FALSE_ALARMS, MISSES, Stack, calibrate, fit_stack, logistic, thresholds
+from aiforensics.lab.fit.stacking import Stack, fit_stack
 from aiforensics_models.calibration import Calibration, Line
 from aiforensics_models.heads import EMBEDDING, load_head
 

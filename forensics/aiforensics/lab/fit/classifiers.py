@@ -19,7 +19,7 @@ from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.dataset import Sample, check_classes, digest
 from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.overlap import record
-from aiforensics.lab.fit.stacking import calibrate
+from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.judge.metrics import roc_auc
 from aiforensics.lab.train.batches import Pictures
 from aiforensics.lab.train.checkpoints import keep, recall

@@ -24,10 +24,11 @@ from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.folds import balance, family, family_folds, origins
 from aiforensics.lab.data.overlap import record
+from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.fit.outoffold import out_of_fold
-from aiforensics.lab.fit.stacking import HeadKind, Stack, calibrate, fit_stack
+from aiforensics.lab.fit.stacking import HeadKind, Stack, fit_stack
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.export import ONNX_FILE, export_detector

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.lab.data.views import CLEAN, JPEG75, JPEG90
+from aiforensics.lab.fit.calibrating import MIN_CONDITION
 from aiforensics.lab.fit.measure import Table
-from aiforensics.lab.fit.stacking import MIN_CONDITION
 from aiforensics_models.calibration import INTERVAL, NORMAL_95, Calibration
 
 DELIVERIES = tuple(view.name for view in (CLEAN, JPEG90, JPEG75))

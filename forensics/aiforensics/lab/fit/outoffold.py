@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.views import CONDITIONS
+from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.fit.measure import Table
-from aiforensics.lab.fit.stacking import Stack, calibrate
+from aiforensics.lab.fit.stacking import Stack
 from aiforensics.lab.judge.leaveout import MIN_PICTURES
 from aiforensics.lab.judge.metrics import Scores, figures
 

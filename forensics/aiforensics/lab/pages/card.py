@@ -151,7 +151,7 @@ _NOT_FOR = """\
 - For local edits of real photographs: it judges where the pixels of whole windows come from."""
 
 _LEAST_SLOPE = 0.05
-"""The bound of `aiforensics.lab.fit.stacking.calibrate`."""
+"""The bound of `aiforensics.lab.fit.calibrating.calibrate`."""
 
 _TRACENET = ("tracenet.safetensors", "9ad80210d86e6b4aa62f1b64fafb368275a5c921bb90968213fe9646e6262c68")
 """Name and sha256 of this project's own first weights, `models/training/tracenet.safetensors`."""

@@ -16,7 +16,7 @@ from rich.console import Console
 torch = pytest.importorskip("torch")
 
 from aiforensics.image import read  # noqa: E402
-from aiforensics.lab import adapting, training  # noqa: E402
+from aiforensics.lab import adapting, making  # noqa: E402
 from aiforensics.lab.adapting import Adaptation, AdaptError, adapt  # noqa: E402
 from aiforensics.lab.audit.remarks import cue_remarks  # noqa: E402
 from aiforensics.lab.audit.report import AuditReport  # noqa: E402
@@ -27,11 +27,7 @@ from aiforensics.lab.data.views import CLEAN  # noqa: E402
 from aiforensics.lab.fit.classifiers import train_classifier  # noqa: E402
 from aiforensics.lab.fit.fusion import FusionConfig  # noqa: E402
 from aiforensics.lab.judge.metrics import Figure  # noqa: E402
-from aiforensics.lab.refit import refit  # noqa: E402
-from aiforensics.lab.systems import System  # noqa: E402
-from aiforensics.lab.train.batches import audited_view  # noqa: E402
-from aiforensics.lab.train.recipes import RecipeError, recipe, settings  # noqa: E402
-from aiforensics.lab.training import (  # noqa: E402
+from aiforensics.lab.making import (  # noqa: E402
     Job,
     TrainingError,
     check_data,
@@ -39,6 +35,10 @@ from aiforensics.lab.training import (  # noqa: E402
     classification_report,
     make_bundle,
 )
+from aiforensics.lab.refit import refit  # noqa: E402
+from aiforensics.lab.systems import System  # noqa: E402
+from aiforensics.lab.train.batches import audited_view  # noqa: E402
+from aiforensics.lab.train.recipes import RecipeError, recipe, settings  # noqa: E402
 from aiforensics_cli.show import show_manifest  # noqa: E402
 from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
 
@@ -132,7 +132,7 @@ def test_leaks_and_duplicates_are_refused_unless_forced(tmp_path, old):
         prepared = AuditReport(
             {}, {"size": size}, remarks=tuple(cue_remarks({"size": size, "all": leak}, prepared=True))
         )
-        lines = training._refusals(AuditReport({}, {}), prepared)
+        lines = making._refusals(AuditReport({}, {}), prepared)
         assert re.search(words, lines[-1])
         assert ("--augment" in " ".join(lines)) is (size is CHANCE), "who delivers already need not be told to"
     twice = [*old, replace(old[0], split="test")]
