@@ -1,0 +1,56 @@
+"""Intervals hold what other deliveries of the same picture say."""
+
+import numpy as np
+import pytest
+
+from aiforensics.lab.fit.intervals import DELIVERIES, widened
+from aiforensics.lab.fit.measure import Table
+from aiforensics_models.calibration import Calibration, Line
+
+pytestmark = pytest.mark.train
+
+
+def delivered(pictures, views):
+    """The table of so many pictures, each in these views."""
+    view = np.tile(views, pictures)
+    return Table(
+        sample=np.repeat(np.arange(pictures), len(views)),
+        view=view,
+        origin=np.full(len(view), ""),
+        condition=np.where(view == "jpeg75", "compressed", "good"),
+        values=np.zeros((len(view), 1)),
+        spread=np.full(len(view), 0.1),
+        embedding=np.zeros((len(view), 1), np.float32),
+    )
+
+
+@pytest.mark.parametrize("views", [(DELIVERIES[0],), ("half",), (*DELIVERIES[:2], "half")])
+def test_pictures_that_lack_a_delivery_are_compared_by_the_others(views):
+    odds = np.random.default_rng(0).normal(size=20 * len(views))
+    narrow = Calibration({"good": Line(1.0, 0.0, 0.05)}, 0.2, 0.9)
+    assert (widened(narrow, odds, delivered(20, views)) == narrow) == (len(views) == 1)
+
+
+def test_an_interval_holds_nine_tenths_of_what_other_deliveries_say():
+    rng = np.random.default_rng(5)
+    pictures, views = 400, (*DELIVERIES, "half")
+    truth = rng.normal(size=pictures)
+    odds = (truth[:, None] + rng.normal(size=(pictures, len(views))) * 0.6).ravel()
+    table = delivered(pictures, views)
+    narrow = Calibration({name: Line(1.0, 0.0, 0.05) for name in ("good", "compressed", "small")}, 0.2, 0.9)
+    wide = widened(narrow, odds, table)
+    assert wide.line("small").spread == pytest.approx(wide.line("good").spread, rel=0.1)  # that of all
+
+    def held(calibration):
+        rows = odds.reshape(pictures, -1)
+        inside = [
+            low <= calibration.probability(row[other], "good") <= high
+            for row in rows
+            for one, other in ((0, 1), (1, 0))
+            for low, high in [calibration.interval(row[one], 0.1, "good")]
+        ]
+        return np.mean(inside)
+
+    assert held(narrow) < 0.3
+    assert held(wide) == pytest.approx(0.9, abs=0.03)
+    assert widened(Calibration({"good": Line(1.0, 0.0, 9.0)}, 0.2, 0.9), odds, table).line("good").spread == 9.0
