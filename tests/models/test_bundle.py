@@ -1,6 +1,7 @@
 """Bundles: every file is checked, and what is wrong is said in one line."""
 
 import json
+import re
 
 import pytest
 
@@ -200,3 +201,10 @@ def test_the_shipped_manifest_states_the_figures_of_its_metrics():
     assert {name: measured[name] for name in stated if name != "conditions"} == {
         name: value for name, value in stated.items() if name != "conditions"
     }
+
+
+def test_the_shipped_bundle_names_no_place_of_the_machine_that_made_it():
+    bundle = Bundle.load("default")
+    for name in ("bundle.json", "metrics.json", "CARD.md"):
+        text = (bundle.folder / name).read_text(encoding="utf-8")
+        assert not re.findall(r'(?:["` ]|\A)/(?:\w+/)+\w+', text), name

@@ -158,7 +158,8 @@ def states_splits(path: Path | Sequence[Path]) -> bool:
         It is no folder and no manifest that can be read.
     """
     paths = [path] if isinstance(path, Path) else list(path)
-    return any(row.split is not None for root in paths for row in _rows(root))
+    manifests = (root for root in paths if is_manifest(_manifest(root)))  # folders without one state none
+    return any(row.split is not None for root in manifests for row in _rows(root))
 
 
 def parse_shares(text: str) -> Shares:
@@ -279,7 +280,7 @@ def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) 
 
 
 def _rows(root: Path) -> list[Row]:
-    manifest = root / "manifest.csv" if root.is_dir() else root
+    manifest = _manifest(root)
     if is_manifest(manifest):
         try:
             return read_manifest(manifest)
@@ -296,6 +297,10 @@ def _rows(root: Path) -> list[Row]:
         raise DatasetError(f"{root}: expected subfolders real/ and ai/, or a manifest.csv (subfolders found: {found})")
     labels: tuple[Label, ...] = ("real", "ai")
     return [row for label in labels for folder in folders.get(label, ()) for row in _folder_rows(folder, label)]
+
+
+def _manifest(root: Path) -> Path:
+    return root / "manifest.csv" if root.is_dir() else root
 
 
 def _folder_rows(folder: Path, label: Label) -> Iterable[Row]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,12 @@ def recall(path: Path, report: Report = lambda _line: None) -> dict[str, Any] | 
     """Read a checkpoint into the main memory; None, with a word, for one that is damaged, and for none."""
     if not path.exists():
         return None
+    from pickle import UnpicklingError  # noqa: PLC0415 - its name alone: PyTorch raises it, and reads tensors only
+
     content = io.BytesIO(path.read_bytes())  # what may not be read is an error, and not damage
     try:
         state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+    except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError):
         report(f"the checkpoint {path} is damaged: starting anew")
         return None
     return state
