@@ -23,7 +23,7 @@ import numpy as np
 from aiforensics.lab.adapting import as_found
 from aiforensics.lab.data.dataset import load_dataset
 from aiforensics.lab.data.duplicates import families, fingerprints, near_pairs
-from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.judge.quick import open_detector
 from aiforensics_models.bundle import Bundle
 
 PARTS = (("train", "REAL"), ("train", "FAKE"), ("test", "REAL"), ("test", "FAKE"))
@@ -74,7 +74,7 @@ def table(folder: Path, bundles: Sequence[Path]) -> str:
     test = [sample for sample in load_dataset(folder, need=("test",)) if sample.split == "test"]
     lines = ["| recipe | training pictures | passes | " + " | ".join(COLUMNS) + " |", "|" + "---|" * (len(COLUMNS) + 3)]
     for path in bundles:
-        found = as_found(test, detector(path))
+        found = as_found(test, open_detector(path))
         told = Bundle.load(path).manifest
         pictures = sum(count for name, count in told["training"]["pictures"].items() if name.endswith("train"))
         cells = [told["recipe"], str(pictures), str(told["training"].get("epochs", "–"))]

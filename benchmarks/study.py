@@ -26,7 +26,7 @@ from aiforensics.image import read
 from aiforensics.lab.adapting import Adaptation, adapt, as_found
 from aiforensics.lab.data.dataset import Label, Sample, Split
 from aiforensics.lab.data.views import Codec
-from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import Job
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.recipes import recipe, settings
@@ -50,7 +50,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for name in RECIPES:
         bundle = trained(name, old, options)
-        home = as_found([s for s in old if s.split == "test"], detector(bundle))
+        home = as_found([s for s in old if s.split == "test"], open_detector(bundle))
         say(f"{name} on CIFAKE: accuracy {home['accuracy']:.3f}")
         for kind, new in domains.items():
             rows.append(

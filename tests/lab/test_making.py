@@ -23,6 +23,7 @@ from aiforensics.lab.audit.report import AuditReport  # noqa: E402
 from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
 from aiforensics.lab.data import overlap  # noqa: E402
 from aiforensics.lab.data.dataset import DatasetError, load_dataset  # noqa: E402
+from aiforensics.lab.data.sums import sum_of  # noqa: E402
 from aiforensics.lab.data.views import CLEAN  # noqa: E402
 from aiforensics.lab.fit.classifiers import train_classifier  # noqa: E402
 from aiforensics.lab.fit.fusion import FusionConfig  # noqa: E402
@@ -231,7 +232,7 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
     assert told["training_before"] == before
     training = bundle.manifest["training"]
     assert (training["command"], training["config"]["seed"]) == ("aiforensics adapt", 7)
-    assert overlap.seen(bundle) == {overlap._short(s.path) for s in (*old, *new) if s.split != "test"}
+    assert overlap.seen(bundle) == {sum_of(s.path)[: overlap.DIGITS] for s in (*old, *new) if s.split != "test"}
     assert {path.name for path in job.out.iterdir()} == {*bundle.manifest["files"], "bundle.json"}
     assert "head.ubj" not in bundle.manifest["files"], "nothing of the old bundle stays"
     card = (job.out / "CARD.md").read_text()
@@ -290,7 +291,7 @@ def fusion(made, tmp_path, monkeypatch):
     training = manifest["training"] | {"config": asdict(FusionConfig()), "weights": "first.safetensors"}
     head = {"kind": "xgboost", "file": "head.ubj"}
     write_manifest(source, {**manifest, "recipe": "fusion-xgboost", "head": head, "training": training})
-    monkeypatch.setattr(adapting, "detector", lambda _model: None)
+    monkeypatch.setattr(adapting, "open_detector", lambda _model: None)
     monkeypatch.setattr(adapting, "_figures", lambda *_: {"old": dict.fromkeys(adapting.FIGURES, 0.5)})
     return source
 

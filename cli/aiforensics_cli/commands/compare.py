@@ -84,7 +84,8 @@ def compare(
 
     from aiforensics.lab.compare import Contest, write_comparison  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.compare import compare as run  # noqa: PLC0415
-    from aiforensics.lab.data.dataset import load_dataset, parse_shares  # noqa: PLC0415
+    from aiforensics.lab.data.dataset import load_dataset  # noqa: PLC0415
+    from aiforensics.lab.data.splits import parse_shares  # noqa: PLC0415
     from aiforensics.lab.making import Job  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415
 

@@ -155,7 +155,8 @@ def train(
     check_knobs(chosen, {**knobs, "search": search}, fusion)
     classifier = settings(chosen, **knobs, weights=weights, seed=seed) if chosen.head is None else None
 
-    from aiforensics.lab.data.dataset import load_dataset, parse_shares, sources_of  # noqa: PLC0415
+    from aiforensics.lab.data.dataset import load_dataset, sources_of  # noqa: PLC0415
+    from aiforensics.lab.data.splits import parse_shares  # noqa: PLC0415
     from aiforensics.lab.making import Job, make_bundle  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415 - PyTorch
 

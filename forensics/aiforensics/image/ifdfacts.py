@@ -18,8 +18,8 @@ _ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
-    """One directory.
+class FirstDirectory:
+    """The first directory of a block.
 
     Attributes
     ----------
@@ -37,14 +37,14 @@ class Directory:
     load: int = 0
 
 
-def first(data: bytes) -> Directory:
+def first(data: bytes) -> FirstDirectory:
     """Read the first directory of `data`, which begins with a TIFF header."""
     form = ifd.form(data)
     found = form and ifd.directory(data, form, form.first, MAX_ENTRIES)
     if not form or not found:
-        return Directory()
+        return FirstDirectory()
     load = sum(entry.size for entry in found.entries) + (_ENDLESS if found.count > MAX_ENTRIES else 0)
-    return Directory(
+    return FirstDirectory(
         {entry.tag: entry for entry in found.entries},
         {entry.tag: _short(data, form, entry) for entry in found.entries},
         load,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -17,14 +16,16 @@ from aiforensics import __version__
 from aiforensics.evidence import InputError
 from aiforensics.image import read
 from aiforensics.lab.data import overlap
+from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, joined
 from aiforensics.lab.data.folds import family_folds
-from aiforensics.lab.fit.classifiers import Report, train_classifier
+from aiforensics.lab.data.progress import Report
+from aiforensics.lab.fit.classifiers import train_classifier
 from aiforensics.lab.fit.fusion import FusionConfig, fit, fold_count, train_fusion
 from aiforensics.lab.fit.measure import VIEWS, measure_all
 from aiforensics.lab.judge.detector import Detector
 from aiforensics.lab.judge.evaluate import Judged, panel
-from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import CARD, METRICS, Job, check_data, check_output, new_draft, publish
 from aiforensics.lab.pages.card import adapted_card, at_bounds
 from aiforensics.lab.train.batches import audited_view
@@ -126,7 +127,7 @@ def adapt(
     job.work.mkdir(parents=True, exist_ok=True)
     if not audited:
         check_data(train, job, partial(audited_view, _delivered(bundle)), report)
-    before = _figures(detector(model), new, old, report)
+    before = _figures(open_detector(model), new, old, report)
     draft = new_draft(job, bundle.folder)
     remarks = []
     if bundle.manifest["head"]["kind"] == "none":
@@ -139,7 +140,7 @@ def adapt(
         report(f"mind: {SEEN}")
     for line in at_bounds(Bundle.load(draft).manifest):
         report(f"mind: {line}")
-    after = _figures(detector(draft), new, old, report)
+    after = _figures(open_detector(draft), new, old, report)
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "bundle": bundle.name,
@@ -289,19 +290,10 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, r
             "version": __version__,
             "head": {"kind": config.head, "file": stack.head.save(out), "mix": stack.mix},
             "calibration": calibration.to_dict(),
-            "training": {**training, "head_only": True, **_pictures(seen)},
+            "training": {**training, "head_only": True, **census(seen)},
             "metrics": {"out_of_fold": figures},
         },
     )
-
-
-def _pictures(seen: Sequence[Sample]) -> dict[str, Any]:
-    """Count what is learned from, by class and split and by source, as `train` does."""
-    sources = {label: Counter(s.source for s in seen if s.label == label) for label in ("ai", "real")}
-    return {
-        "pictures": dict(Counter(f"{s.label} {s.split}" for s in seen)),
-        "sources": {label: dict(sorted(counts.items())) for label, counts in sources.items()},
-    }
 
 
 def _fusion_full(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptation, job: Job, report: Report) -> None:

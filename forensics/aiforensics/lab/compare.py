@@ -13,9 +13,10 @@ from typing import Any
 
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, thin
-from aiforensics.lab.fit.classifiers import Report, fit
-from aiforensics.lab.judge.quick import detector
-from aiforensics.lab.making import Job, check_data, check_output, clear, finish, judge
+from aiforensics.lab.data.progress import Report
+from aiforensics.lab.fit.classifiers import fit
+from aiforensics.lab.judge.quick import open_detector
+from aiforensics.lab.making import Job, check_data, check_output, clear, finish, judge_test
 from aiforensics.lab.pages.plots import history_plot
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.batches import Pictures
@@ -178,7 +179,7 @@ def _judged(
 ) -> tuple[dict[str, Any], float]:
     """Figures of a bundle, and the milliseconds of one judgement."""
     started = time.monotonic()
-    metrics = judge(chosen, detector(bundle.folder), job, report, of=of, seen=overlap.seen(bundle))
+    metrics = judge_test(chosen, open_detector(bundle.folder), job, report, of=of, seen=overlap.seen(bundle))
     judgements = metrics["judgements"] + (metrics["as_found"]["judgements"] if metrics["as_found"] else 0)
     return metrics, 1000 * (time.monotonic() - started) / max(judgements, 1)
 

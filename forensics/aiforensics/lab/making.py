@@ -16,17 +16,17 @@ from aiforensics.lab.audit.auditing import AnyView, AuditReport, audit, audit_pr
 from aiforensics.lab.audit.remarks import leaks
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, thin
+from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.judge.detector import Detector
 from aiforensics.lab.judge.evaluate import HEADLINE, evaluate
-from aiforensics.lab.judge.quick import detector
+from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.pages.card import card
 from aiforensics.lab.pages.evaluation import evaluation_page
 from aiforensics.lab.pages.plots import confusion_plot, history_plot
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics_models.bundle import MANIFEST, Bundle, write_manifest
 
-Report = Callable[[str], None]
 Train = Callable[[Path, Path], Mapping[str, Any]]
 """(bundle folder to write, work folder) → what there is to tell of the training: `history` by name."""
 AUDITED = 2000
@@ -109,7 +109,7 @@ def make_bundle(
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
     report(f"evaluating on {len(chosen)} test pictures, as found and under {len(CONDITIONS)} matched conditions")
-    metrics = judge(chosen, detector(draft), job, report, of=len(test), seen=overlap.seen(Bundle.load(draft)))
+    metrics = judge_test(chosen, open_detector(draft), job, report, of=len(test), seen=overlap.seen(Bundle.load(draft)))
     finish(draft, metrics, job, samples)
     publish(draft, job.out)
     return metrics
@@ -165,7 +165,7 @@ def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Repor
         report(f"forced, although: {line}")
 
 
-def judge(
+def judge_test(
     samples: Sequence[Sample],
     detector: Detector,
     job: Job,

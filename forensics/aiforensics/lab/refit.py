@@ -13,6 +13,7 @@ from aiforensics.lab.data.dataset import DatasetError, Sample, digest
 from aiforensics.lab.judge.detector import Detector, Predictor, ScannerDetector, predictor
 from aiforensics.lab.judge.leaveout import Fit
 from aiforensics.lab.train import recipes
+from aiforensics.lab.train.recipes import NAMED_WEIGHTS, weights_sum
 
 
 def refit(
@@ -59,18 +60,17 @@ def refit(
             "leave sources out of the bundle that it was adapted from"
         )
     stated = training.get("weights", training["config"].get("weights", "none"))
-    if weights is None and stated not in ("none", "imagenet"):
+    if weights is None and stated not in NAMED_WEIGHTS:
         raise DatasetError(f"the bundle's network started from {stated}: name that file with --weights")
     first = weights or str(stated)
-    if first not in ("none", "imagenet") and not Path(first).is_file():
+    if first not in NAMED_WEIGHTS and not Path(first).is_file():
         raise DatasetError(f"{first}: no such file of weights")
 
     # Everything that a fit depends on: another recipe, other knobs or other weights never find its bundle.
-    file = first not in ("none", "imagenet")
     made_with = [
         recipe,
         json.dumps(training["config"], sort_keys=True),
-        hashlib.sha256(Path(first).read_bytes()).hexdigest() if file else first,
+        weights_sum(first),
         *(["head only"] if head_only else []),
     ]
 
@@ -92,9 +92,9 @@ def _detector(bundle: Path, recipe: str) -> Detector:
         from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the libraries of scanning
 
         return ScannerDetector(Scanner(bundle, device="cpu"))
-    from aiforensics.lab.judge.quick import detector  # noqa: PLC0415 - as above
+    from aiforensics.lab.judge.quick import open_detector  # noqa: PLC0415 - as above
 
-    return detector(bundle, "cpu")
+    return open_detector(bundle, "cpu")
 
 
 def _fusion(

@@ -12,7 +12,8 @@ import numpy as np
 
 from aiforensics.lab.audit.auditing import AnyView
 from aiforensics.lab.data.dataset import Sample
-from aiforensics.lab.fit.classifiers import Report, train_classifier
+from aiforensics.lab.data.progress import Report
+from aiforensics.lab.fit.classifiers import train_classifier
 from aiforensics.lab.fit.fusion import FusionConfig, fold_count, train_fusion
 from aiforensics.lab.fit.search import search
 from aiforensics.lab.making import Train

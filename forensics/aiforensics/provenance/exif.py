@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from aiforensics.evidence import Claim
 from aiforensics.provenance.dossier import Dossier, clean
-from aiforensics.provenance.tiff_ifd import Directories, Directory, Value
+from aiforensics.provenance.tiff_ifd import Directories, Fields, Value
 
 EDITORS = re.compile(
     r"\b(?:photoshop|lightroom|camera raw|gimp|affinity|capture one|darktable|rawtherapee|snapseed|picasa|paint\.net"
@@ -81,7 +81,7 @@ def user_comment(value: Value | None) -> str:
     return value.decode("utf-8", "replace").strip("\0 ")
 
 
-def coordinates(gps: Directory) -> tuple[float, float] | None:
+def coordinates(gps: Fields) -> tuple[float, float] | None:
     """Latitude and longitude in degrees, or None."""
     angles: list[float] = []
     for tag, negative in ((2, "S"), (4, "W")):
@@ -145,7 +145,7 @@ def _exposure(tags: Directories, at: str) -> Iterator[Claim]:
 
 def _private(tags: Directories, at: str) -> Iterator[Claim]:
     for name, wanted in _PRIVATE_TAGS.items():
-        directory: Directory = getattr(tags, name)
+        directory: Fields = getattr(tags, name)
         for tag, meaning in wanted.items():
             shown = words(tag, directory.get(tag))
             if shown and not _WORKFLOW.match(shown):

@@ -12,7 +12,7 @@ from aiforensics.image.containers import ifd
 from aiforensics.provenance.contents import MAX_BLOCK
 
 Value = str | bytes | tuple[int, ...] | tuple[float, ...]
-Directory = dict[int, Value]
+Fields = dict[int, Value]
 
 _MAX_TAGS = 512
 _MAX_VALUE = 4 << 20
@@ -43,10 +43,10 @@ class Directories:
         What could not be read, one plain phrase each.
     """
 
-    first: Directory = field(default_factory=dict)
-    exif: Directory = field(default_factory=dict)
-    gps: Directory = field(default_factory=dict)
-    second: Directory = field(default_factory=dict)
+    first: Fields = field(default_factory=dict)
+    exif: Fields = field(default_factory=dict)
+    gps: Fields = field(default_factory=dict)
+    second: Fields = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -79,7 +79,7 @@ def read(block: bytes) -> Directories:
             break
         if entry.cost == _MAX_VALUE:
             found.problems.append(f"an EXIF value was cut after {_MAX_VALUE >> 20} MiB")
-        directory: Directory = getattr(found, name)
+        directory: Fields = getattr(found, name)
         directory[tag] = _value(block, form, entry)
     return found
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aiforensics.lab.data.dataset import DatasetError, check_pictures, joined, load_dataset, parse_shares, sources_of
+from aiforensics.lab.data.dataset import DatasetError, check_pictures, joined, load_dataset, sources_of
+from aiforensics.lab.data.splits import parse_shares
 
 
 def test_a_folder_gives_sources_generators_and_a_stratified_split(make_folder) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aiforensics.lab.data.dataset import SHARES, DatasetError, load_dataset
+from aiforensics.lab.data.dataset import DatasetError, load_dataset
 from aiforensics.lab.data.overlap import FILE, drawn, record, seen
+from aiforensics.lab.data.splits import SHARES
 from aiforensics.lab.data.views import CLEAN
 from aiforensics.lab.judge.detector import Prediction
 from aiforensics.lab.judge.evaluate import evaluate

@@ -18,7 +18,7 @@ from aiforensics.lab.data.dataset import DatasetError, Sample  # noqa: E402
 from aiforensics.lab.data.overlap import seen  # noqa: E402
 from aiforensics.lab.data.views import jpeg  # noqa: E402
 from aiforensics.lab.fit.classifiers import fit, scores, train_classifier  # noqa: E402
-from aiforensics.lab.judge.quick import NetworkDetector, detector  # noqa: E402
+from aiforensics.lab.judge.quick import NetworkDetector, open_detector  # noqa: E402
 from aiforensics.lab.train import batches  # noqa: E402
 from aiforensics.lab.train.batches import Pictures, audited_view, class_weights, shifted  # noqa: E402
 from aiforensics.lab.train.learners import make_learner  # noqa: E402
@@ -87,7 +87,7 @@ def test_a_val_of_one_class_is_refused_before_training(samples, tmp_path):
 
 def test_scan_accepts_the_bundle_and_the_quick_way_agrees(samples, tmp_path):
     train_classifier(samples, tmp_path / "bundle", tmp_path / "work", small("cnn", epochs=2), recipe="cnn")
-    quick = detector(tmp_path / "bundle")
+    quick = open_detector(tmp_path / "bundle")
     assert isinstance(quick, NetworkDetector)
     data = samples[0].path.read_bytes()
     found = Scanner(tmp_path / "bundle").scan_bytes(data)

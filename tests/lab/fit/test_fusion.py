@@ -22,8 +22,10 @@ from aiforensics.lab.fit import fusion, measure  # noqa: E402
 from aiforensics.lab.fit.fusion import FusionConfig, train_fusion  # noqa: E402
 from aiforensics.lab.fit.measure import NAMES, RANDOM, Table, TableError, measure_all  # noqa: E402
 from aiforensics.lab.train import finetune as finetuning  # noqa: E402
+from aiforensics.lab.train import run as running  # noqa: E402
+from aiforensics.lab.train.cycles import FinetuneConfig  # noqa: E402
 from aiforensics.lab.train.export import export_detector  # noqa: E402
-from aiforensics.lab.train.finetune import FinetuneConfig, finetune  # noqa: E402
+from aiforensics.lab.train.finetune import finetune  # noqa: E402
 from aiforensics.lab.train.loader import CropLoader  # noqa: E402
 from aiforensics.lab.train.networks import NetworkJob, train_networks  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
@@ -108,16 +110,16 @@ def test_an_interrupted_network_ends_as_one_that_was_not(samples, trained, tmp_p
             raise KeyboardInterrupt
         real(run, *batch)
 
-    real = finetuning._Run.learn
+    real = running.Run.learn
     train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(finetuning._Run, "learn", learn)
+        patch.setattr(running.Run, "learn", learn)
         finetune(train, val, tmp_path / "n.safetensors", TINY)
     assert finetune(train, val, tmp_path / "n.safetensors", TINY) == trained[1]
 
 
 def test_a_network_that_diverges_is_one_line(samples, tmp_path, monkeypatch):
-    monkeypatch.setattr(finetuning, "score", lambda _network, views: np.full(len(views), np.nan))
+    monkeypatch.setattr(running, "score", lambda _network, views: np.full(len(views), np.nan))
     train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
     with pytest.raises(RecipeError, match=r"diverged by step 2: give other first --weights"):
         finetune(train, val, tmp_path / "n.safetensors", TINY)
@@ -137,7 +139,7 @@ def test_other_first_weights_start_anew(samples, tmp_path):
 
 
 def test_a_first_cycle_that_stopped_early_is_not_trained_on(samples, tmp_path, monkeypatch):
-    monkeypatch.setattr("aiforensics.lab.train.finetune.roc_auc", lambda *_: 0.5)
+    monkeypatch.setattr("aiforensics.lab.train.run.roc_auc", lambda *_: 0.5)
     train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
     config = replace(TINY, steps=8, patience=1)
     first = finetune(train, val, tmp_path / "n.safetensors", config)

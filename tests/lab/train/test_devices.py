@@ -6,9 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from aiforensics.lab.train.cycles import FinetuneConfig  # noqa: E402
 from aiforensics.lab.train.devices import check_compiler, drawing_threads, training_device  # noqa: E402
-from aiforensics.lab.train.finetune import FinetuneConfig, batch_loss  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
+from aiforensics.lab.train.run import batch_loss  # noqa: E402
 from aiforensics_models.networks import build_detector  # noqa: E402
 
 

@@ -16,8 +16,10 @@ from aiforensics.lab.audit.filefacts import FileFacts, cue_tables, file_facts, s
 from aiforensics.lab.audit.lastjpeg import last_quality
 from aiforensics.lab.audit.remarks import balance_remarks, blank_remarks, broken_remarks, cue_remarks, duplicate_remarks
 from aiforensics.lab.audit.report import AuditReport, Duplicates, Remark, SourceRow
-from aiforensics.lab.data.dataset import SPLITS, DatasetError, Sample
-from aiforensics.lab.data.duplicates import Fingerprint, Progress, families, fingerprint, near_pairs
+from aiforensics.lab.data.dataset import DatasetError, Sample
+from aiforensics.lab.data.duplicates import Fingerprint, families, fingerprint, near_pairs
+from aiforensics.lab.data.progress import Progress
+from aiforensics.lab.data.splits import SPLITS
 from aiforensics.lab.data.views import Pixels, seeded
 from aiforensics.lab.judge.metrics import Floats
 

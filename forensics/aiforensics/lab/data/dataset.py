@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from aiforensics.image import SUFFIXES
-from aiforensics.lab.data.duplicates import Progress, families, fingerprints, near_pairs, same_bytes
-from aiforensics.lab.data.manifest import Label, Row, Split, is_manifest, read_manifest
+from aiforensics.lab.data.duplicates import fingerprints, same_bytes
+from aiforensics.lab.data.manifest import DatasetError, Label, Row, Split, is_manifest, read_manifest
+from aiforensics.lab.data.progress import Progress
+from aiforensics.lab.data.splits import SHARES, SPLITS, Shares, grouped, split_of
+from aiforensics.lab.data.sums import sum_of
 
 __all__ = [
     "DatasetError",
@@ -25,25 +28,12 @@ __all__ = [
     "digest",
     "joined",
     "load_dataset",
-    "parse_shares",
     "sources_of",
     "thin",
 ]
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
-Shares = Mapping[Split, float]
-SHARES: Shares = {"train": 0.70, "val": 0.15, "test": 0.15}
-"""Shares of the splits that are drawn here, by group."""
 LEAST = 10
 """Pictures that each class needs in each split that is used."""
-_VARIANT = re.compile(r"([ _-]+(copy|crop\d*|resized?|small|thumb|q\d{1,3}|\d{2,5}x\d{2,5})|@\dx)+$", re.IGNORECASE)
-"""Endings that mark a variant of the same picture: `face_q75`, `face-copy`, `face_640x480`, `face@2x`."""
-
-
-_CONTENT = re.compile(r"[0-9a-f]{12,}")
-"""A name that is a sum of the content: it means the same picture in whatever folder."""
-
-
 _DRAWN_UP = re.compile(r"(ai|real)/.+#\d+", re.DOTALL)
 """The name of a group that stood in no manifest: it means something within the set that was read with it."""
 
@@ -79,10 +69,6 @@ class Sample:
     def key(self) -> str:
         """A name that stays the same when the data set moves to another folder."""
         return f"{self.label}/{self.source}/{self.path.name}"
-
-
-class DatasetError(Exception):
-    """A data set that cannot be used, with the one line that tells its owner what to do."""
 
 
 def load_dataset(
@@ -140,10 +126,12 @@ def load_dataset(
             raise DatasetError(f"no pictures labelled {label} in {named}: both classes are needed")
     rows = list(dict.fromkeys(rows))  # the same set given twice; a file listed in two splits stays, for the audit
     _check_files(rows, keep_shared)
-    rows = _grouped(rows, progress, keep_broken)
+    rows, broken = grouped(rows, progress)
+    if not keep_broken:
+        _raise_broken(broken)
     samples = tuple(
         Sample(row.path, row.label, row.source, row.generator, row.group, split)
-        for row, split in zip(rows, _splits(rows, seed, shares), strict=True)
+        for row, split in zip(rows, split_of(rows, seed, shares), strict=True)
     )
     _check_sizes(samples, need, shares)
     return samples
@@ -160,32 +148,6 @@ def states_splits(path: Path | Sequence[Path]) -> bool:
     paths = [path] if isinstance(path, Path) else list(path)
     manifests = (root for root in paths if is_manifest(_manifest(root)))  # folders without one state none
     return any(row.split is not None for root in manifests for row in _rows(root))
-
-
-def parse_shares(text: str) -> Shares:
-    """Read shares of train, val and test such as `70/15/15`; two numbers such as `80/20` cut off `test`, then `val`.
-
-    Raises
-    ------
-    DatasetError
-        If these are not two or three positive numbers that add up to 100.
-
-    Examples
-    --------
-    >>> parse_shares("70/20/10")
-    {'train': 0.7, 'val': 0.2, 'test': 0.1}
-    >>> {split: round(share, 2) for split, share in parse_shares("80/20").items()}
-    {'train': 0.64, 'val': 0.16, 'test': 0.2}
-    """
-    words = text.split("/")
-    if not all(re.fullmatch(r"\d{1,2}", word) and int(word) for word in words) or sum(map(int, words)) != 100:
-        raise DatasetError(f"shares {text!r}: give whole numbers that add up to 100, such as 70/15/15 or 80/20")
-    parts = [int(word) / 100 for word in words]
-    if len(parts) == 2:
-        parts = [parts[0] * parts[0], parts[0] * parts[1], parts[1]]
-    if len(parts) != 3:
-        raise DatasetError(f"shares {text!r}: give two or three numbers, such as 80/20 or 70/15/15")
-    return dict(zip(SPLITS, parts, strict=True))
 
 
 def sources_of(path: Path) -> tuple[str, ...]:
@@ -208,7 +170,7 @@ def digest(samples: Iterable[Sample]) -> str:
     """
     whole = hashlib.sha256()
     for sample in samples:
-        content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
+        content = sum_of(sample.path)
         whole.update(f"{sample.key}\n{sample.generator}\n{sample.split}\n{sample.group}\n{content}\n".encode())
     return whole.hexdigest()
 
@@ -282,10 +244,7 @@ def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) 
 def _rows(root: Path) -> list[Row]:
     manifest = _manifest(root)
     if is_manifest(manifest):
-        try:
-            return read_manifest(manifest)
-        except ValueError as error:
-            raise DatasetError(str(error)) from error
+        return read_manifest(manifest)
     if not root.is_dir():
         raise DatasetError(f"{root}: not a folder or a manifest CSV")
     folders: dict[str, list[Path]] = defaultdict(list)  # AI/ and ai/ are one class
@@ -323,59 +282,6 @@ def _check_files(rows: Sequence[Row], keep_shared: bool) -> None:
                 f"the same picture stands in both classes: {by_label['ai']} (ai) and {by_label['real']} (real); "
                 "aiforensics audit counts all such pictures"
             )
-
-
-def _grouped(rows: Sequence[Row], progress: Progress | None, keep_broken: bool) -> list[Row]:
-    """Give every row without a group one: its stem family, joined with whatever looks the same."""
-    bare = [i for i, row in enumerate(rows) if not row.group]
-    if not bare:
-        return list(rows)
-    prints, broken = fingerprints([rows[i].path for i in bare], progress)
-    if not keep_broken:
-        _raise_broken(broken)
-    stems: dict[tuple[str, str, Path, str], list[int]] = defaultdict(list)
-    for place, i in enumerate(bare):
-        row = rows[i]
-        stem = _VARIANT.sub("", row.path.stem)
-        folder = Path() if _CONTENT.fullmatch(stem) else row.path.parent
-        stems[row.label, row.source, folder, stem].append(place)
-    ties = [(members[0], other) for members in stems.values() for other in members[1:]]
-    result = list(rows)
-    for i, first in zip(bare, families(len(bare), [*ties, *near_pairs(prints)]), strict=True):
-        head = rows[bare[first]]
-        result[i] = rows[i].with_group(f"{head.label}/{head.source}/{_VARIANT.sub('', head.path.stem)}#{first}")
-    return result
-
-
-def _splits(rows: Sequence[Row], seed: int, shares: Shares) -> list[Split]:
-    """Take the given split, else the group's first, else draw one so that source and class come out as asked for."""
-    known: dict[str, Split] = {}
-    for row in rows:
-        if row.split is not None:
-            known.setdefault(row.group, row.split)
-    members: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.group not in known:
-            members[row.group].append(row)
-    strata: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for group in sorted(members):
-        strata[members[group][0].label, members[group][0].source].append(group)
-    rng = np.random.default_rng(seed)
-    of_class: dict[str, Counter[Split]] = defaultdict(Counter)
-    for (label, _), groups in sorted(strata.items()):
-        of_source: Counter[Split] = Counter()
-        for place in rng.permutation(len(groups)):
-            group = groups[place]
-            missing = [_deficit(of_source, s, shares) + _deficit(of_class[label], s, shares) for s in SPLITS]
-            split = SPLITS[int(np.argmax(missing))]
-            known[group] = split
-            of_source[split] += len(members[group])
-            of_class[label][split] += len(members[group])
-    return [row.split or known[row.group] for row in rows]
-
-
-def _deficit(have: Counter[Split], split: Split, shares: Shares) -> float:
-    return shares[split] * (have.total() + 1) - have[split]
 
 
 def _check_sizes(samples: Sequence[Sample], need: Sequence[Split], shares: Shares) -> None:

@@ -8,9 +8,8 @@ hash functions", 2010).
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from PIL import Image
 
 from aiforensics.evidence import InputError
 from aiforensics.image import read
+from aiforensics.lab.data.progress import Progress
+from aiforensics.lab.data.sums import sum_of
 
 MAX_DHASH = 4
 """Bits in which the difference hashes of near duplicates may differ."""
@@ -32,7 +33,6 @@ _FLAT = 2.0
 _BANDS = ((0, 13), (13, 13), (26, 13), (39, 13), (52, 12))
 """Five bands of bits: two hashes that differ in at most four bits agree in one band."""
 
-Progress = Callable[[int, int], None]
 """Called with the number of pictures done and their total."""
 
 
@@ -158,13 +158,8 @@ def same_bytes(paths: Sequence[Path]) -> list[tuple[int, ...]]:
     for indices in by_size.values():
         if len(indices) > 1:
             for index in indices:
-                by_sha[_sha256(paths[index])].append(index)
+                by_sha[sum_of(paths[index])].append(index)
     return [tuple(indices) for indices in by_sha.values() if len(indices) > 1]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fingerprint_file(path: Path) -> Fingerprint | str:

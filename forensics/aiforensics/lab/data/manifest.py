@@ -14,6 +14,10 @@ _LABELS: dict[str, Label] = {"ai": "ai", "real": "real"}
 _SPLITS: dict[str, Split] = {"train": "train", "val": "val", "test": "test"}
 
 
+class DatasetError(Exception):
+    """A data set that cannot be used, with the one line that tells its owner what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A picture as its owner lists it; an empty `group` and a `split` of None are still to be found."""
@@ -46,7 +50,7 @@ def read_manifest(path: Path) -> list[Row]:
 
     Raises
     ------
-    ValueError
+    DatasetError
         A missing column, or a label, a split or a line that cannot be used, named with its line.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -54,10 +58,10 @@ def read_manifest(path: Path) -> list[Row]:
         try:
             missing = [name for name in ("file", "label") if name not in (reader.fieldnames or ())]
             if missing:
-                raise ValueError(f"{path}: the header has no column {' and no column '.join(missing)}")
+                raise DatasetError(f"{path}: the header has no column {' and no column '.join(missing)}")
             return [_row(path, reader.line_num, line) for line in reader]
         except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: not a readable CSV near line {reader.line_num} ({error})") from error
+            raise DatasetError(f"{path}: not a readable CSV near line {reader.line_num} ({error})") from error
 
 
 def _row(manifest: Path, number: int, line: dict[str, str | None]) -> Row:
@@ -66,13 +70,13 @@ def _row(manifest: Path, number: int, line: dict[str, str | None]) -> Row:
 
     where = f"{manifest}, line {number}"
     if not cell("file"):
-        raise ValueError(f"{where}: no file named")
+        raise DatasetError(f"{where}: no file named")
     label = _LABELS.get(cell("label").lower())
     if label is None:
-        raise ValueError(f"{where}: label {cell('label')!r} is unknown, use ai or real")
+        raise DatasetError(f"{where}: label {cell('label')!r} is unknown, use ai or real")
     split = _SPLITS.get(cell("split").lower())
     if split is None and cell("split"):
-        raise ValueError(f"{where}: split {cell('split')!r} is unknown, use train, val or test")
+        raise DatasetError(f"{where}: split {cell('split')!r} is unknown, use train, val or test")
     generator = cell("generator")
     return Row(
         path=manifest.parent / cell("file"),

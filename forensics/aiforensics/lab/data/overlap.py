@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aiforensics.lab.data.dataset import SHARES, Sample, Shares, parse_shares
+from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.splits import SHARES, Shares, parse_shares
+from aiforensics.lab.data.sums import sum_of
 from aiforensics_models.bundle import Bundle
 
 FILE = "seen.bin"
@@ -28,7 +29,7 @@ def record(folder: Path, samples: Iterable[Sample], earlier: Iterable[str] = ())
     earlier
         Short sums of what its first weights had learned from.
     """
-    sums = {_short(sample.path) for sample in samples if sample.split != "test"}
+    sums = {sum_of(sample.path)[:DIGITS] for sample in samples if sample.split != "test"}
     (folder / FILE).write_bytes(bytes.fromhex("".join(sorted(sums.union(earlier)))))
 
 
@@ -57,7 +58,3 @@ def drawn(manifest: Mapping[str, Any], seed: int) -> tuple[int, Shares]:
     """
     stated = manifest.get("training", {}).get("split")
     return (int(stated["seed"]), parse_shares(str(stated["shares"]))) if stated else (seed, SHARES)
-
-
-def _short(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,9 +15,11 @@ from numpy.typing import NDArray
 
 from aiforensics import __version__
 from aiforensics.image.picture import WINDOW
+from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, check_classes, digest
 from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.overlap import record
+from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.judge.metrics import roc_auc
 from aiforensics.lab.train.batches import Pictures
@@ -33,7 +34,6 @@ from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING
 from aiforensics_models.runtime import Preparation
 
-Report = Callable[[str], None]
 Floats = NDArray[np.float64]
 History = list[dict[str, float]]
 
@@ -111,13 +111,7 @@ def train_classifier(
             **first,
             "head_only": head_only,
             "epochs": len(history),
-            "pictures": dict(Counter(f"{s.label} {s.split}" for s in samples if s.split != "test")),
-            "sources": {
-                label: dict(
-                    sorted(Counter(s.source for s in samples if s.label == label and s.split != "test").items())
-                )
-                for label in ("ai", "real")
-            },
+            **census(samples),
         },
         "metrics": {},
     }

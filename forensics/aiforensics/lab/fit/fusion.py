@@ -8,7 +8,7 @@ features of delivered pictures judged out of fold, the stack with its calibratio
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import compress, product
 from pathlib import Path
@@ -21,25 +21,26 @@ from safetensors.numpy import save
 from aiforensics import __version__
 from aiforensics.analyzers import SCORED
 from aiforensics.image.picture import WINDOW
+from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.folds import balance, family, family_folds, origins
 from aiforensics.lab.data.overlap import record
+from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.fit.outoffold import out_of_fold
 from aiforensics.lab.fit.stacking import HeadKind, Stack, fit_stack
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
+from aiforensics.lab.train.cycles import FinetuneConfig
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.export import ONNX_FILE, export_detector
-from aiforensics.lab.train.finetune import FinetuneConfig
 from aiforensics.lab.train.networks import WEIGHTS, NetworkJob, train_networks
 from aiforensics.lab.train.recipes import RecipeError, first_weights
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING
 
-Report = Callable[[str], None]
 _MORE = "add sources (folders within real/ and ai/, or the manifest's columns), or train a recipe such as cnn"
 
 
@@ -182,11 +183,7 @@ def train_fusion(
         "training": {
             "config": asdict(config),
             **first_weights(weights),
-            "pictures": dict(Counter(f"{s.label} {s.split}" for s in seen)),
-            "sources": {
-                label: dict(sorted(Counter(s.source for s in seen if s.label == label).items()))
-                for label in ("ai", "real")
-            },
+            **census(seen),
         },
         "metrics": {"out_of_fold": figures},
     }

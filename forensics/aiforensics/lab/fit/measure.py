@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from aiforensics.decision import SPECS
 from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, GREY, seeded, training_view
 from aiforensics.pipeline import measure
 from aiforensics.quality import assess
@@ -128,8 +128,8 @@ def measure_all(
     TableError
         If `keep` was measured by a version with other features.
     """
-    sums = [_sum(path) for path in networks]
-    origins = [f"{one.key} {_sum(one.path)} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
+    sums = [sum_of(path)[:16] for path in networks]
+    origins = [f"{one.key} {sum_of(one.path)[:16]} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
     rows = _rows_of(Table.load(keep)) if keep is not None and keep.exists() else {}
     wanted = {i: tuple(v for v in views if (origin, v) not in rows) for i, origin in enumerate(origins)}
     missing = [i for i, few in wanted.items() if few]
@@ -149,10 +149,6 @@ def measure_all(
     if keep is not None:
         table.save(keep)
     return table
-
-
-def _sum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 _Row = tuple[str, NDArray[np.float64], float, NDArray[np.float32]]

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from aiforensics.lab.data.dataset import Sample
-from aiforensics.lab.fit.classifiers import Report, fit
+from aiforensics.lab.data.progress import Report
+from aiforensics.lab.fit.classifiers import fit
 from aiforensics.lab.train.batches import Pictures
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.learners import make_learner

@@ -18,8 +18,8 @@ import numpy as np
 from aiforensics.evidence import InputError
 from aiforensics.image import Picture, read
 from aiforensics.lab.data.dataset import DatasetError, Sample, thin
-from aiforensics.lab.data.duplicates import Progress
 from aiforensics.lab.data.overlap import DIGITS
+from aiforensics.lab.data.progress import Progress
 from aiforensics.lab.data.views import CONDITIONS, View
 from aiforensics.lab.judge import curves, metrics
 from aiforensics.lab.judge.detector import Detector, Prediction, redeliver

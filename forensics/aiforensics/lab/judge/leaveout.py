@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from aiforensics.lab.data.dataset import DatasetError, Sample, check_classes
-from aiforensics.lab.data.duplicates import Progress
+from aiforensics.lab.data.progress import Progress
 from aiforensics.lab.data.views import CONDITIONS, View
 from aiforensics.lab.judge import metrics
 from aiforensics.lab.judge.detector import Prediction, Predictor

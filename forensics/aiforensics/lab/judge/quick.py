@@ -20,7 +20,7 @@ from aiforensics_models.bundle import Bundle, Device
 _JPEG = next(analyzer for analyzer in ANALYZERS if analyzer.name == "jpeg")
 
 
-def detector(model: str | Path, device: Device = "auto") -> Detector:
+def open_detector(model: str | Path, device: Device = "auto") -> Detector:
     """Open a bundle for an evaluation: the quick way where its head is the network alone, else the whole pipeline.
 
     Raises

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-Report = Callable[[str], None]
+from aiforensics.lab.data.progress import Report
 
 
 def keep(path: Path, state: Mapping[str, Any]) -> None:

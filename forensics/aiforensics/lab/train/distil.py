@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
+from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.train.checkpoints import keep, recall
 from aiforensics.lab.train.devices import drawing_threads, keep_memory
 from aiforensics.lab.train.loader import CropLoader
@@ -91,7 +92,7 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.peak_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step / config.steps))
     checkpoint = out.with_suffix(".checkpoint")
-    sums = "\n".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures)
+    sums = "\n".join(sum_of(path) for path in pictures)
     made_with = {
         **asdict(config),
         "pictures": hashlib.sha256(sums.encode()).hexdigest(),

@@ -5,7 +5,6 @@ Single-threaded processes use the cores of a CPU better than one process whose t
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import textwrap
 from collections.abc import Callable, Sequence
@@ -17,9 +16,10 @@ from typing import Any
 
 from aiforensics.lab.data.dataset import Sample, digest
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
+from aiforensics.lab.train.cycles import FinetuneConfig
 from aiforensics.lab.train.devices import Device
-from aiforensics.lab.train.finetune import FinetuneConfig, finetune
-from aiforensics.lab.train.recipes import RecipeError
+from aiforensics.lab.train.finetune import finetune
+from aiforensics.lab.train.recipes import RecipeError, weights_sum
 
 History = list[dict[str, float]]
 WEIGHTS = "network.safetensors"
@@ -119,10 +119,9 @@ def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
 
 def _settings(job: NetworkJob) -> dict[str, Any]:
     """What a finished network depends on."""
-    named = job.weights in ("none", "imagenet")
     return {
         **asdict(job.config),
-        "weights": job.weights if named else hashlib.sha256(Path(job.weights).read_bytes()).hexdigest()[:16],
+        "weights": weights_sum(job.weights)[:16],
         _PICTURES: digest(sorted(job.samples, key=lambda sample: sample.key))[:16],
     }
 

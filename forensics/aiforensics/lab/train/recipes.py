@@ -6,14 +6,17 @@ here imports a training library, so that listing recipes costs nothing.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from aiforensics.lab.data.sums import sum_of
+
 Augmentation = Literal["flip", "flips", "shift", "delivery"]
 Precision = Literal["float32", "bfloat16"]
+NAMED_WEIGHTS = ("none", "imagenet")
+"""First weights that are no file."""
 AUGMENTATIONS: tuple[Augmentation, ...] = ("flip", "flips", "shift", "delivery")
 """Mirror left to right; mirror both ways; shift by up to a tenth; a random delivery (window, rescale, re-compress)."""
 
@@ -288,10 +291,14 @@ def first_weights(weights: str) -> dict[str, str]:
     weights
         `none`, `imagenet` or a file.
     """
-    if weights in ("none", "imagenet"):
+    if weights in NAMED_WEIGHTS:
         return {"weights": weights}
-    file = Path(weights)
-    return {"weights": file.name, "weights_sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    return {"weights": Path(weights).name, "weights_sha256": sum_of(Path(weights))}
+
+
+def weights_sum(weights: str) -> str:
+    """Sum of a file of first weights, or their name: what tells them from others."""
+    return weights if weights in NAMED_WEIGHTS else sum_of(Path(weights))
 
 
 def stated(config: Mapping[str, Any]) -> ClassifierConfig:

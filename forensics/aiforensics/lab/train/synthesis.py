@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +23,13 @@ from torch import Tensor
 
 from aiforensics.evidence import InputError
 from aiforensics.image import SUFFIXES, read
+from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import Codec
 from aiforensics.lab.train.checkpoints import generators, keep, recall, restore_generators
 from aiforensics.lab.train.devices import keep_memory, training_device
 from aiforensics.lab.train.recipes import Precision
 from aiforensics_models.generators import PictureModel, build_generator, settings_of
 
-Report = Callable[[str], None]
 Pixels = NDArray[np.uint8]
 
 MANIFEST, WEIGHTS = "generator.json", "generator.safetensors"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
+from aiforensics.lab.data.sums import sum_of
 from aiforensics_models.networks.tracenet import STAGES
 
 
@@ -33,7 +33,7 @@ class Teacher:
     def __init__(self, path: Path, device: torch.device | None = None) -> None:
         self.device = device or torch.device("cpu")
         try:
-            self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            self.sha256 = sum_of(path)
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
             raise ValueError(f"the teacher {path} cannot be read as safetensors ({error}): name another file") from None

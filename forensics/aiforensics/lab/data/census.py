@@ -1,0 +1,26 @@
+"""How many pictures a data set has of what: the counts that a manifest states and a card tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from aiforensics.lab.data.dataset import Sample
+
+
+def census(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Count the pictures that may be learned from, which `test` may not.
+
+    Returns
+    -------
+    `pictures` by class and split such as `ai train`, and `sources` by class and name.
+    """
+    seen = [sample for sample in samples if sample.split != "test"]
+    return {
+        "pictures": dict(Counter(f"{sample.label} {sample.split}" for sample in seen)),
+        "sources": {
+            label: dict(sorted(Counter(sample.source for sample in seen if sample.label == label).items()))
+            for label in ("ai", "real")
+        },
+    }
