@@ -11,6 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.train.cycles import FinetuneConfig
+from aiforensics.lab.train.recipes import recipe, settings
+
 
 def scene(seed: int, side: int = 96) -> NDArray[np.uint8]:
     """A smooth random scene: pictures of different seeds look different to any perceptual hash."""
@@ -38,3 +42,74 @@ def make_folder(tmp_path) -> Callable[..., Path]:
         return tmp_path / "set"
 
     return build
+
+
+@pytest.fixture
+def bright(tmp_path):
+    """16 pictures a class of 40 px, the AI ones brighter and with a grid on them: 6 train, 5 val and 5 test."""
+    rng = np.random.default_rng(0)
+    found = []
+    for label in ("real", "ai"):
+        for i in range(16):
+            pixels = np.full((40, 40, 3), rng.integers(60, 100, 3)) + rng.normal(0, 8, (40, 40, 3))
+            if label == "ai":
+                pixels[::4] += 40
+                pixels += 70
+            path = tmp_path / f"{label}{i}.png"
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+            split = "train" if i < 6 else "val" if i < 11 else "test"
+            source = f"{label}-{i % 2}"
+            found.append(Sample(path, label, source, source if label == "ai" else "", f"{label}{i}", split))
+    return found
+
+
+@pytest.fixture(scope="session")
+def small():
+    """(name of a recipe, **knobs) → its settings for 32 px and one pass."""
+
+    def one(name, **changes):
+        side = 32
+        return settings(recipe(name), side=side, **{"weights": "none", "batch": 6, "epochs": 1, **changes})
+
+    return one
+
+
+@pytest.fixture(scope="session")
+def lattices(tmp_path_factory):
+    """Smooth pictures with noise are `real`, pictures of a coarse lattice are `ai`; four sources each."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    found = []
+    for label in ("real", "ai"):
+        for source in range(4):
+            for index in range(8):
+                coarse = Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8)).resize((176, 168), 3)
+                pixels = np.asarray(coarse, float)
+                pixels += (
+                    rng.normal(0, 6, pixels.shape)
+                    if label == "real"
+                    else 12 * (np.indices((168, 176)).sum(0) % 2)[..., None]
+                )
+                path = folder / f"{label}-{source}-{index}.png"
+                Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+                split = "val" if index < 2 else "train"
+                generator = f"gen{chr(97 + source)}x" if label == "ai" else ""
+                found.append(Sample(path, label, f"{label}{source}", generator, path.stem, split))
+    return found
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A few steps of a small training."""
+    return FinetuneConfig(steps=4, held_steps=2, batch=4, side=64, check_every=2, check_pictures=8)
+
+
+@pytest.fixture(scope="session")
+def trained(lattices, tiny, tmp_path_factory):
+    """A folder with a network of a few steps, and its history."""
+    pytest.importorskip("torch")
+    from aiforensics.lab.train.finetune import finetune
+
+    folder = tmp_path_factory.mktemp("trained")
+    train, val = ([s for s in lattices if s.split == split] for split in ("train", "val"))
+    return folder, finetune(train, val, folder / "network.safetensors", tiny)
