@@ -32,6 +32,9 @@ TINTED = 6.0
 PALETTE, FEW_COLOURS, FEW_SHADES = 256, 128, 16
 """Colours up to which evidence is limited, and poor; shades up to which that of a black-and-white picture is poor."""
 
+READ = ("jpeg.quality_estimate", "jpeg.quality_other", "spectrum.top_share")
+"""Measured values that `assess` reads, by full feature name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
@@ -49,8 +52,7 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     picture
         The decoded picture.
     values
-        Measured values by full feature name; `jpeg.quality_estimate`, `jpeg.quality_other` and `spectrum.top_share` are
-        read.
+        Measured values by full feature name, those of `READ` among them.
     strangeness
         Distance of the embedding from the training pictures, in units of the distance that 99 % of them stay within;
         0 where the bundle has no reference.

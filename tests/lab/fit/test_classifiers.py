@@ -1,10 +1,13 @@
 """Every classifier recipe trains a few steps and becomes a bundle that the pipeline takes."""
 
 import hashlib
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
+from skimage import data as pictures
 
 torch = pytest.importorskip("torch")
 
@@ -63,13 +66,16 @@ def test_scan_accepts_the_bundle_and_the_quick_way_agrees(samples, tmp_path, sma
     train_classifier(samples, tmp_path / "bundle", tmp_path / "work", small("cnn", epochs=2), recipe="cnn")
     quick = open_detector(tmp_path / "bundle")
     assert isinstance(quick, NetworkDetector)
-    data = samples[0].path.read_bytes()
-    found = Scanner(tmp_path / "bundle").scan_bytes(data)
-    said = quick.score(decode(data))
-    assert said.p_ai == found.p_ai
-    assert said.interval == found.interval
-    assert (said.verdict, said.quality) == (found.verdict, found.quality.level)
-    assert [reason.feature for reason in found.reasons] == ["embedding.log_odds"]
+    blurred = io.BytesIO()
+    Image.fromarray(pictures.astronaut()[:300, :300]).filter(ImageFilter.GaussianBlur(4)).save(blurred, "PNG")
+    scanner = Scanner(tmp_path / "bundle")
+    for data, level in ((samples[0].path.read_bytes(), "poor"), (blurred.getvalue(), "limited")):
+        found, said = scanner.scan_bytes(data), quick.score(decode(data))
+        assert said.p_ai == found.p_ai
+        assert said.interval == found.interval
+        assert (said.verdict, said.quality) == (found.verdict, found.quality.level)
+        assert said.quality == level
+        assert [reason.feature for reason in found.reasons] == ["embedding.log_odds"]
 
 
 def test_training_learns_and_stops_and_keeps_the_best(samples, tmp_path, small):

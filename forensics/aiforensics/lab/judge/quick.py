@@ -1,7 +1,7 @@
 """A bundle that is a network alone, judged without the analyzers that its answer does not need.
 
-The verdict, the probability and its interval are those of the pipeline, many times faster: of the measurements only the
-JPEG quality that evidence quality reads is taken.
+Verdict, probability, interval and evidence quality are those of the pipeline, many times faster: of the measurements
+only those are taken that evidence quality reads.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from aiforensics.image import Picture
 from aiforensics.lab.judge.detector import Detector, Prediction, ScannerDetector
 from aiforensics.opinion import Opinion
 from aiforensics.pipeline import Scanner
-from aiforensics.quality import assess
+from aiforensics.quality import READ, assess
 from aiforensics_models.bundle import Bundle, Device
 
-_JPEG = next(analyzer for analyzer in ANALYZERS if analyzer.name == "jpeg")
+_ASSESSED = tuple(analyzer for analyzer in ANALYZERS if analyzer.name in {name.partition(".")[0] for name in READ})
 
 
 def open_detector(model: str | Path, device: Device = "auto") -> Detector:
@@ -52,7 +52,9 @@ class NetworkDetector:
     def score(self, picture: Picture) -> Prediction:
         """Judge a picture as the pipeline would."""
         opinion = Opinion.of(picture.windows, self._network)
-        assessment = assess(picture, _JPEG.measure(Exhibit(picture.windows)), 0.0)
+        exhibit = Exhibit(picture.windows)
+        values = {name: value for one in _ASSESSED for name, value in one.measure(exhibit).items()}
+        assessment = assess(picture, values, 0.0)
         p_ai = self._calibration.probability(opinion.log_odds, assessment.condition)
         interval = self._calibration.interval(opinion.log_odds, opinion.spread, assessment.condition)
         verdict, _ = decide(self._calibration, p_ai, assessment.quality, interval)
