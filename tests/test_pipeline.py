@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data as pictures
 
 import aiforensics
-from aiforensics import pipeline
+from aiforensics import features, pipeline
 from aiforensics.decision import decide
 from aiforensics.evidence import Claim, InputError, Provenance, Quality, Refusal
 from aiforensics.features import FeatureError
@@ -339,6 +339,15 @@ def test_a_model_of_another_version_is_refused_when_it_is_opened(monkeypatch):
     monkeypatch.setattr(pipeline, "SPECS", {EMBEDDING: pipeline.SPECS[EMBEDDING]})
     with pytest.raises(FeatureError, match="install the version that the model names, or train it again"):
         Scanner()
+
+
+def test_a_model_fitted_to_other_values_is_refused_and_a_network_alone_is_not(monkeypatch):
+    monkeypatch.setattr(features, "EDITION", 99)
+    with pytest.raises(FeatureError, match=r"fitted to measurements of edition \d+, and this version .* edition 99"):
+        Scanner()
+    with pytest.raises(FeatureError, match="an earlier edition"):
+        features.check(["jpeg.blocking", EMBEDDING], None)
+    features.check([EMBEDDING], None)
 
 
 def test_a_picture_of_one_colour_is_flat_and_not_black_and_white(scanner):

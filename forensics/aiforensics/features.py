@@ -7,9 +7,37 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from aiforensics_models.heads import EMBEDDING
+
+EDITION = 3
+"""Raised whenever a measurement changes its value: nothing that was fitted to the old values may read the new ones."""
+
 
 class FeatureError(Exception):
-    """A bundle asks for a feature that this version does not measure."""
+    """A bundle asks for a feature that this version does not measure, or measures otherwise."""
+
+
+def check(names: Sequence[str], edition: int | None) -> None:
+    """Check that a bundle's measurements are those of this version.
+
+    Parameters
+    ----------
+    names
+        Full feature names that its head reads; a network's own log-odds are no measurement.
+    edition
+        What its manifest states; None where it states none, as the oldest do.
+
+    Raises
+    ------
+    FeatureError
+        If it was fitted to measurements of another edition.
+    """
+    if edition != EDITION and set(names) != {EMBEDDING}:
+        stated = f"edition {edition}" if edition is not None else "an earlier edition"
+        raise FeatureError(
+            f"the model was fitted to measurements of {stated}, and this version makes those of edition {EDITION}: "
+            "install the version that the model names, or train it again"
+        )
 
 
 def row(names: Sequence[str], values: Mapping[str, float]) -> NDArray[np.float64]:

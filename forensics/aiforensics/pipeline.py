@@ -24,7 +24,7 @@ from aiforensics.evidence import (
     Refusal,
     ToolRef,
 )
-from aiforensics.features import row
+from aiforensics.features import check, row
 from aiforensics.image import Limits, Picture, Window, decode, read
 from aiforensics.opinion import Opinion
 from aiforensics.provenance import read_anchors, read_provenance, redact
@@ -133,9 +133,9 @@ class Scanner:
             raise ValueError(f"there is no device {device!r}: choose {', '.join(get_args(Device))}")
         anchors = read_anchors(trust) if trust is not None else None
         self.bundle = Bundle.load(model)
-        row(
-            self.bundle.features, dict.fromkeys(SPECS, 0.0)
-        )  # one of another version is told here, not of every picture
+        # One of another version is told here, not of every picture.
+        row(self.bundle.features, dict.fromkeys(SPECS, 0.0))
+        check(self.bundle.features, self.bundle.manifest.get("edition"))
         self._ref = ModelRef(self.bundle.name, self.bundle.version, self.bundle.sha256)
         self._network: Network = self.bundle.network(device)
         _ = self.bundle.head, self.bundle.reference  # one that cannot be opened is told here, not of every picture

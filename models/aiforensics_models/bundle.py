@@ -242,6 +242,8 @@ def _problem(manifest: Mapping[str, Any]) -> str | None:
     for key, kind in _TYPES.items():
         if not isinstance(manifest[key], kind) or isinstance(manifest[key], bool):
             return f"{key} is a {type(manifest[key]).__name__}"
+    if type(manifest.get("edition", 0)) is not int:
+        return f"edition is {manifest['edition']!r}: it is a whole number"
     if not all(isinstance(name, str) for key in ("classes", "features") for name in manifest[key]):
         return "classes or features are not words"
     if manifest["classes"] != CLASSES:

@@ -55,6 +55,8 @@ def test_a_file_outside_the_folder_is_refused(folder, name):
         ({"name": None}, "name is a NoneType"),
         ({"window": True}, "window is a bool"),
         ({"features": [1]}, "not words"),
+        ({"edition": True}, "edition is True: it is a whole number"),
+        ({"edition": "4"}, "edition is '4': it is a whole number"),
         ({"classes": ["ai", "real"]}, "classes is ['ai', 'real']"),
         ({"network": {}}, "network.onnx is missing"),
         ({"network": {"onnx": 1}}, "network.onnx is missing"),

@@ -92,7 +92,7 @@ def test_measuring_that_was_stopped_goes_on_where_it_was_saved(samples, trained,
 def test_rows_of_another_edition_are_refused(samples, trained, tmp_path, monkeypatch):
     export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
     table = measure_all(samples[:1], [tmp_path / "network.onnx"], [0], [RANDOM], workers=1)
-    monkeypatch.setattr(measure, "_EDITION", 1)
+    monkeypatch.setattr(measure, "EDITION", 1)
     table.save(tmp_path / "t.npz")
     monkeypatch.undo()
     with pytest.raises(TableError, match="remove it to measure again"):

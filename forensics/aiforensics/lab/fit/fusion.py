@@ -20,6 +20,7 @@ from safetensors.numpy import save
 
 from aiforensics import __version__
 from aiforensics.analyzers import SCORED
+from aiforensics.features import EDITION
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, thin
@@ -176,6 +177,7 @@ def train_fusion(
         "classes": ["real", "ai"],
         "window": WINDOW,
         "features": [*SCORED, EMBEDDING],
+        "edition": EDITION,
         "network": network,
         "head": {"kind": config.head, "file": stack.head.save(out), "mix": stack.mix},
         "reference": _reference(work, picked, out, config, report),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.decision import SPECS
+from aiforensics.features import EDITION
 from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.sums import sum_of
@@ -29,8 +30,6 @@ VIEWS: tuple[str, ...] = (RANDOM, *(view.name for view in (*CONDITIONS, GREY)))
 _CHUNK = 16
 _SAVE_EVERY = 100
 """Chunks between two savings of what was measured."""
-_EDITION = 3
-"""Raised whenever a measurement of the pipeline changes, so that rows of before are not taken for rows of now."""
 
 
 class TableError(ValueError):
@@ -77,7 +76,7 @@ class Table:
         """Write as npz without pickles."""
         columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
         partial = path.with_suffix(".partial.npz")
-        np.savez(partial, names=np.array(NAMES), edition=np.array(_EDITION), **columns)
+        np.savez(partial, names=np.array(NAMES), edition=np.array(EDITION), **columns)
         partial.replace(path)
 
     @classmethod
@@ -90,7 +89,7 @@ class Table:
             If the table was measured by a version with other features.
         """
         with np.load(path, allow_pickle=False) as data:
-            if data["names"].tolist() != list(NAMES) or "edition" not in data or data["edition"] != _EDITION:
+            if data["names"].tolist() != list(NAMES) or "edition" not in data or data["edition"] != EDITION:
                 raise TableError(f"{path} holds the measurements of another version: remove it to measure again")
             return cls(**{name: data[name] for name in cls.__dataclass_fields__})
 
