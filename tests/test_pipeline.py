@@ -346,8 +346,8 @@ def test_a_model_fitted_to_other_values_is_refused_and_a_network_alone_is_not(mo
     with pytest.raises(FeatureError, match=r"fitted to measurements of edition \d+, and this version .* edition 99"):
         Scanner()
     with pytest.raises(FeatureError, match="an earlier edition"):
-        features.check(["jpeg.blocking", EMBEDDING], None)
-    features.check([EMBEDDING], None)
+        features.check_edition(["jpeg.blocking", EMBEDDING], None)
+    features.check_edition([EMBEDDING], None)
 
 
 def test_a_picture_of_one_colour_is_flat_and_not_black_and_white(scanner):

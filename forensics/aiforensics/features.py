@@ -17,7 +17,7 @@ class FeatureError(Exception):
     """A bundle asks for a feature that this version does not measure, or measures otherwise."""
 
 
-def check(names: Sequence[str], edition: int | None) -> None:
+def check_edition(names: Sequence[str], edition: int | None) -> None:
     """Check that a bundle's measurements are those of this version.
 
     Parameters

@@ -24,7 +24,7 @@ from aiforensics.evidence import (
     Refusal,
     ToolRef,
 )
-from aiforensics.features import check, row
+from aiforensics.features import check_edition, row
 from aiforensics.image import Limits, Picture, Window, decode, read
 from aiforensics.opinion import Opinion
 from aiforensics.provenance import read_anchors, read_provenance, redact
@@ -135,7 +135,7 @@ class Scanner:
         self.bundle = Bundle.load(model)
         # One of another version is told here, not of every picture.
         row(self.bundle.features, dict.fromkeys(SPECS, 0.0))
-        check(self.bundle.features, self.bundle.manifest.get("edition"))
+        check_edition(self.bundle.features, self.bundle.manifest.get("edition"))
         self._ref = ModelRef(self.bundle.name, self.bundle.version, self.bundle.sha256)
         self._network: Network = self.bundle.network(device)
         _ = self.bundle.head, self.bundle.reference  # one that cannot be opened is told here, not of every picture

@@ -113,3 +113,9 @@ def trained(lattices, tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     train, val = ([s for s in lattices if s.split == split] for split in ("train", "val"))
     return folder, finetune(train, val, folder / "network.safetensors", tiny)
+
+
+@pytest.fixture
+def one_thread():
+    """PyTorch on one thread, so that its sums do not depend on the machine."""
+    pytest.importorskip("torch").set_num_threads(1)

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from aiforensics.lab.data.dataset import DatasetError, check_pictures, joined, load_dataset, sources_of
-from aiforensics.lab.data.splits import parse_shares
 
 
 def test_a_folder_gives_sources_generators_and_a_stratified_split(make_folder) -> None:
@@ -133,19 +132,6 @@ def test_a_picture_without_a_split_takes_the_first_of_its_group(make_folder) -> 
     lines = ["file,label,group,split", *(f"real/{row}" for row in rows), "ai/ai-one/one000.png,ai,d,test"]
     samples = load_dataset(manifest(make_folder(2), "\n".join(lines).replace("two/one", "two/two")), need=())
     assert [s.split for s in samples] == ["val", "val", "test", "test"]
-
-
-def test_shares_are_those_that_were_asked_for(make_folder) -> None:
-    samples = load_dataset(make_folder(50), shares=parse_shares("60/20/20"))
-    counts = Counter((s.label, s.split) for s in samples)
-    assert abs(counts["ai", "test"] - 20) <= 2
-    assert abs(counts["real", "train"] - 60) <= 2
-
-
-@pytest.mark.parametrize("text", ["80", "80/30", "a/b", "100/0", "25/25/25/25", "-20/120", ""])
-def test_shares_that_make_no_sense_are_refused(text) -> None:
-    with pytest.raises(DatasetError, match="shares"):
-        parse_shares(text)
 
 
 def test_sets_are_joined(make_folder, tmp_path) -> None:

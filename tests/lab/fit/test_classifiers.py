@@ -25,13 +25,8 @@ from aiforensics_models.bundle import Bundle  # noqa: E402
 from aiforensics_models.runtime import Preparation  # noqa: E402
 from aiforensics_models.weights import WeightsError  # noqa: E402
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("one_thread")]
 CLASSIFIERS = [one.name for one in RECIPES if one.defaults is not None]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
 
 
 @pytest.fixture

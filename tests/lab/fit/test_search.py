@@ -11,12 +11,7 @@ torch = pytest.importorskip("torch")
 from aiforensics.lab.fit.classifiers import scores, train_classifier  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError, recipe  # noqa: E402
 
-pytestmark = pytest.mark.train
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture

@@ -26,12 +26,7 @@ from aiforensics.lab.train.synthesis import (  # noqa: E402
 )
 from aiforensics_models.generators.vae import Vae  # noqa: E402
 
-pytestmark = pytest.mark.train
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture
