@@ -99,6 +99,10 @@ def train(
     device: Annotated[options.Device, options.device_option("Training")] = "auto",
     seed: Annotated[int, options.seed_option("Of everything random.", "Training")] = 0,
     head: Annotated[Literal["xgboost", "deep"] | None, _fusion(help="Head; short for --recipe fusion-HEAD.")] = None,
+    extend: Annotated[
+        str | None,
+        _fusion(metavar="BUNDLE", help="Go on from this fusion; DATA is what it was trained on and new sources."),
+    ] = None,
     network: Annotated[
         str | None, _fusion(metavar="NAME", help="tracenet, or a network of torchvision's (resnet18).")
     ] = None,
@@ -151,8 +155,15 @@ def train(
         "filters": filters,
         "augment": tuple(one.value for one in augment) if augment else None,
     }
-    fusion = {"network": network, "steps": steps, "workers": workers, "emphasis": emphasis, "compile": compiled}
-    check_knobs(chosen, {**knobs, "search": search}, fusion)
+    fusion = {
+        "network": network,
+        "extend": extend,
+        "steps": steps,
+        "workers": workers,
+        "emphasis": emphasis,
+        "compile": compiled,
+    }
+    check_knobs(chosen, {**knobs, "search": search}, fusion, weights)
     classifier = settings(chosen, **knobs, weights=weights, seed=seed) if chosen.head is None else None
 
     from aiforensics.lab.data.dataset import load_dataset, sources_of  # noqa: PLC0415
@@ -165,7 +176,7 @@ def train(
     config = classifier or fusion_config(
         chosen, network=network, steps=steps, workers=workers, emphasis=weighed, seed=seed
     )
-    system = System(chosen, config, weights or "none", search, device, compiled)
+    system = System(chosen, config, weights or "none", extend, search, device, compiled)
     system.check()
     folder = work or out.with_name(f"{out.name}.work")
     job = Job(out, folder, [path.name for path in data], command_line(), force, test_pictures, seed, split)

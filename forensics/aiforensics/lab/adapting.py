@@ -40,7 +40,7 @@ FIGURES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_au
 SEEN = (
     "calibration, thresholds and the figures of the folds rest on old sources that the first weights had seen: the "
     "figures flatter, and pictures of strange sources may bring more false alarms and misses than the thresholds "
-    "promise; `train` on both data sets keeps the promise"
+    "promise; `train --extend` on both data sets keeps the promise"
 )
 """What follows where every network of a fusion starts from one that was trained on all old sources."""
 

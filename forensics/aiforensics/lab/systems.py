@@ -14,6 +14,7 @@ from aiforensics.lab.audit.auditing import AnyView
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.classifiers import train_classifier
+from aiforensics.lab.fit.extending import extend_fusion, stranger_folds
 from aiforensics.lab.fit.fusion import FusionConfig, fold_count, train_fusion
 from aiforensics.lab.fit.search import search
 from aiforensics.lab.making import Train
@@ -22,6 +23,7 @@ from aiforensics.lab.train.batches import Pictures, audited_view
 from aiforensics.lab.train.devices import Device, check_compiler, training_device
 from aiforensics.lab.train.learners import make_learner
 from aiforensics.lab.train.recipes import ClassifierConfig, Recipe, RecipeError
+from aiforensics_models.bundle import Bundle
 from aiforensics_models.networks import build_detector
 from aiforensics_models.runtime import Preparation
 from aiforensics_models.weights import start_backbone
@@ -42,6 +44,8 @@ class System:
         Knobs of its kind.
     weights
         First weights of a fusion's embedding network: `none`, `imagenet` or a file.
+    extends
+        A bundle that a fusion goes on from, instead; its name or folder.
     trials
         Pairs of learning rate and batch size that are searched first; 0 for none.
     device
@@ -53,6 +57,7 @@ class System:
     recipe: Recipe
     config: ClassifierConfig | FusionConfig
     weights: str = "none"
+    extends: str | None = None
     trials: int = 0
     device: Device = "auto"
     compiled: bool = False
@@ -76,11 +81,15 @@ class System:
             The network cannot have such a side, or there is no such device or no compiler.
         aiforensics_models.weights.WeightsError
             The first weights cannot be downloaded, read or fitted.
+        aiforensics_models.bundle.BundleError
+            There is no such bundle to go on from.
         """
         if isinstance(self.config, ClassifierConfig):
             make_learner(self.config, device=self.device)
-        else:
+        elif self.extends is None:
             _check_network(self.config.network.architecture, self.weights)
+        else:
+            Bundle.load(self.extends)
         training_device(self.device)
         if self.compiled:
             check_compiler()
@@ -91,19 +100,30 @@ class System:
         Raises
         ------
         RecipeError
-            If the samples have too few sources for a fusion.
+            If the samples have too few sources for a fusion, or too few new ones.
+        aiforensics_models.bundle.BundleError
+            If there is no such bundle to go on from.
         """
+        start = Bundle.load(self.extends) if self.extends is not None else None
         if isinstance(self.config, FusionConfig):  # told before an audit has taken its minutes
-            fold_count([sample for sample in samples if sample.split != "test"], self.config.folds)
+            seen = [sample for sample in samples if sample.split != "test"]
+            if start is None:
+                fold_count(seen, self.config.folds)
+            else:
+                stranger_folds(seen, start, self.config.seed)
 
         def train(out: Path, work: Path) -> Mapping[str, Any]:
             if isinstance(self.config, FusionConfig):
-                return train_fusion(
+                made = (
+                    partial(train_fusion, weights=self.weights)
+                    if start is None
+                    else partial(extend_fusion, start=start)
+                )
+                return made(
                     samples,
-                    out,
-                    work,
-                    self.config,
-                    weights=self.weights,
+                    out=out,
+                    work=work,
+                    config=self.config,
                     name=name,
                     device=self.device,
                     compiled=self.compiled,

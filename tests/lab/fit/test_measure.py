@@ -31,6 +31,15 @@ def test_tables_survive_being_written_down(samples, trained, tmp_path):
     assert again.view.tolist() == ["random", "half"] * 3
 
 
+def test_the_rows_of_some_pictures_count_them_anew(samples, trained, tmp_path):
+    export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
+    table = measure_all(samples[:3], [tmp_path / "network.onnx"], [0, 0, 0], [RANDOM, "half"], workers=1)
+    some = table.of(np.array([2, 0]))
+    assert some.sample.tolist() == [1, 1, 0, 0]
+    assert some.view.tolist() == ["random", "half"] * 2
+    assert (some.values == table.values[[0, 1, 4, 5]]).all()
+
+
 def test_what_was_measured_is_not_measured_again(samples, trained, tmp_path):
     network, keep, told = tmp_path / "network.onnx", tmp_path / "t.npz", []
     export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)

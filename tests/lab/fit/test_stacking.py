@@ -39,3 +39,16 @@ def test_noise_alone_earns_nothing_out_of_fold(data):
     from aiforensics.lab.judge.metrics import roc_auc
 
     assert roc_auc(data[2], stack.fused) < 0.56
+
+
+def test_rows_of_no_fold_are_there_for_the_head_alone(data):
+    rows, embedding, labels, folds, weights = data
+    known = np.arange(len(labels)) < 300
+    some = np.where(known, -1, folds)
+    stack = fit_stack(rows, embedding, labels, some, weights, "deep", 0)
+    assert len(stack.fused) == len(stack.handcrafted) == (~known).sum()
+    other = fit_stack(rows, np.where(known, 99.0, embedding), labels, some, weights, "deep", 0)
+    assert np.array_equal(stack.fused, other.fused)
+    assert stack.mix == other.mix
+    fewer = fit_stack(*(column[~known] for column in data), "deep", 0)
+    assert not np.allclose(stack.handcrafted, fewer.handcrafted), "the head has learned from them"

@@ -116,3 +116,21 @@ def test_the_networks_own_card_is_true_of_every_network() -> None:
     assert isinstance(NETWORK_CARD, Card)
     assert "residual" not in NETWORK_CARD.looks_for
     assert "Small-scale" not in NETWORK_CARD.looks_for
+
+
+def test_a_bundle_that_went_on_tells_of_what_it_went_on_from(manifest, metrics) -> None:
+    before = {
+        "from": "first",
+        "sha256": "abcdef0123456789",
+        "command": "aiforensics train old",
+        "sources": {"ai": {"web": 9, "gone": 7}, "real": {}},
+        "generators": {"dalle": 7},
+    }
+    training = {**manifest["training"], "command": "aiforensics train old new --extend first", "extended": before}
+    text = card(manifest | {"training": training | {"generators": {"flux": 3}}}, metrics)
+    assert "AI sources: gone (7), web (3)." in text
+    assert "In training: dalle (7), flux (3)." in text
+    rebuild = text.partition("## Rebuild")[2]
+    assert (
+        rebuild.index("train old\n") < rebuild.index("`first` (sha256 abcdef012345)") < rebuild.index("--extend first")
+    )

@@ -8,7 +8,7 @@ features of delivered pictures judged out of fold, the stack with its calibratio
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import compress, product
 from pathlib import Path
@@ -148,28 +148,89 @@ def train_fusion(
     )
     wanted = [(f"fold-{fold}", folds != fold, config.network) for fold in range(config.folds)]
     jobs = [
-        NetworkJob(title, work / title, list(compress(seen, kept.tolist())), knobs, weights, device, compiled)
+        NetworkJob(
+            title,
+            work / title,
+            list(compress(seen, kept.tolist())),
+            knobs,
+            weights,
+            device=device,
+            compiled=compiled,
+        )
         for title, kept, knobs in (*wanted, ("final", folds >= 0, final))
     ]
     history = train_networks(jobs, config.workers, report)
     for job in jobs:
         export_detector(job.folder / WEIGHTS, config.network.architecture, job.folder)
+    trained = Trained([job.folder for job in jobs[:-1]], jobs[-1].folder, folds)
+    figures = assemble(samples, trained, out, work, config, name=name, stated=first_weights(weights), report=report)
+    return {"history": history, "out_of_fold": figures}
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The networks of a fusion.
+
+    Attributes
+    ----------
+    left_out
+        Folders of the networks that each left a fold out, by fold.
+    final
+        Folder of the one that ships.
+    folds
+        (n,) fold that each training picture was left out of; -1 where every network may have seen its source.
+    """
+
+    left_out: Sequence[Path]
+    final: Path
+    folds: NDArray[np.int64]
+
+
+def assemble(
+    samples: Sequence[Sample],
+    trained: Trained,
+    out: Path,
+    work: Path,
+    config: FusionConfig,
+    *,
+    name: str | None,
+    stated: Mapping[str, Any],
+    earlier: Iterable[str] = (),
+    report: Report,
+) -> dict[str, Any]:
+    """Measure, fit what stands on top of the networks, and write the bundle.
+
+    Parameters
+    ----------
+    samples
+        The data set; `test` is never touched.
+    trained
+        Networks of the other pictures, in their order.
+    out, work, config, name
+        As in `train_fusion`.
+    stated
+        What the manifest says of where the networks started.
+    earlier
+        Short sums of what they had learned from before.
+    report
+        Takes a line of progress.
+
+    Returns
+    -------
+    The out-of-fold figures.
+    """
+    seen = [sample for sample in samples if sample.split != "test"]
     indices = chosen(seen, config)
-    table = _measured(
-        work / "out-of-fold.npz",
-        [seen[i] for i in indices],
-        [work / f"fold-{fold}" / ONNX_FILE for fold in range(config.folds)],
-        folds[indices].tolist(),
-        VIEWS,
-        config,
-        report,
-    )
+    picked, folds = [seen[i] for i in indices], trained.folds[indices]
+    networks = [folder / ONNX_FILE for folder in trained.left_out]
+    # A picture of no fold is only there for the handcrafted head, which no network changes.
+    owners = np.maximum(folds, 0).tolist()
+    table = _measured(work / "out-of-fold.npz", picked, networks, owners, VIEWS, config, report)
     report("fitting the head, the mix, calibration and thresholds on out-of-fold scores")
-    picked = [seen[i] for i in indices]
-    stack, calibration, figures = fit(table, picked, folds[indices], config)
+    stack, calibration, figures = fit(table, picked, folds, config)
     out.mkdir(parents=True, exist_ok=True)
-    record(out, samples)
-    network = export_detector(work / "final" / WEIGHTS, config.network.architecture, out)
+    record(out, samples, earlier)
+    network = export_detector(trained.final / WEIGHTS, config.network.architecture, out)
     manifest = {
         "name": name or out.name,
         "version": __version__,
@@ -180,17 +241,13 @@ def train_fusion(
         "edition": EDITION,
         "network": network,
         "head": {"kind": config.head, "file": stack.head.save(out), "mix": stack.mix},
-        "reference": _reference(work, picked, out, config, report),
+        "reference": _reference(trained.final / ONNX_FILE, work, picked, out, config, report),
         "calibration": calibration.to_dict(),
-        "training": {
-            "config": asdict(config),
-            **first_weights(weights),
-            **census(seen),
-        },
+        "training": {"config": asdict(config), **stated, **census(seen)},
         "metrics": {"out_of_fold": figures},
     }
     write_manifest(out, manifest)
-    return {"history": history, "out_of_fold": figures}
+    return figures
 
 
 def fold_count(samples: Sequence[Sample], wanted: int) -> int:
@@ -220,26 +277,29 @@ def fit(
     table
         Features of delivered samples.
     samples, folds
-        What the table's `sample` column points at, and the fold that each was left out of.
+        What the table's `sample` column points at, and the fold that each was left out of; -1 for those that a network
+        may have seen, which the handcrafted head alone is fitted on.
     config
         Knobs.
     """
-    labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
-    weights = balance(samples)[table.sample]
-    emphasised = balance(samples, config.network.emphasis)[table.sample]
-    sources = np.array(origins(samples))[table.sample]
+    labels = np.array([sample.label == "ai" for sample in samples], np.float64)
     stack = fit_stack(
         table.columns(SCORED),
         table.column(EMBEDDING),
-        labels,
+        labels[table.sample],
         folds[table.sample],
-        emphasised,
+        balance(samples, config.network.emphasis)[table.sample],
         config.head,
         config.seed,
     )
-    calibration = calibrate(stack.fused, labels, table.condition, weights, sources.tolist(), seed=config.seed)
+    left_out = np.flatnonzero(folds >= 0)
+    strange, table = [samples[i] for i in left_out.tolist()], table.of(left_out)
+    weights, sources = balance(strange)[table.sample], np.array(origins(strange))[table.sample].tolist()
+    calibration = calibrate(
+        stack.fused, labels[left_out][table.sample], table.condition, weights, sources, seed=config.seed
+    )
     calibration = widened(calibration, stack.fused, table)
-    return stack, calibration, out_of_fold(stack, table, samples, folds, seed=config.seed)
+    return stack, calibration, out_of_fold(stack, table, strange, folds[left_out], seed=config.seed)
 
 
 def _folds(path: Path, samples: Sequence[Sample], config: FusionConfig, report: Report) -> NDArray[np.int64]:
@@ -299,12 +359,12 @@ def _measured(
 
 
 def _reference(
-    work: Path, samples: Sequence[Sample], out: Path, config: FusionConfig, report: Report
+    network: Path, work: Path, samples: Sequence[Sample], out: Path, config: FusionConfig, report: Report
 ) -> dict[str, Any]:
     """Where the final network puts the training pictures: centre, scale and the distance that 99 % stay within."""
     few = thin(samples, 1200, seed=config.seed)
-    networks = [work / "final" / ONNX_FILE]
-    embedding = _measured(work / "reference.npz", few, networks, [0] * len(few), [RANDOM], config, report).embedding
+    table = _measured(work / "reference.npz", few, [network], [0] * len(few), [RANDOM], config, report)
+    embedding = table.embedding
     centre, scale = embedding.mean(axis=0), embedding.std(axis=0) + 1e-3
     scores = np.clip((embedding - centre) / scale, -10.0, 10.0)
     usual = float(np.quantile(np.sqrt(np.mean(np.square(scores), axis=1)), 0.99))

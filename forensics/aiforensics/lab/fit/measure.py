@@ -72,6 +72,14 @@ class Table:
         """(n, names) some features."""
         return self.values[:, [NAMES.index(name) for name in names]]
 
+    def of(self, samples: NDArray[np.int64]) -> Table:
+        """The rows of some samples, whose indices count from 0 in the order that is given."""
+        place = np.full(int(self.sample.max()) + 1, -1)
+        place[samples] = np.arange(len(samples))
+        rows = place[self.sample] >= 0
+        columns = {name: getattr(self, name)[rows] for name in self.__dataclass_fields__}
+        return Table(**{**columns, "sample": place[columns["sample"]]})
+
     def save(self, path: Path) -> None:
         """Write as npz without pickles."""
         columns = {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -42,7 +42,7 @@ class Stack:
     mix
         Weights of the network's log-odds and of the head's margin, and the offset.
     embedding, handcrafted, fused
-        (n,) out-of-fold log-odds of each part alone and of both together.
+        (m,) out-of-fold log-odds of each part alone and of both together, for the rows that have a fold.
     """
 
     head: FittedHead
@@ -75,27 +75,35 @@ def fit_stack(
     embedding
         (n,) out-of-fold log-odds of the network.
     labels, folds, weights
-        (n,) 1 for `ai`; the fold that left the picture's source out; weight.
+        (n,) 1 for `ai`; the fold that left the picture's source out, or -1 where a network may have seen it and the
+        head alone may be fitted on it; weight.
     kind
         `xgboost` or `deep`.
     seed
         Of the head.
     """
     handcrafted = np.zeros(len(labels))
-    fused = np.zeros(len(labels))
-    for fold in np.unique(folds):
+    left_out = folds >= 0
+    for fold in np.unique(folds[left_out]):
         out = folds == fold
-        head = fit_head(rows[~out], labels[~out], weights[~out], kind, seed)
-        handcrafted[out] = head.margin(rows[out])
-    for fold in np.unique(folds):
-        out = folds == fold
-        both = np.stack([embedding, handcrafted], axis=1)
-        slope, offset = logistic(both[~out], labels[~out], weights[~out], bounds=(0.0, np.inf))
+        handcrafted[out] = fit_head(rows[~out], labels[~out], weights[~out], kind, seed).margin(rows[out])
+    both, told = np.stack([embedding, handcrafted], axis=1)[left_out], labels[left_out]
+    share, fold_of = _levelled(weights[left_out], told), folds[left_out]
+    fused = np.zeros(len(told))
+    for fold in np.unique(fold_of):
+        out = fold_of == fold
+        slope, offset = logistic(both[~out], told[~out], share[~out], bounds=(0.0, np.inf))
         fused[out] = both[out] @ slope + offset
-    both = np.stack([embedding, handcrafted], axis=1)
-    slope, offset = logistic(both, labels, weights, bounds=(0.0, np.inf))
+    slope, offset = logistic(both, told, share, bounds=(0.0, np.inf))
     mix = {"embedding": float(slope[0]), "handcrafted": float(slope[1]), "offset": offset}
-    return Stack(fit_head(rows, labels, weights, kind, seed), mix, embedding, handcrafted, fused)
+    return Stack(fit_head(rows, labels, weights, kind, seed), mix, both[:, 0], both[:, 1], fused)
+
+
+def _levelled(weights: Floats, labels: Floats) -> Floats:
+    """The weights with the same total in both classes."""
+    ai, real = weights[labels > 0.5].sum(), weights[labels < 0.5].sum()
+    levelled: Floats = np.where(labels > 0.5, weights / ai, weights / real) * 0.5 * weights.sum()
+    return levelled
 
 
 def fit_head(rows: Floats, labels: Floats, weights: Floats, kind: HeadKind, seed: int) -> FittedHead:

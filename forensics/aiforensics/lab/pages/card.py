@@ -52,8 +52,8 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "Written from `bundle.json` and `metrics.json`; no figure is typed by hand.",
         "## How good it is",
         f"On the split `test` of its own data{_judged(metrics)}: {metrics['title']} ({metrics['judgements']} "
-        f"judgements). {_known(metrics['per_source'], training)}Intervals are 95 %, from a bootstrap over groups; – "
-        "where it cannot show one.",
+        f"judgements). {_known(metrics['per_source'], _ever(training))}Intervals are 95 %, from a bootstrap over "
+        "groups; – where it cannot show one.",
         _command(command),
         _headline(metrics),
         *at_bounds(manifest),
@@ -62,16 +62,15 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         _sources(metrics["per_source"]),
         *_gallery(metrics),
         "## What it was trained on",
-        *_training(training),
+        *_training(_ever(training)),
         "## Generators",
-        *_generators(training, metrics),
+        *_generators(_ever(training), metrics),
         "## What not to use it for",
         _NOT_FOR,
         "## Limits",
         _LIMITS,
         "## Rebuild",
-        _first_weights(training),
-        _command(command) or "The command was not recorded.",
+        *_rebuild(training),
         f"```json\n{_config(training)}\n```" if training.get("config") else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -197,6 +196,30 @@ def _known(sources: Mapping[str, Mapping[str, Any]], training: Mapping[str, Any]
     return f"Of the {len(sources)} sources of these pictures {known} are known from training. "
 
 
+def _ever(training: Mapping[str, Any]) -> dict[str, Any]:
+    """What a bundle learned from, with what the one that it went on from had learned from; the newer counts stand."""
+    before = training.get("extended")
+    if before is None:
+        return dict(training)
+    earlier = _ever(before)
+    sources = {
+        label: dict(sorted({**earlier.get("sources", {}).get(label, {}), **now}.items()))
+        for label, now in training.get("sources", {}).items()
+    }
+    generators = {**earlier.get("generators", {}), **training.get("generators", {})}
+    return {**training, "sources": sources, "generators": dict(sorted(generators.items()))}
+
+
+def _rebuild(training: Mapping[str, Any]) -> Iterable[str]:
+    """First weights and command of every bundle that this one goes back to, oldest first."""
+    before = training.get("extended")
+    if before is not None:
+        yield from _rebuild(before)
+        yield f"That made `{before['from']}` (sha256 {before['sha256'][:12]}), which the next command went on from."
+    yield _first_weights(training) if before is None else ""
+    yield _command(training.get("command", "")) or "The command was not recorded."
+
+
 def _first_weights(training: Mapping[str, Any]) -> str:
     """Say what the network started from; a file is this project's own by its sum, or by its name where none is kept."""
     weights = training.get("weights", training.get("config", {}).get("weights", "none"))
@@ -228,11 +251,17 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     if not found:
         return
     yield "### On sources that were left out"
+    before = manifest["training"].get("extended", {}).get("from")
+    which, left_out = (
+        ("training pictures", "generator family or real source")
+        if before is None
+        else (f"pictures of sources that `{before}` had not seen", "source, though not always its generator,")
+    )
     yield (
-        f"Each of {found['pictures']} training pictures was judged by a network whose generator family or real source "
-        f"was left out of training ({found['views']} views, matched conditions), and by a head that had not seen its "
-        "fold; the mix, the calibration and the thresholds that judged it were fitted on the pictures of the other "
-        "folds. Classes and sources are weighed alike. Made by the same command:"
+        f"Each of {found['pictures']} {which} was judged by a network whose training had left out its {left_out} "
+        f"({found['views']} views, matched conditions), and by a head that had not seen its fold; the mix, the "
+        "calibration and the thresholds that judged it were fitted on the pictures of the other folds. Classes and "
+        "sources are weighed alike. Made by the same command:"
     )
     yield _command(command)
     val = found.get("roc_auc_val", {})

@@ -82,3 +82,8 @@ def cycles_of(config: FinetuneConfig) -> tuple[Cycle, ...]:
         Cycle("free", config.free_steps, free, rate, 0, "last", config.seed + 14),
     )
     return first, *(cycle for cycle in later if cycle.steps)
+
+
+def further_cycle(config: FinetuneConfig) -> Cycle:
+    """The one cycle of a network that goes on from a trained one: `free_steps` that hold nothing."""
+    return Cycle("further", config.free_steps, config.free_rate, config.held_rate, 0, "last", config.seed + 21)

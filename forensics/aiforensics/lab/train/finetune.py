@@ -17,8 +17,9 @@ from aiforensics.image import read
 from aiforensics.lab.data.dataset import Sample, digest
 from aiforensics.lab.data.folds import balance, origins
 from aiforensics.lab.data.progress import Report
+from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, seeded, window
-from aiforensics.lab.train.cycles import Cycle, FinetuneConfig, cycles_of
+from aiforensics.lab.train.cycles import Cycle, FinetuneConfig, cycles_of, further_cycle
 from aiforensics.lab.train.devices import Device, drawing_threads, keep_memory, training_device
 from aiforensics.lab.train.loader import CropLoader, middle, padded
 from aiforensics.lab.train.recipes import first_weights
@@ -34,6 +35,7 @@ def finetune(
     config: FinetuneConfig,
     *,
     weights: str = "none",
+    start: Path | None = None,
     device: Device = "auto",
     compiled: bool = False,
     report: Report = lambda _line: None,
@@ -48,7 +50,8 @@ def finetune(
     first blocks, which halves the cost of a step, and is kept as it ends: `val` is a few pictures of known sources, and
     while it stands still there, the score on unseen families still rises. A last one holds nothing; what is kept is the
     mean of the weights before and after it, which does better than either on new pictures of known sources (Wortsman et
-    al., "Robust fine-tuning of zero-shot models", arXiv:2109.01903).
+    al., "Robust fine-tuning of zero-shot models", arXiv:2109.01903). A detector that goes on from a trained one runs
+    one further cycle that holds nothing.
 
     Parameters
     ----------
@@ -60,6 +63,8 @@ def finetune(
         Knobs.
     weights
         First weights of the embedding network: `none`, `imagenet` or a file.
+    start
+        A trained detector to go on from, instead.
     device
         Where PyTorch trains.
     compiled
@@ -74,34 +79,32 @@ def finetune(
     where = training_device(device)
     keep_memory()
     history: list[dict[str, float]] = []
-    start: Path | None = None
-    cycles = cycles_of(config)
+    cycles = cycles_of(config) if start is None else (further_cycle(config),)
+    before_last = start is None and config.free_steps > 0
+    trained = start
     for cycle in cycles:
         torch.manual_seed(cycle.seed)
         network = build_detector(config.architecture)
-        if start is not None:
-            network.load_state_dict(load_file(start))
+        if trained is not None:
+            network.load_state_dict(load_file(trained))
         else:
             start_backbone(network.backbone, config.architecture, weights)
         network = network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compiled:
             network.backbone.compile()
-        made_with = asdict(config) | first_weights(weights) | {"pictures": digest([*train, *val])}
-        path = out if cycle is cycles[-1] and cycle.title != "free" else _beside(out, cycle.title)
-        told = _train_cycle(network, train, val, path, config, cycle, made_with, fresh=start is None, report=report)
+        made_with = asdict(config) | {"pictures": digest([*train, *val])}
+        made_with |= first_weights(weights) if start is None else {"start": sum_of(start)}
+        path = out if cycle is cycles[-1] and not before_last else _beside(out, cycle.title)
+        told = _train_cycle(network, train, val, path, config, cycle, made_with, fresh=trained is None, report=report)
         before = history[-1]["step"] if history else 0.0
         history += [{**row, "step": row["step"] + before} for row in told]
-        start = path
-    if config.free_steps:
-        _mean([_beside(out, cycle.title) for cycle in cycles[-2:]], out)
+        trained = path
+    if before_last:
+        mean_network([_beside(out, cycle.title) for cycle in cycles[-2:]], out)
     return history
 
 
-def _beside(out: Path, title: str) -> Path:
-    return out.with_name(f"{out.stem}.{title}{out.suffix}")
-
-
-def _mean(paths: Sequence[Path], out: Path) -> None:
+def mean_network(paths: Sequence[Path], out: Path) -> None:
     """Write the mean of some networks' weights; what is no number with a fraction is the last one's."""
     states = [load_file(path) for path in paths]
     mixed = {
@@ -109,6 +112,10 @@ def _mean(paths: Sequence[Path], out: Path) -> None:
         for name, last in states[-1].items()
     }
     save_file(mixed, out)
+
+
+def _beside(out: Path, title: str) -> Path:
+    return out.with_name(f"{out.stem}.{title}{out.suffix}")
 
 
 def _train_cycle(

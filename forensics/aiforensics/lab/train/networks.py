@@ -15,6 +15,7 @@ from queue import Empty
 from typing import Any
 
 from aiforensics.lab.data.dataset import Sample, digest
+from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.cycles import FinetuneConfig
 from aiforensics.lab.train.devices import Device
@@ -43,6 +44,8 @@ class NetworkJob:
         Knobs.
     weights
         First weights of the embedding network: `none`, `imagenet` or a file.
+    start
+        A trained network to go on from, instead.
     device, compiled
         Where PyTorch trains, and whether it compiles the network first.
     """
@@ -52,6 +55,7 @@ class NetworkJob:
     samples: Sequence[Sample]
     config: FinetuneConfig
     weights: str = "none"
+    start: Path | None = None
     device: Device = "auto"
     compiled: bool = False
 
@@ -108,6 +112,7 @@ def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
         job.folder / WEIGHTS,
         job.config,
         weights=job.weights,
+        start=job.start,
         device=job.device,
         compiled=job.compiled,
         report=lambda line: report(f"{job.name}: {line}"),
@@ -121,7 +126,7 @@ def _settings(job: NetworkJob) -> dict[str, Any]:
     """What a finished network depends on."""
     return {
         **asdict(job.config),
-        "weights": weights_sum(job.weights)[:16],
+        "weights": (weights_sum(job.weights) if job.start is None else sum_of(job.start))[:16],
         _PICTURES: digest(sorted(job.samples, key=lambda sample: sample.key))[:16],
     }
 

@@ -234,8 +234,10 @@ def choose(name: str | None, head: str | None) -> Recipe:
     return chosen
 
 
-def check_knobs(of: Recipe, classifier: Mapping[str, object], fusion: Mapping[str, object]) -> None:
-    """Refuse knobs of the other kind of recipe, which would be ignored.
+def check_knobs(
+    of: Recipe, classifier: Mapping[str, object], fusion: Mapping[str, object], weights: str | None = None
+) -> None:
+    """Refuse knobs of the other kind of recipe, and those that go against each other: they would be ignored.
 
     Parameters
     ----------
@@ -243,12 +245,16 @@ def check_knobs(of: Recipe, classifier: Mapping[str, object], fusion: Mapping[st
         The recipe.
     classifier, fusion
         Knobs of each kind by name; what is None, 0 or False was not given.
+    weights
+        The first weights, where they were given.
 
     Raises
     ------
     RecipeError
-        With the first knob that the recipe has not.
+        With the first knob that is too much.
     """
+    if fusion.get("extend") and (fusion.get("network") or weights):
+        raise RecipeError("--extend goes on from the bundle's own network: leave --weights and --network out")
     own, strange = (classifier, fusion) if of.head is None else (fusion, classifier)
     given = [name for name, value in strange.items() if value]
     if given:

@@ -1,0 +1,155 @@
+"""A fusion goes on with sources that it has not seen, and these judge what comes of it.
+
+Once every source went into a network, nothing is left that says how it does on strangers. Networks of folds do, but
+they are trained for shorter, and what they say is too little of the one that ships. New sources can say it: they are
+cut into folds; for each, a network goes on from the bundle's own, on everything but that fold, and judges it. The mean
+of these networks' weights ships (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). The handcrafted head is fitted
+on all pictures; mix, calibration and thresholds on the new sources alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiforensics.lab.data import overlap
+from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.folds import family_folds
+from aiforensics.lab.data.progress import Report
+from aiforensics.lab.data.sums import sum_of
+from aiforensics.lab.fit.fusion import FusionConfig, Trained, assemble
+from aiforensics.lab.train.devices import Device
+from aiforensics.lab.train.export import export_detector
+from aiforensics.lab.train.finetune import mean_network
+from aiforensics.lab.train.networks import WEIGHTS, NetworkJob, train_networks
+from aiforensics.lab.train.recipes import RecipeError
+from aiforensics_models.bundle import Bundle
+
+FOLDS = 2
+"""Networks that go on, each without a part of the new sources."""
+
+
+def extend_fusion(
+    samples: Sequence[Sample],
+    start: Bundle,
+    out: Path,
+    work: Path,
+    config: FusionConfig,
+    *,
+    name: str | None = None,
+    device: Device = "auto",
+    compiled: bool = False,
+    report: Report = lambda _line: None,
+) -> dict[str, Any]:
+    """Go on from a fusion on the splits `train` and `val`; `test` is never touched.
+
+    Parameters
+    ----------
+    samples
+        The data set: sources that the fusion has not seen, and what it was trained on, or it forgets that.
+    start
+        The fusion.
+    out, work, name, device, compiled, report
+        As in `aiforensics.lab.fit.fusion.train_fusion`.
+    config
+        Knobs; the networks get `final_free_steps` each.
+
+    Returns
+    -------
+    `history` of every network, and `out_of_fold` figures on the new sources.
+
+    Raises
+    ------
+    RecipeError
+        It is no fusion, does not state what it has seen, or fewer than two sources of a class are new.
+    """
+    seen = [sample for sample in samples if sample.split != "test"]
+    folds = stranger_folds(seen, start, config.seed)
+    work.mkdir(parents=True, exist_ok=True)
+    network = start.folder / start.manifest["network"]["weights"]
+    knobs = replace(
+        config.network, architecture=start.manifest["network"]["architecture"], free_steps=config.final_free_steps
+    )
+    config = replace(config, folds=FOLDS, network=knobs)
+    jobs = [
+        NetworkJob(
+            f"without-{fold}",
+            work / f"without-{fold}",
+            list(compress(seen, (folds != fold).tolist())),
+            knobs,
+            start=network,
+            device=device,
+            compiled=compiled,
+        )
+        for fold in range(FOLDS)
+    ]
+    report(f"{sum(folds >= 0)} pictures of {start.name}'s new sources judge what comes of it, in {len(jobs)} folds")
+    history = train_networks(jobs, config.workers, report)
+    final = work / "final"
+    final.mkdir(exist_ok=True)
+    mean_network([job.folder / WEIGHTS for job in jobs], final / WEIGHTS)
+    for folder in (*(job.folder for job in jobs), final):
+        export_detector(folder / WEIGHTS, knobs.architecture, folder)
+    figures = assemble(
+        samples,
+        Trained([job.folder for job in jobs], final, folds),
+        out,
+        work,
+        config,
+        name=name,
+        stated=stated(start),
+        earlier=overlap.seen(start) or (),
+        report=report,
+    )
+    return {"history": history, "out_of_fold": figures}
+
+
+def stated(start: Bundle) -> dict[str, Any]:
+    """What a manifest says of the fusion that its own went on from: name, sum, first weights and training pictures."""
+    training = start.manifest["training"]
+    weights = {key: training[key] for key in ("weights", "weights_sha256") if key in training}
+    kept = ("command", "pictures", "sources", "generators", "extended")
+    before = {key: training[key] for key in kept if key in training}
+    return {**weights, "extended": {"from": start.name, "sha256": start.sha256, **weights, **before}}
+
+
+def stranger_folds(samples: Sequence[Sample], start: Bundle, seed: int) -> NDArray[np.int64]:
+    """(n,) fold of each picture whose source a fusion has not seen, and -1 for the others.
+
+    A source is known by its name, or by any of its pictures.
+
+    Raises
+    ------
+    RecipeError
+        It is no fusion, does not state what it has seen, none of that is there, or fewer than two sources of a class
+        are new.
+    """
+    trained, sums = start.manifest.get("training", {}), overlap.seen(start)
+    if start.manifest["head"]["kind"] == "none":
+        raise RecipeError(f"{start.name} is a classifier, and only a fusion can be extended: use adapt")
+    if sums is None or "sources" not in trained:
+        raise RecipeError(f"{start.name} does not state what it has seen, so that no source is known to be new")
+    known = {(label, name) for label, names in trained["sources"].items() for name in names}
+    known |= {(s.label, s.source) for s in samples if sum_of(s.path)[: overlap.DIGITS] in sums}
+    strange = [(sample.label, sample.source) not in known for sample in samples]
+    new = {(sample.label, sample.source) for sample in compress(samples, strange)}
+    ai, real = (sum(label == one for label, _ in new) for one in ("ai", "real"))
+    if min(ai, real) < FOLDS:
+        raise RecipeError(
+            f"{start.name} is extended by sources that it has not seen, two of each class at least: there are {ai} new "
+            f"AI and {real} new real ones"
+        )
+    if all(strange):
+        raise RecipeError(f"give the pictures that {start.name} was trained on as well, or it forgets them")
+    folds = np.full(len(samples), -1)
+    # Of one generator, two new sources may stand in two folds: what counts is that neither was seen.
+    folds[np.array(strange)] = family_folds(
+        [replace(sample, generator="") for sample in compress(samples, strange)], FOLDS, seed
+    )
+    return folds

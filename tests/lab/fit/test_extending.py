@@ -1,0 +1,91 @@
+"""A fusion that goes on: new sources judge it, what it knew stays in its training, and its card tells of both."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.train
+torch = pytest.importorskip("torch")
+
+from safetensors.torch import load_file  # noqa: E402
+
+from aiforensics.lab.data.overlap import seen  # noqa: E402
+from aiforensics.lab.fit.extending import extend_fusion, stranger_folds  # noqa: E402
+from aiforensics.lab.fit.fusion import FusionConfig, train_fusion  # noqa: E402
+from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
+from aiforensics.pipeline import Scanner  # noqa: E402
+from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def config(tiny):
+    return FusionConfig("deep", folds=2, per_source=4, network=tiny, workers=1).shortened(2)
+
+
+@pytest.fixture(scope="module")
+def old(lattices):
+    return [sample for sample in lattices if sample.source[-1] in "01"]
+
+
+@pytest.fixture(scope="module")
+def start(old, config, tmp_path_factory):
+    """A bundle of two sources a class."""
+    folder = tmp_path_factory.mktemp("start")
+    train_fusion(old, folder / "first", folder / "work", config)
+    return Bundle.load(folder / "first")
+
+
+def test_the_sources_that_it_has_not_seen_are_dealt_whole(lattices, start):
+    folds = stranger_folds(lattices, start, 0)
+    by_source = {
+        name: {fold for fold, sample in zip(folds.tolist(), lattices, strict=True) if sample.source == name}
+        for name in {sample.source for sample in lattices}
+    }
+    assert all(by_source[name] == {-1} for name in ("ai0", "ai1", "real0", "real1"))
+    assert by_source["ai2"] | by_source["ai3"] == by_source["real2"] | by_source["real3"] == {0, 1}
+    renamed = [replace(s, source=f"{s.source}-again") if s.source == "ai0" else s for s in lattices]
+    assert np.array_equal(stranger_folds(renamed, start, 0), folds), "its pictures were seen under another name"
+
+
+def test_it_goes_on_and_is_judged_by_strangers(lattices, start, config, tmp_path):
+    told = extend_fusion(lattices, start, tmp_path / "second", tmp_path / "work", config)
+    assert set(told["history"]) == {"without-0", "without-1"}
+    new = [sample for sample in lattices if sample.source[-1] in "23"]
+    assert told["out_of_fold"]["pictures"] == 4 * len({(s.label, s.source) for s in new})
+    assert set(told["out_of_fold"]["false_alarms_by_real_source"]) == {"real2", "real3"}
+    second = Bundle.load(tmp_path / "second")
+    extended = second.manifest["training"]["extended"]
+    assert (extended["from"], extended["sha256"]) == ("first", start.sha256)
+    assert seen(second) >= seen(start)
+    parts = [load_file(tmp_path / "work" / f"without-{fold}" / "network.safetensors") for fold in range(2)]
+    mixed = load_file(second.folder / "network.safetensors")
+    before = load_file(start.folder / "network.safetensors")
+    for name in ("heads.weight", "backbone.blocks.3.body.0.0.weight"):
+        assert torch.allclose(mixed[name], (parts[0][name] + parts[1][name]) / 2), name
+        assert not torch.equal(mixed[name], before[name]), name
+        assert torch.allclose(mixed[name], before[name], atol=0.1), "it goes on from the weights that it had"
+    assert Scanner(second.folder).scan(lattices[0].path).model.name == "second"
+
+
+def test_what_cannot_be_extended_is_told(lattices, old, start, tmp_path):
+    with pytest.raises(RecipeError, match="there are 0 new AI and 0 new real ones"):
+        stranger_folds(old, start, 0)
+    with pytest.raises(RecipeError, match="give the pictures that first was trained on as well, or it forgets them"):
+        stranger_folds([sample for sample in lattices if sample not in old], start, 0)
+    for change, why in (
+        ({"head": {"kind": "none"}}, "first is a classifier, and only a fusion can be extended"),
+        ({"training": {}}, "first does not state what it has seen"),
+    ):
+        other = replace(start, manifest={**start.manifest, **change})
+        with pytest.raises(RecipeError, match=why):
+            stranger_folds(lattices, other, 0)
+    silent = tmp_path / "silent"
+    shutil.copytree(start.folder, silent)
+    (silent / "seen.bin").unlink()
+    manifest = json.loads((silent / "bundle.json").read_text(encoding="utf-8"))
+    write_manifest(silent, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
+    with pytest.raises(RecipeError, match="does not state what it has seen"):
+        stranger_folds(lattices, Bundle.load(silent), 0)
