@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aiforensics_models.heads import EMBEDDING
 
-EDITION = 3
+EDITION = 4
 """Raised whenever a measurement changes its value: nothing that was fitted to the old values may read the new ones."""
 
 

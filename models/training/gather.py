@@ -1,6 +1,6 @@
 """The pictures of a list, gathered again: `python models/training/gather.py LIST --clones DIR --out DIR`.
 
-LIST is `pictures.csv`, `reduced.csv` or `pool.csv`. Repositories are taken from DIR, as `owner+name` or `owner/name`
+LIST is one of the lists beside this script. Repositories are taken from DIR, as `owner+name` or `owner/name`
 (bare or not), and cloned there where they are missing. A file is known by the sum in the list, and looked for in older
 commits where today's differs. From each comes the most varied of three random windows (`--whole` keeps the file): JPEG
 losslessly on block borders by `jpegtran`, which must be installed, anything else in pixels as lossless WebP. A
@@ -39,10 +39,11 @@ JPEG_GRID = 16
 def main() -> None:
     """Write the windows or files of a list, and say what could not be had."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("list", type=Path, help="pictures.csv, reduced.csv or pool.csv")
+    parser.add_argument("list", type=Path, help="pictures.csv or another list beside this script")
     parser.add_argument("--clones", type=Path, required=True, help="folder of repositories")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--train", type=Path, help="data set whose sources are `train` here")
+    parser.add_argument("--split", choices=("train", "val", "test"), help="split of all others; drawn later without")
     parser.add_argument("--whole", action="store_true", help="keep whole files, as reduce.py needs them")
     parser.add_argument("--remote", default="https://github.com", help="where missing repositories are cloned from")
     options = parser.parse_args()
@@ -75,7 +76,7 @@ def main() -> None:
                 place = Path(row.get("label", ""), row.get("source", ""), name)
                 (options.out / place).parent.mkdir(parents=True, exist_ok=True)
                 (options.out / place).write_bytes(content)
-                split = "train" if f"{row.get('label')}/{row.get('source')}" in known else ""
+                split = "train" if f"{row.get('label')}/{row.get('source')}" in known else options.split or ""
                 manifest.append([place.as_posix(), row.get("label"), row.get("source"), row.get("generator"), split])
                 told["written"] += 1
     if "label" in listed[0]:
@@ -120,6 +121,9 @@ def pieces(data: bytes, count: int, *, whole: str = "") -> Iterator[tuple[str, b
     for index in range(count):
         box = most_varied(picture.image, JPEG_SIDE if jpeg else OTHER_SIDE, JPEG_GRID if jpeg else 1, rng)
         window = cut_jpeg(data, box) if jpeg else cut_pixels(picture.image, box)
+        if not window:
+            sys.stderr.write(f"{name}: jpegtran cannot cut it\n")
+            return
         yield f"{name}-crop{index}{'.jpg' if jpeg else '.webp'}", window
 
 

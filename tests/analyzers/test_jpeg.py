@@ -70,3 +70,22 @@ def test_compression_departs_from_benford(photo, jpeg, measure):
     values = measure(Jpeg(), jpeg(photo, 60))
     assert values["benford"] > measure(Jpeg(), photo)["benford"] + 0.2
     assert values["digit_gap"] > 0.2
+
+
+def test_no_phase_of_the_grid_is_favoured(measure):
+    rng = np.random.default_rng(0)
+    noises = [rng.normal(128, 20, (256, 256, 1)).clip(0, 255).astype(np.uint8).repeat(3, 2) for _ in range(8)]
+    assert np.mean([measure(Jpeg(), noise)["blocking"] for noise in noises]) == pytest.approx(0.0, abs=0.003)
+
+
+@pytest.mark.parametrize("phase", [1, 4, 7])
+def test_every_phase_off_the_grid_is_found(photo, jpeg, measure, phase):
+    blocky = jpeg(photo, 20)
+    off = measure(Jpeg(), blocky[8 - phase :, 8 - phase :])
+    assert off["blocking_other"] == pytest.approx(measure(Jpeg(), blocky)["blocking"], abs=0.05)
+
+
+def test_one_fine_compression_is_not_two(photo, jpeg, measure):
+    once, twice = (measure(Jpeg(), jpeg(p, 90)) for p in (photo, jpeg(photo, 60)))
+    assert once["periodic"] > 0.4
+    assert twice["double"] > once["double"] + 0.1

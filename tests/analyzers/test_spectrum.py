@@ -63,3 +63,23 @@ def test_up_sampling_leaves_a_peak_at_half_the_rate(photo, measure):
 def test_cross_difference_equation():
     tile = np.array([[10, 20], [40, 5]], np.uint8)
     assert cross_difference(tile).tolist() == [[abs(10 + 5 - 20 - 40)]]
+
+
+def test_white_noise_has_no_direction_and_no_peaks(measure):
+    rng = np.random.default_rng(0)
+    noises = [rng.normal(128, 20, (256, 256, 1)).clip(0, 255).astype(np.uint8).repeat(3, 2) for _ in range(8)]
+    values = [measure(Spectrum(), noise) for noise in noises]
+
+    def mean(name):
+        return np.mean([row[name] for row in values])
+
+    assert mean("upright") == pytest.approx(0.0, abs=0.02)
+    assert mean("residual_peak_8") == pytest.approx(0.0, abs=0.4)
+    assert mean("residual_peak_max") == pytest.approx(8.0, abs=1.0)
+
+
+def test_both_halves_of_the_spectrum_count_alike(photo, measure):
+    upright, turned = measure(Spectrum(), photo), measure(Spectrum(), np.ascontiguousarray(photo.transpose(1, 0, 2)))
+    for name in ("slope", "high_share", "top_share", "oblique"):
+        assert turned[name] == pytest.approx(upright[name], abs=1e-3)
+    assert turned["upright"] == pytest.approx(-upright["upright"], abs=1e-3)

@@ -21,7 +21,7 @@ needed = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("name", ["pictures", "reduced", "pool"])
+@pytest.mark.parametrize("name", ["pictures", "reduced", "extension", "external", "pool"])
 def test_a_list_names_each_window_once(name):
     rows = list(csv.DictReader((LISTS / f"{name}.csv").read_text(encoding="utf-8").splitlines()))
     assert len({tuple(row.values()) for row in rows}) == len(rows) > 100
@@ -88,7 +88,10 @@ def test_windows_are_gathered_from_the_version_of_the_list(clones, tmp_path, mon
     assert max(float(same.mean()) for same in inside) == 1.0
     with Image.open(tmp_path / "out" / rows[2]["file"]) as window:
         assert window.size == (90, 384)
-    gather(monkeypatch, tmp_path / "list.csv", "--clones", folder, "--out", tmp_path / "files", "--whole")
+    gather(
+        monkeypatch, tmp_path / "list.csv", "--clones", folder, "--out", tmp_path / "files", "--whole", "--split", "val"
+    )
+    assert {row.split(",")[4] for row in (tmp_path / "files" / "manifest.csv").read_text().splitlines()[1:]} == {"val"}
     found = {hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in (tmp_path / "files").glob("*/*/*")}
     assert found == set(sums.values())
 

@@ -31,13 +31,17 @@ from aiforensics.image import Window
 
 LAPLACE = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], np.float32) / 4.0
 """Error of the bilinear interpolation of a pixel from its four neighbours."""
+_SMOOTH = np.array([0.037659, 0.249153, 0.426375, 0.249153, 0.037659], np.float32)
+_SLOPE = np.array([-0.109604, -0.276691, 0.0, 0.276691, 0.109604], np.float32)
+"""Prefilter and first derivative that belong together: Farid and Simoncelli 2004, Table I, 5 taps."""
 
 
 class Color:
     """Channel correlations, saturation and hue, chroma detail, channel displacement and demosaicing traces.
 
     Source: McCloskey and Albright 2018, arXiv 1812.08247 (saturation and colour of generated pictures); Johnson and
-    Farid 2006, doi:10.1145/1161366.1161376 (lateral chromatic aberration); Lucas and Kanade 1981 (displacement);
+    Farid 2006, doi:10.1145/1161366.1161376 (lateral chromatic aberration); Lucas and Kanade 1981 and Farid and
+    Simoncelli 2004, doi:10.1109/TIP.2004.823819 (displacement);
     Popescu and Farid 2005, doi:10.1109/TSP.2005.855406, and Gallagher and Chen 2008,
     doi:10.1109/CVPRW.2008.4562984 (interpolation residual on the colour filter lattice).
     """
@@ -96,11 +100,14 @@ class Color:
 def displacements(planes: Sequence[Plane], reference: Plane) -> list[NDArray[np.float64]]:
     """(n, 2) displacements in pixels (x, y) of each plane against a reference, over 4 × 4 parts; Lucas-Kanade.
 
+    Values and gradients are those of one interpolated surface (`_SMOOTH`, `_SLOPE`): plain differences make fine detail
+    look flatter than it is, and its displacement larger.
+
     Least-squares solution of ∇reference · d = reference - plane / gain in each part, where the gain brings the plane to
     the contrast of the reference. Parts without detail in both directions are left out.
     """
-    gx = np.asarray(cv2.Sobel(reference, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
-    gy = np.asarray(cv2.Sobel(reference, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
+    gx, gy = _separable(reference, _SLOPE, _SMOOTH), _separable(reference, _SMOOTH, _SLOPE)
+    reference, *planes = (_separable(plane, _SMOOTH, _SMOOTH) for plane in (reference, *planes))
     side = min(reference.shape) // 4
 
     def mean(a: Plane, b: Plane) -> NDArray[np.float64]:
@@ -175,7 +182,7 @@ def _chroma(pixels: Pixels) -> dict[str, float]:
 
 def _lens(red: Plane, green: Plane, blue: Plane) -> dict[str, float]:
     """Displacement of red and blue against green between details of about two to eight pixels."""
-    bands = [_band(p) for p in (red, green, blue)]
+    bands = [p - cv2.blur(p, (9, 9)) for p in (red, green, blue)]
     red_shift, blue_shift = displacements((bands[0], bands[2]), bands[1])
     both = [s for s in (red_shift, blue_shift) if len(s) > 1]
     spread = float(np.mean([np.hypot(*s.std(0)) for s in both])) if both else 0.0
@@ -186,9 +193,8 @@ def _lens(red: Plane, green: Plane, blue: Plane) -> dict[str, float]:
     }
 
 
-def _band(plane: Plane) -> Plane:
-    soft = cv2.GaussianBlur(plane, (0, 0), 1.0)
-    return np.asarray(soft - cv2.blur(soft, (9, 9)), np.float32)
+def _separable(plane: Plane, across: NDArray[np.float32], down: NDArray[np.float32]) -> Plane:
+    return np.asarray(cv2.sepFilter2D(plane, cv2.CV_32F, across, down), np.float32)
 
 
 def _size(shifts: NDArray[np.float64]) -> float:

@@ -34,6 +34,8 @@ _QUALITIES = np.arange(8, 95)
 would pass for a lighter one, whose steps divide its own."""
 _VALUES = np.arange(256)
 _STEPS = np.arange(1, 65)
+_COARSE = 2
+"""The smallest step whose multiples stand apart once the pixels are rounded."""
 # A coefficient quantised with step s lies on its multiples; below s / 2 there is nothing to see but the zero.
 _MASS = (_VALUES[None, :] >= np.maximum(_STEPS[:, None] / 2.0, 1.0)) & (_VALUES[None, :] < 255)
 _COMB = np.where(_MASS, np.cos(2.0 * np.pi * _VALUES[None, :] / _STEPS[:, None]), 0.0)
@@ -77,7 +79,7 @@ class Jpeg:
             ("zero_gap", "share", "coefficients that round to zero on the grid less those off it"),
             ("periodic", "1", "how far low coefficients lie on the multiples of one step, on the grid"),
             ("periodic_off", "1", "how far low coefficients lie on the multiples of one step, at the best other phase"),
-            ("double", "1", "regular gaps in the levels of coefficients, of one fine or of two compressions"),
+            ("double", "1", "regular gaps in the levels of quantised coefficients, which a second compression leaves"),
             ("quality_estimate", "IJG quality", "JPEG quality that the pixels betray; 100 where none does; not scored"),
             ("quality_other", "IJG quality", "the same of an earlier compression, off the file's grid; not scored"),
         ],
@@ -175,7 +177,7 @@ def _blocking(luma: Plane) -> tuple[float, float, tuple[int, int]]:
     """Strength of period-8 steps on the grid and at the best other phase, and that phase (down, right)."""
     across, down = _steps(luma), _steps_down(luma)
     strengths, phases = [], []
-    for profile in (phase_means(down, 8).mean(1), phase_means(across, 8).mean(0)):
+    for profile in (_profile(down.mean(1)), _profile(across.mean(0))):
         # Entry 7 is the step between the last pixel of a block and the first of the next.
         strength = [log_ratio(float(s), float((profile.sum() - s) / 7.0), 0.05) for s in np.roll(profile, 1)]
         strengths.append(strength)
@@ -183,6 +185,12 @@ def _blocking(luma: Plane) -> tuple[float, float, tuple[int, int]]:
     on = (strengths[0][0] + strengths[1][0]) / 2.0
     other = (strengths[0][phases[0]] + strengths[1][phases[1]]) / 2.0
     return on, other, (phases[0], phases[1])
+
+
+def _profile(steps: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(8,) mean step at each phase of the grid; the first and the last two of (n,) steps lack a neighbour."""
+    places = np.arange(1, len(steps) - 2) % 8
+    return np.asarray(np.bincount(places, steps[1:-2], 8) / np.bincount(places, minlength=8), np.float64)
 
 
 def _steps(luma: Plane) -> Plane:
@@ -253,12 +261,12 @@ def _levels(rounded: Pixels) -> NDArray[np.float64]:
 
 def _period(levels: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:
     """(9,) likeliest quantisation step of each mode (1 where none shows), and how strongly the modes show one."""
-    mass = levels @ _MASS[2:].T
-    score = np.where(mass >= 16.0, levels @ _COMB[2:].T / np.maximum(mass, 16.0), 0.0)  # steps 3 to 64
+    mass = levels @ _MASS[_COARSE - 1 :].T
+    score = np.where(mass >= 16.0, levels @ _COMB[_COARSE - 1 :].T / np.maximum(mass, 16.0), 0.0)
     top = score.max(1)
     # Divisors of the true step score as high as it does: the largest of the near-best steps is the true one.
     near = score >= top[:, None] - 0.05
-    largest = score.shape[1] - 1 - np.argmax(near[:, ::-1], axis=1) + 3
+    largest = score.shape[1] - 1 - np.argmax(near[:, ::-1], axis=1) + _COARSE
     return np.where(top > 0.5, largest, 1), float(top.mean())
 
 

@@ -19,6 +19,10 @@ EDGES = (0.02, 0.04, 0.07, 0.10, 0.14, 0.18, 0.23, 0.28, 0.34, 0.40, 0.46, 0.50)
 _RINGS = len(EDGES) - 1
 _CENTRES = np.sqrt(np.array(EDGES[:-1]) * np.array(EDGES[1:]))
 _PERIODS = (2, 4, 8)
+_HANN_POWER = (3.0 / 8.0) ** 2
+"""Mean square of the Hann window in two dimensions."""
+_SMOOTHED = 1.75
+"""What the mean level of a noise's power rises by, in dB, when 3×3 bins under a Hann window are averaged first."""
 
 
 class Spectrum:
@@ -71,7 +75,7 @@ class Spectrum:
                     (
                         f"{kind}_peak_max",
                         "dB",
-                        f"highest peak of the {text} over its surroundings; white noise: 9",
+                        f"highest peak of the {text} over its surroundings; white noise: 8",
                     ),
                     (f"{kind}_rough", "dB", f"unevenness of the spectrum of the {text} over its surroundings"),
                 )
@@ -134,7 +138,7 @@ def _fall(luma: Plane) -> dict[str, float]:
     """Fall of power over the rings, its straight fit, and its division by direction."""
     power = power_spectrum(luma) + _floor(luma)
     labels, counts = _labels(*luma.shape)
-    totals = np.bincount(labels, power.ravel(), 3 * (_RINGS + 2)).reshape(_RINGS + 2, 3)
+    totals = np.bincount(labels, (power * _times(*luma.shape)).ravel(), 3 * (_RINGS + 2)).reshape(_RINGS + 2, 3)
     rings = totals.sum(1) / counts
     level = 10.0 * np.log10(rings)
     straight = np.log10(_CENTRES) - np.log10(_CENTRES).mean()
@@ -158,11 +162,12 @@ def _fall(luma: Plane) -> dict[str, float]:
 def _peaks(kind: str, power: Plane, logs: Plane) -> dict[str, float]:
     """How far a spectrum stands above its 9×9 surroundings, in dB, on the lattices of up-sampling and anywhere.
 
-    Peaks are taken over 3×3 bins, because the Hann window spreads a line over as many.
+    Peaks are taken over 3×3 bins, because the Hann window spreads a line over as many. The surroundings are a mean of
+    logarithms, which a peak hardly moves; smoothed bins of a noise lie `_SMOOTHED` above it.
     """
     level = 10.0 * logs
     around = cv2.blur(level, (9, 9))
-    contrast = 10.0 * np.log10(cv2.blur(power, (3, 3))) - around
+    contrast = 10.0 * np.log10(cv2.blur(power, (3, 3))) - around - _SMOOTHED
     values = {}
     for p in _PERIODS:
         rows, columns = _lattice(*power.shape, p)
@@ -174,7 +179,7 @@ def _peaks(kind: str, power: Plane, logs: Plane) -> dict[str, float]:
 
 def _floor(plane: Plane) -> float:
     """Power that a noise of 0.1 grey levels would have: the floor under every logarithm."""
-    return 0.01 * plane.size * 0.25
+    return 0.01 * plane.size * _HANN_POWER
 
 
 @lru_cache(maxsize=32)
@@ -197,8 +202,16 @@ def _labels(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.float
     ring = np.digitize(np.hypot(fy, fx), EDGES)
     angle = np.degrees(np.arctan2(np.abs(fy), fx))
     direction = np.where(angle < 22.5, 0, np.where(angle > 67.5, 1, 2))
-    counts = np.bincount(ring.ravel(), minlength=_RINGS + 2).astype(np.float64)
+    counts = np.asarray(np.bincount(ring.ravel(), _times(height, width).ravel(), _RINGS + 2), np.float64)
     return (3 * ring + direction).ravel(), counts
+
+
+@lru_cache(maxsize=32)
+def _times(height: int, width: int) -> Plane:
+    """(h, w // 2 + 1): how often each bin of a half spectrum of an even width stands in the whole one."""
+    times = np.full((height, width // 2 + 1), 2.0, np.float32)
+    times[:, [0, -1]] = 1.0
+    return times
 
 
 @lru_cache(maxsize=128)

@@ -206,7 +206,8 @@ def _places(rows: int, columns: int) -> Pixels:
 def _derivatives(luma: Plane) -> dict[str, float]:
     across, down = luma[:, 1:] - luma[:, :-1], luma[1:] - luma[:-1]
     bend_across, bend_down = across[:, 1:] - across[:, :-1], down[1:] - down[:-1]
-    gx, gy = across[:-1], down[:, :-1]
+    # Central differences: those to the next pixel share one, so that even noise would agree on a diagonal.
+    gx, gy = (across[1:-1, 1:] + across[1:-1, :-1]) / 2.0, (down[1:, 1:-1] + down[:-1, 1:-1]) / 2.0
     xx, yy, xy = (np.asarray(p, np.float32) for p in (gx * gx, gy * gy, gx * gy))
     strength = np.sqrt(xx + yy)
     jxx, jyy, jxy = block_mean(xx, 8), block_mean(yy, 8), block_mean(xy, 8)

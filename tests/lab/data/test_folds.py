@@ -76,3 +76,20 @@ def test_an_emphasised_source_counts_so_many_times_within_its_class(samples):
     phone = np.array([sample.source == "phone" for sample in samples])
     ratios = twice[~ai] / plain[~ai]
     assert ratios[phone[~ai]][0] / ratios[~phone[~ai]][0] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("generator", "expected"),
+    [
+        ("stable-diffusion-1.5", "stable-diffusion"), ("sdxl-turbo", "stable-diffusion"), ("sd3.5", "stable-diffusion"),
+        ("sd-lora-mixed", "stable-diffusion"), ("instruct-pix2pix-visii", "stable-diffusion"),
+        ("pix2pixhd", "translation"), ("cyclegan-monet", "translation"), ("dall-e-3", "dalle"), ("dalle2", "dalle"),
+        ("bing-image-creator", "dalle"), ("microsoft-designer-dalle3", "dalle"), ("imagen-4", "google"),
+        ("nano-banana-2", "google"), ("self-distilled-stylegan", "stylegan"), ("vqgan+clip", "clip-guided"),
+        ("glid-3-xl", "latent-diffusion"), ("flux.1-dev-comfyui", "flux"), ("comfyui-flux-2025", "stable-diffusion"),
+        ("midjourney-sd-mixed", "midjourney"), ("kolors", "kolors"), ("seedream-5-pro", "seedream"),
+        ("unknown-2025", "gallery"), ("unknown(imagen/gemini)", "google"), ("", "gallery"), ("2025", "gallery"),
+    ],
+)  # fmt: skip
+def test_generators_of_one_lineage_are_one_family(generator, expected):
+    assert family(Sample(Path("a.png"), "ai", "gallery", generator, "g", "train")) == f"ai:{expected}"

@@ -125,6 +125,7 @@ def test_degradations_do_what_they_say(photo) -> None:
 
     assert loss(views.jpeg(sharp, 40)) > loss(views.jpeg(sharp, 75)) > loss(views.jpeg(sharp, 95, full_chroma=True)) > 0
     assert loss(views.webp(sharp, 50)) > loss(views.webp(sharp, 90)) > 0
+    assert loss(views.avif(sharp, 40)) > loss(views.avif(sharp, 80)) > 0
     assert views.resize(sharp, 0.5, "lanczos-aa").shape == (SIDE // 2, SIDE // 2, 3)
     assert loss(views.colour_cast(sharp, np.ones(3), 1.0)) == 0
     assert loss(views.faded(sharp, 1.0)) == 0

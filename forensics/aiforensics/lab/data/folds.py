@@ -11,26 +11,47 @@ from numpy.typing import NDArray
 
 from aiforensics.lab.data.dataset import Sample
 
+LINEAGES: dict[str, re.Pattern[str]] = {
+    name: re.compile(pattern)
+    for name, pattern in {
+        "stable-diffusion": r"stable|\bsd(?=[\dx_-])|comfyui|simulacra|instruct-pix2pix|instaflow|perflow|paint-with",
+        "dalle": r"dall-?e|bing|designer",
+        "google": r"imagen|imagefx|gemini|nano-banana|whisk",
+        "stylegan": r"stylegan|thispersondoesnotexist",
+        "translation": r"cyclegan|(?<!instruct-)pix2pix",
+        "latent-diffusion": r"latent-diffusion|glid-3|\bldm",
+        "clip-guided": r"vqgan|\+clip|clip-guided|disco|majesty",
+        **{name: name for name in ("midjourney", "flux", "gpt")},
+    }.items()
+}
+"""Generators that share weights, a maker or a method under names of their own: what the names contain."""
+
 
 def family(sample: Sample) -> str:
     """The generator family of an AI picture, the source of a real one: what a fold leaves out as a whole.
 
-    The family is the first word of the generator's name, so `flux.1-dev` and `flux.2` are one family; a picture of an
-    unknown generator belongs to its source. Names of one lineage (Stable Diffusion and SDXL, DALL·E 3 and Bing) are
-    families of their own.
+    Generators of one lineage are one family, whatever they call themselves (`LINEAGES`: of a name that mentions two
+    the first counts); any other family is the first word of the generator's name, so `flux.1-dev` and `flux.2` are one.
+    A picture of an unknown generator belongs to its source.
 
     Examples
     --------
     >>> from pathlib import Path
     >>> family(Sample(Path("a"), "ai", "gallery", "midjourney-v7", "g", "train"))
     'ai:midjourney'
+    >>> family(Sample(Path("a"), "ai", "gallery", "bing-image-creator", "g", "train"))
+    'ai:dalle'
     >>> family(Sample(Path("a"), "real", "kodak", "", "g", "train"))
     'real:kodak'
     """
-    word = re.match(r"[a-z]+", sample.generator.lower())
-    if sample.label == "ai" and word and word.group() not in {"unknown", "mixed"}:
-        return f"ai:{word.group()}"
-    return f"{sample.label}:{sample.source}"
+    if sample.label != "ai":
+        return f"real:{sample.source}"
+    generator = sample.generator.lower()
+    named = {found.start(): name for name, names in LINEAGES.items() if (found := names.search(generator))}
+    if named:
+        return f"ai:{named[min(named)]}"
+    word = re.match(r"[a-z]+", generator)
+    return f"ai:{word.group() if word and word.group() not in {'unknown', 'mixed'} else sample.source}"
 
 
 def family_folds(

@@ -51,14 +51,14 @@ class Codec:
     Attributes
     ----------
     format
-        `JPEG`, `WEBP` (lossy) or `PNG`.
+        `JPEG`, `WEBP` or `AVIF` (lossy), or `PNG`.
     quality
         1 to 100; PNG has none.
     full_chroma
         Whether JPEG keeps full chroma (4:4:4) instead of 4:2:0.
     """
 
-    format: Literal["JPEG", "WEBP", "PNG"]
+    format: Literal["JPEG", "WEBP", "AVIF", "PNG"]
     quality: int = 100
     full_chroma: bool = False
 
@@ -70,6 +70,8 @@ class Codec:
             image.save(stream, "JPEG", quality=self.quality, subsampling=0 if self.full_chroma else 2)
         elif self.format == "WEBP":
             image.save(stream, "WEBP", quality=self.quality, method=2)
+        elif self.format == "AVIF":
+            image.save(stream, "AVIF", quality=self.quality, speed=8, max_threads=1)
         else:
             image.save(stream, "PNG", compress_level=1)
         return stream.getvalue()
@@ -138,7 +140,7 @@ def random_view(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     A random window of 160 to 248 px at a random grid phase, mirrored half of the time; in 70 % of the draws rescaled
     with a random kernel, mostly by 0.41 to 1 (evenly over octaves, so that half size is as common as full size), else
     by 1 to 1.4; now and then light blur, noise or a colour cast; then one re-encoding, in a quarter of the draws two:
-    JPEG of quality 60 to 98 with 4:2:0 or 4:4:4 chroma, or WebP of quality 60 to 95 in 12 %.
+    JPEG of quality 60 to 98 with 4:2:0 or 4:4:4 chroma; WebP of quality 60 to 95 in 12 %, AVIF of 40 to 85 in 6 %.
 
     Parameters
     ----------
@@ -166,8 +168,11 @@ def random_view(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         seen = resize(seen, factor, _TRAIN_KERNELS[rng.integers(len(_TRAIN_KERNELS))])
     seen = _disturb(seen, rng)
     for _ in range(1 + (rng.random() < 0.25)):
-        if rng.random() < 0.12:
+        kind = rng.random()
+        if kind < 0.12:
             seen = webp(seen, int(rng.integers(60, 96)))
+        elif kind < 0.18:
+            seen = avif(seen, int(rng.integers(40, 86)))
         else:
             seen = jpeg(seen, int(rng.integers(60, 99)), full_chroma=bool(rng.random() < 0.5))
     return seen
@@ -240,6 +245,11 @@ def jpeg(pixels: Pixels, quality: int, *, full_chroma: bool = False) -> Pixels:
 def webp(pixels: Pixels, quality: int) -> Pixels:
     """Through lossy WebP at a quality of 1 to 100."""
     return Codec("WEBP", quality).pass_through(pixels)
+
+
+def avif(pixels: Pixels, quality: int) -> Pixels:
+    """Through lossy AVIF at a quality of 1 to 100 of Pillow's scale."""
+    return Codec("AVIF", quality).pass_through(pixels)
 
 
 def resize(pixels: Pixels, factor: float, kernel: Kernel = "area") -> Pixels:
@@ -326,6 +336,7 @@ GREY = View("grey", "black and white, JPEG 90", _J90, partial(_faded, saturation
 SWEEP: tuple[View, ...] = (
     *(View(f"jpeg-{q}", f"JPEG {q}", Codec("JPEG", q), None, "JPEG quality", q) for q in (95, 85, 75, 65, 50, 40)),
     *(View(f"webp-{q}", f"WebP {q}", Codec("WEBP", q), None, "WebP quality", q) for q in (90, 70, 50)),
+    *(View(f"avif-{q}", f"AVIF {q}", Codec("AVIF", q), None, "AVIF quality", q) for q in (80, 60, 40)),
     *(
         View(f"resize-{f:g}", f"{f:g} × size, JPEG 90", _J90, partial(_resized, factor=f), "resize factor", f)
         for f in (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)

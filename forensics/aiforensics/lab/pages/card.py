@@ -255,7 +255,7 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     which, left_out = (
         ("training pictures", "generator family or real source")
         if before is None
-        else (f"pictures of sources that `{before}` had not seen", "source, though not always its generator,")
+        else (f"pictures of sources that `{before}` had not seen", "source, if not its generator")
     )
     yield (
         f"Each of {found['pictures']} {which} was judged by a network whose training had left out its {left_out} "
