@@ -50,6 +50,13 @@ def test_the_sources_that_it_has_not_seen_are_dealt_whole(lattices, start):
     assert np.array_equal(stranger_folds(renamed, start, 0), folds), "its pictures were seen under another name"
 
 
+def test_what_was_seen_two_bundles_ago_is_known(lattices, start):
+    training = {**start.manifest["training"], "extended": {"sources": {"ai": {"ai2": 8}, "real": {}}}}
+    later = replace(start, manifest={**start.manifest, "training": training})
+    with pytest.raises(RecipeError, match="there are 1 new AI and 2 new real ones"):
+        stranger_folds(lattices, later, 0)
+
+
 def test_it_goes_on_and_is_judged_by_strangers(lattices, start, config, tmp_path):
     told = extend_fusion(lattices, start, tmp_path / "second", tmp_path / "work", config)
     assert set(told["history"]) == {"without-0", "without-1"}

@@ -30,6 +30,7 @@ from aiforensics.lab.train.finetune import mean_network
 from aiforensics.lab.train.networks import WEIGHTS, NetworkJob, train_networks
 from aiforensics.lab.train.recipes import RecipeError
 from aiforensics_models.bundle import Bundle
+from aiforensics_models.lineage import ever
 
 FOLDS = 2
 """Networks that go on, each without a part of the new sources."""
@@ -130,7 +131,7 @@ def stranger_folds(samples: Sequence[Sample], start: Bundle, seed: int) -> NDArr
         It is no fusion, does not state what it has seen, none of that is there, or fewer than two sources of a class
         are new.
     """
-    trained, sums = start.manifest.get("training", {}), overlap.seen(start)
+    trained, sums = ever(start.manifest.get("training", {})), overlap.seen(start)
     if start.manifest["head"]["kind"] == "none":
         raise RecipeError(f"{start.name} is a classifier, and only a fusion can be extended: use adapt")
     if sums is None or "sources" not in trained:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiforensics.lab.pages.words import percent, reach
+from aiforensics_models.lineage import ever
 
 _FIGURES = (
     ("roc_auc", "ROC AUC"),
@@ -52,7 +53,7 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "Written from `bundle.json` and `metrics.json`; no figure is typed by hand.",
         "## How good it is",
         f"On the split `test` of its own data{_judged(metrics)}: {metrics['title']} ({metrics['judgements']} "
-        f"judgements). {_known(metrics['per_source'], _ever(training))}Intervals are 95 %, from a bootstrap over "
+        f"judgements). {_known(metrics['per_source'], ever(training))}Intervals are 95 %, from a bootstrap over "
         "groups; – where it cannot show one.",
         _command(command),
         _headline(metrics),
@@ -62,9 +63,9 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         _sources(metrics["per_source"]),
         *_gallery(metrics),
         "## What it was trained on",
-        *_training(_ever(training)),
+        *_training(ever(training)),
         "## Generators",
-        *_generators(_ever(training), metrics),
+        *_generators(ever(training), metrics),
         "## What not to use it for",
         _NOT_FOR,
         "## Limits",
@@ -194,20 +195,6 @@ def _known(sources: Mapping[str, Mapping[str, Any]], training: Mapping[str, Any]
         for name, row in sources.items()
     )
     return f"Of the {len(sources)} sources of these pictures {known} are known from training. "
-
-
-def _ever(training: Mapping[str, Any]) -> dict[str, Any]:
-    """What a bundle learned from, with what the one that it went on from had learned from; the newer counts stand."""
-    before = training.get("extended")
-    if before is None:
-        return dict(training)
-    earlier = _ever(before)
-    sources = {
-        label: dict(sorted({**earlier.get("sources", {}).get(label, {}), **now}.items()))
-        for label, now in training.get("sources", {}).items()
-    }
-    generators = {**earlier.get("generators", {}), **training.get("generators", {})}
-    return {**training, "sources": sources, "generators": dict(sorted(generators.items()))}
 
 
 def _rebuild(training: Mapping[str, Any]) -> Iterable[str]:
