@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from aiforensics import __version__
 from aiforensics.analyzers import ANALYZERS, Exhibit
+from aiforensics.analyzers.protocol import Forecast
 from aiforensics.decision import SPECS, decide, measurements, reasons
 from aiforensics.evidence import (
     Finding,
@@ -348,12 +349,16 @@ def measure(picture: Picture, network: Network) -> tuple[dict[str, float], Opini
         output = known.get(pixels.tobytes()) or network(pixels)
         return 1.0 / (1.0 + np.exp(-np.clip(output.logits, -30.0, 30.0)))
 
+    return {**handcrafted(picture, forecast), EMBEDDING: opinion.log_odds}, opinion
+
+
+def handcrafted(picture: Picture, forecast: Forecast | None = None) -> dict[str, float]:
+    """Every analyzer's features of a picture by full name; those that need a forecast are 0 without one."""
     exhibit = Exhibit(picture.windows, forecast)
     values: dict[str, float] = {}
     for analyzer in ANALYZERS:
         values |= analyzer.measure(exhibit)
-    values[EMBEDDING] = opinion.log_odds
-    return values, opinion
+    return values
 
 
 def _activation_map(window: Window, activation: NDArray[np.float32]) -> Pixels:

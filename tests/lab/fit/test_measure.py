@@ -10,9 +10,11 @@ from PIL import Image
 pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
 
+from aiforensics.analyzers import SCORED  # noqa: E402
 from aiforensics.lab.fit import measure  # noqa: E402
 from aiforensics.lab.fit.measure import NAMES, RANDOM, Table, TableError, measure_all  # noqa: E402
 from aiforensics.lab.train.export import export_detector  # noqa: E402
+from aiforensics_models.heads import EMBEDDING  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,22 @@ def test_the_rows_of_some_pictures_count_them_anew(samples, trained, tmp_path):
     assert some.sample.tolist() == [1, 1, 0, 0]
     assert some.view.tolist() == ["random", "half"] * 2
     assert (some.values == table.values[[0, 1, 4, 5]]).all()
+
+
+def test_no_network_is_asked_of_a_picture_without_one(samples, trained, tmp_path):
+    export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
+    networks, keep = [tmp_path / "network.onnx"], tmp_path / "t.npz"
+    asked = measure_all(samples[:2], networks, [0, 0], ["half"], workers=1)
+    mixed = measure_all(samples[:2], networks, [0, -1], ["half"], workers=1, keep=keep)
+    assert (mixed.columns(SCORED) == asked.columns(SCORED)).all()
+    assert mixed.condition.tolist() == asked.condition.tolist()
+    assert (mixed.embedding[0] == asked.embedding[0]).all()
+    assert asked.embedding[1].any()
+    assert not mixed.embedding[1].any()
+    assert asked.column(EMBEDDING)[1] != 0
+    assert mixed.column(EMBEDDING)[1] == mixed.spread[1] == 0
+    again = measure_all(samples[:2], networks, [0, 0], ["half"], workers=1, keep=keep)
+    assert (again.embedding == asked.embedding).all(), "a network that is asked later is asked"
 
 
 def test_what_was_measured_is_not_measured_again(samples, trained, tmp_path):

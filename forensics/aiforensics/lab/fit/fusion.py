@@ -223,9 +223,8 @@ def assemble(
     indices = chosen(seen, config)
     picked, folds = [seen[i] for i in indices], trained.folds[indices]
     networks = [folder / ONNX_FILE for folder in trained.left_out]
-    # A picture of no fold is only there for the handcrafted head, which no network changes.
-    owners = np.maximum(folds, 0).tolist()
-    table = _measured(work / "out-of-fold.npz", picked, networks, owners, VIEWS, config, report)
+    # A picture of no fold is only there for the handcrafted head: no network is asked of it.
+    table = _measured(work / "out-of-fold.npz", picked, networks, folds.tolist(), VIEWS, config, report)
     report("fitting the head, the mix, calibration and thresholds on out-of-fold scores")
     stack, calibration, figures = fit(table, picked, folds, config)
     out.mkdir(parents=True, exist_ok=True)

@@ -18,8 +18,9 @@ from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, GREY, seeded, training_view
-from aiforensics.pipeline import measure
+from aiforensics.pipeline import handcrafted, measure
 from aiforensics.quality import assess
+from aiforensics_models.heads import EMBEDDING
 from aiforensics_models.runtime import OnnxNetwork, Preparation
 
 NAMES: tuple[str, ...] = tuple(SPECS)
@@ -45,7 +46,7 @@ class Table:
     sample, view
         (n,) index of the sample and name of the view.
     origin
-        (n,) what was measured by what: the picture's key, the sums of its file and of the network's.
+        (n,) what was measured by what: the picture's key, the sums of its file and of the network's, if one was asked.
     condition
         (n,) the calibration condition that the pipeline saw.
     values
@@ -54,6 +55,8 @@ class Table:
         (n,) deviation of the network's log-odds over ensemble members.
     embedding
         (n, dimension) mean embedding over the windows.
+
+    What a network would say is 0 where none was asked.
     """
 
     sample: NDArray[np.int64]
@@ -119,7 +122,7 @@ def measure_all(
     samples
         Pictures.
     networks, network_of
-        ONNX files, and for each sample the index of the one that judges it.
+        ONNX files, and for each sample the index of the one that judges it; -1 where none is asked.
     views
         Names out of `VIEWS`.
     workers
@@ -135,13 +138,14 @@ def measure_all(
     TableError
         If `keep` was measured by a version with other features.
     """
-    sums = [sum_of(path)[:16] for path in networks]
+    sums = [*(sum_of(path)[:16] for path in networks), "-"]  # -1 is the last
     origins = [f"{one.key} {sum_of(one.path)[:16]} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
     rows = _rows_of(Table.load(keep)) if keep is not None and keep.exists() else {}
     wanted = {i: tuple(v for v in views if (origin, v) not in rows) for i, origin in enumerate(origins)}
     missing = [i for i, few in wanted.items() if few]
+    judges = [*map(str, networks), None]
     jobs = [
-        [(i, samples[i], str(networks[network_of[i]]), wanted[i]) for i in missing[at : at + _CHUNK]]
+        [(i, samples[i], judges[network_of[i]], wanted[i]) for i in missing[at : at + _CHUNK]]
         for at in range(0, len(missing), _CHUNK)
     ]
     progress(0, len(missing))
@@ -159,8 +163,8 @@ def measure_all(
 
 
 _Row = tuple[str, NDArray[np.float64], float, NDArray[np.float32]]
-"""Condition, values, spread, embedding."""
-_Job = tuple[int, Sample, str, tuple[str, ...]]
+"""Condition, values, spread, embedding, which is empty where no network was asked."""
+_Job = tuple[int, Sample, str | None, tuple[str, ...]]
 _NETWORKS: dict[str, OnnxNetwork] = {}
 """Networks that this worker process has opened."""
 
@@ -184,6 +188,9 @@ def _rows_of(table: Table) -> dict[tuple[str, str], _Row]:
 def _table(wanted: Sequence[tuple[int, str, str]], rows: Mapping[tuple[str, str], _Row]) -> Table:
     """Rows in the order of `wanted`: index of the sample, origin and view."""
     found = [rows[origin, view] for _, origin, view in wanted]
+    embedding = np.zeros((len(found), max(len(row[3]) for row in found)), np.float32)
+    for place, row in zip(embedding, found, strict=True):
+        place[: len(row[3])] = row[3]
     return Table(
         sample=np.array([i for i, _, _ in wanted], np.int64),
         view=np.array([view for _, _, view in wanted]),
@@ -191,7 +198,7 @@ def _table(wanted: Sequence[tuple[int, str, str]], rows: Mapping[tuple[str, str]
         condition=np.array([row[0] for row in found]),
         values=np.stack([row[1] for row in found]),
         spread=np.array([row[2] for row in found]),
-        embedding=np.stack([row[3] for row in found]),
+        embedding=embedding,
     )
 
 
@@ -202,18 +209,29 @@ def _measure_chunk(jobs: Sequence[_Job]) -> list[tuple[int, str, _Row]]:
     ]
 
 
-def _measure_one(sample: Sample, network: str, view: str) -> _Row:
+def _measure_one(sample: Sample, network: str | None, view: str) -> _Row:
+    picture = _delivered(sample, view)
+    if network is None:
+        values = {**handcrafted(picture), EMBEDDING: 0.0}
+        return _condition(picture, values), _ordered(values), 0.0, np.zeros(0, np.float32)
     if network not in _NETWORKS:
         _NETWORKS[network] = OnnxNetwork(Path(network), Preparation("window", 0))
-    picture = _delivered(sample, view)
     values, opinion = measure(picture, _NETWORKS[network])
     logits = np.stack([output.logits for output in opinion.outputs])
     return (
-        assess(picture, values, 0.0).condition,
-        np.array([values[name] for name in NAMES]),
+        _condition(picture, values),
+        _ordered(values),
         float(logits.mean(axis=0).std()),
         np.stack([output.embedding for output in opinion.outputs]).mean(axis=0),
     )
+
+
+def _condition(picture: Picture, values: Mapping[str, float]) -> str:
+    return assess(picture, values, 0.0).condition
+
+
+def _ordered(values: Mapping[str, float]) -> NDArray[np.float64]:
+    return np.array([values[name] for name in NAMES])
 
 
 def _delivered(sample: Sample, view: str) -> Picture:
