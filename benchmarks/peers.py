@@ -10,30 +10,26 @@ window at native resolution, normalised as in its own tests; "as found" is the f
 Beside FILE.json the scores go to FILE.scores.jsonl as they come, and a stopped run goes on from there. Pictures are
 scored in rounds, one of each source, so that `--partial` can report on the rounds that are there. `--ours WORK` names
 the work folder of a fusion that was trained on the same data (see `leftout.py`): its out-of-fold scores under the same
-conditions are set beside them, and only pictures that have one count for anyone.
+conditions are set beside them, and only pictures that have one count for anyone. `--bundle` scores them with a bundle
+of ours, which is fair where its `seen.bin` has none of them: that is checked.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import importlib.util
 import json
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from leftout import Strangers
-from numpy.typing import NDArray
-from torch import nn
+from peer_networks import RECIPES, Judge, Ours, Peer
 
 from aiforensics.evidence import InputError
 from aiforensics.image import read
@@ -42,75 +38,12 @@ from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.judge.detector import redeliver
 from aiforensics.lab.judge.metrics import Floats, Scores, bootstrap, weighted_auc
 
-Pixels = NDArray[np.uint8]
-
 AS_FOUND = "as found"
-AS_FOUND_SIDE = 512
 MATCHED = "matched"
 """The mean of the AUCs under each condition, as in leave-one-source-out."""
 VIEWS = (*(view.name for view in CONDITIONS), AS_FOUND)
 MIN_PICTURES = 20
 """Pictures that the data hold of an AI source that counts in the macro AUC."""
-
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a peer is built from its checkout and what it is shown.
-
-    Attributes
-    ----------
-    repository
-        Where it was published.
-    weights
-        Path in the checkout.
-    build
-        Folder of the checkout → the untrained network; it gives logits of `ai`, one or a map of them.
-    normalisation
-        Mean and standard deviation of each channel, of values in [0, 1].
-    even
-        Whether an odd last row or column is cut off, for a network that halves and doubles its input.
-    """
-
-    repository: str
-    weights: str
-    build: Callable[[Path], nn.Module]
-    normalisation: tuple[tuple[float, ...], tuple[float, ...]]
-    even: bool = False
-
-
-class Peer:
-    """A published detector with its weights."""
-
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
-        self.recipe = recipe
-        weights = folder / recipe.weights
-        self.sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-        self.network = recipe.build(folder)
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-        self.network.load_state_dict(state.get("model", state), strict=True)
-        self.network.eval()
-        self.mean, self.deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in recipe.normalisation)
-        self.parameters = sum(p.numel() for p in self.network.parameters())
-
-    @torch.inference_mode()
-    def score(self, pixels: Pixels) -> float:
-        """Judge (h, w, 3) uint8, RGB: the logit of `ai`."""
-        if self.recipe.even:
-            pixels = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
-        batch = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].float() / 255
-        return float(self.network((batch - self.mean) / self.deviation).double().mean())
-
-    def pictures_per_second(self, side: int = 248, number: int = 20) -> float:
-        """Measure the speed on square windows, in pictures per second of processor time."""
-        pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
-        self.score(pixels)
-        begin = time.process_time()
-        for _ in range(number):
-            self.score(pixels)
-        return number / (time.process_time() - begin)
 
 
 def main() -> None:
@@ -129,14 +62,20 @@ def main() -> None:
     counts = Counter(one.source for one in samples if one.label == "ai")
     macro = [source for source in sorted(counts) if counts[source] >= MIN_PICTURES]
     log = args.out.with_suffix(".scores.jsonl")
+    judges: dict[str, Judge] = {**peers}
+    if args.bundle:
+        ours = Ours(args.bundle)
+        ours.check_strange(chosen)
+        judges["aiforensics"] = ours
     if not args.partial:
-        _score_all(chosen, peers, log, args.seed)
-    scores, refused = _load(log, peers, args.seed)
+        _score_all(chosen, judges, log, args.seed)
+    known, refused = _load(log, judges, args.seed)
+    scores = {key: row for key, row in known.items() if len(row) == len(judges)}
     ready = _complete_rounds(chosen, scores.keys() | refused)
     judged = [one for one in ready if one.key in scores]
-    ours = Strangers.of(args.trained_on or args.data, args.ours).scores() if args.ours else {}
+    left_out = Strangers.of(args.trained_on or args.data, args.ours).scores() if args.ours else {}
     if args.ours:
-        judged = [one for one in judged if (one.key, CONDITIONS[0].name) in ours]
+        judged = [one for one in judged if (one.key, CONDITIONS[0].name) in left_out]
     print(f"{len(judged)} of {len(chosen)} pictures, {len(refused)} refused")
     figures = {}
     for name, peer in peers.items():
@@ -151,9 +90,14 @@ def main() -> None:
             "logits": {view: row.tolist() for view, row in zip(VIEWS, logits, strict=True)},
         }
         _show(name, figures[name])
+    if args.bundle:
+        logits = np.array([scores[one.key]["aiforensics"] for one in judged]).T
+        found = measure(judged, logits, macro, draws=args.draws, seed=args.seed)
+        figures["aiforensics"] = {"sha256": judges["aiforensics"].sha256, "figures": found}
+        _show_figures(f"aiforensics, bundle {args.bundle}", found, VIEWS)
     if args.ours:
         views = [view.name for view in CONDITIONS]
-        logits = np.array([[ours[one.key, view] for one in judged] for view in views])
+        logits = np.array([[left_out[one.key, view] for one in judged] for view in views])
         found = measure(judged, logits, macro, views, draws=args.draws, seed=args.seed)
         figures["aiforensics"] = {"figures": found}
         _show_figures("aiforensics, sources left out", found, views)
@@ -254,24 +198,25 @@ def measure(
     }
 
 
-def _score_all(chosen: Sequence[Sample], peers: dict[str, Peer], log: Path, seed: int) -> None:
-    scores, refused = _load(log, peers, seed)
-    left = [one for one in chosen if one.key not in scores and one.key not in refused]
+def _score_all(chosen: Sequence[Sample], judges: Mapping[str, Judge], log: Path, seed: int) -> None:
+    scores, refused = _load(log, judges, seed)
+    missing = {one.key: [name for name in judges if name not in scores.get(one.key, ())] for one in chosen}
+    left = [one for one in chosen if missing[one.key] and one.key not in refused]
     begin, spent = time.monotonic(), time.process_time()
     with log.open("a", encoding="utf-8") as lines:
         for done, one in enumerate(left, 1):
             row: dict[str, Any] = {"seed": seed, "key": one.key}
             try:
                 picture = read(one.path)
-                seen = [np.asarray(redeliver(picture, one, v, seed=seed).image, np.uint8) for v in CONDITIONS]
-                seen.append(_centre(np.asarray(picture.image, np.uint8)))
+                delivered = [redeliver(picture, one, view, seed=seed) for view in CONDITIONS]
+                row["logits"] = {
+                    f"{name} {judges[name].sha256}": [
+                        round(score, 6) for score in judges[name].judge(delivered, picture)
+                    ]
+                    for name in missing[one.key]
+                }
             except InputError as error:
                 row["error"] = error.message
-            else:
-                row["logits"] = {
-                    f"{name} {peer.sha256}": [round(peer.score(pixels), 6) for pixels in seen]
-                    for name, peer in peers.items()
-                }
             lines.write(json.dumps(row) + "\n")
             lines.flush()
             if done % 25 == 0 or done == len(left):
@@ -279,10 +224,10 @@ def _score_all(chosen: Sequence[Sample], peers: dict[str, Peer], log: Path, seed
                 print(f"{done}/{len(left)}: {wall:.0f} s, {work:.0f} s of processor time", file=sys.stderr)
 
 
-def _load(log: Path, peers: dict[str, Peer], seed: int) -> tuple[dict[str, dict[str, list[float]]], set[str]]:
-    """Read key → peer → logits in the order of `VIEWS`, and the keys of refused pictures.
+def _load(log: Path, judges: Mapping[str, Judge], seed: int) -> tuple[dict[str, dict[str, list[float]]], set[str]]:
+    """Read key → judge → scores in the order of `VIEWS`, and the keys of refused pictures.
 
-    A peer is known by its weights too, and a picture counts when all peers have judged it.
+    A judge is known by its weights too.
     """
     found: defaultdict[str, dict[str, list[float]]] = defaultdict(dict)
     refused: set[str] = set()
@@ -293,10 +238,10 @@ def _load(log: Path, peers: dict[str, Peer], seed: int) -> tuple[dict[str, dict[
         if "error" in row:
             refused.add(row["key"])
             continue
-        for name, peer in peers.items():
-            if f"{name} {peer.sha256}" in row["logits"]:
-                found[row["key"]][name] = row["logits"][f"{name} {peer.sha256}"]
-    return {key: row for key, row in found.items() if len(row) == len(peers)}, refused
+        for name, judge in judges.items():
+            if f"{name} {judge.sha256}" in row["logits"]:
+                found[row["key"]][name] = row["logits"][f"{name} {judge.sha256}"]
+    return found, refused
 
 
 def _complete_rounds(chosen: Sequence[Sample], done: set[str]) -> list[Sample]:
@@ -308,12 +253,6 @@ def _complete_rounds(chosen: Sequence[Sample], done: set[str]) -> list[Sample]:
         taken[one.label, one.source] += 1
     missing = min((place for place, one in zip(rounds, chosen, strict=True) if one.key not in done), default=None)
     return [one for place, one in zip(rounds, chosen, strict=True) if missing is None or place < missing]
-
-
-def _centre(pixels: Pixels) -> Pixels:
-    height, width = pixels.shape[:2]
-    y, x = max(0, height - AS_FOUND_SIDE) // 2, max(0, width - AS_FOUND_SIDE) // 2
-    return pixels[y : y + AS_FOUND_SIDE, x : x + AS_FOUND_SIDE]
 
 
 def _show(name: str, entry: dict[str, Any]) -> None:
@@ -334,47 +273,6 @@ def _show_figures(what: str, figures: dict[str, Any], views: Sequence[str]) -> N
         print(f"  {view:9s} {'   '.join(cells)}")
 
 
-def _module(path: Path) -> ModuleType:
-    """Import one file of a checkout without putting the checkout on the module path."""
-    spec = importlib.util.spec_from_file_location(f"peer_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        sys.exit(f"{path}: not found; the folder of --peer must be a checkout of the peer's repository")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _ferretnet_s(folder: Path) -> nn.Module:
-    """Build it as configs/cfgs/FerretNet-S-Median-3.yaml of its repository says."""
-    lpd = _module(folder / "src/model/lpd.py").get_lpd_dict()
-    network: nn.Module = _module(folder / "src/model/ferretnet.py").Ferret(
-        in_channels=3, num_classes=1, dim=32, depths=[2, 2], lpd_func="median", window_size=3, lpd_dict=lpd
-    )
-    return network
-
-
-def _tiny_ladeda(folder: Path, preprocess: Literal["NPR", "right_diag"] = "NPR") -> nn.Module:
-    """Build it as test.py of its repository does, without its pooling, which takes square pictures only.
-
-    The mean of the map of logits is the logit of the mean that it pools: what follows the pooling is linear.
-    """
-    network: nn.Module = _module(folder / "networks/Tiny_LaDeDa.py").tiny_ladeda(preprocess, pool=False)
-    network.fc = nn.Linear(8, 1)
-    return network
-
-
-_LADEDA = "barcavia/RealTime-DeepfakeDetection-in-the-RealWorld"
-RECIPES: dict[str, Recipe] = {
-    "ferretnet-s": Recipe("xigua7105/FerretNet", "checkpoints/4cls_ckpt/ferretnet-s-median-3.pth", _ferretnet_s, _CLIP),
-    "tiny-ladeda-forensynth": Recipe(
-        _LADEDA, "weights/Tiny_LaDeDa/ForenSynth_Tiny_LaDeDa.pth", _tiny_ladeda, _IMAGENET, even=True
-    ),
-    "tiny-ladeda-wildrf": Recipe(
-        _LADEDA, "weights/Tiny_LaDeDa/WildRF_Tiny_LaDeDa.pth", _tiny_ladeda, _IMAGENET, even=True
-    ),
-}
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Score pictures with published detectors.")
     parser.add_argument("data", nargs="+", type=Path, help="folder real/ + ai/, or a folder with a manifest.csv")
@@ -385,6 +283,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws")
     parser.add_argument("--seed", type=int, default=0, help="of the choice, the windows and the bootstrap")
     parser.add_argument("--ours", type=Path, metavar="WORK", help="set beside them what our fusion said left out")
+    parser.add_argument("--bundle", metavar="BUNDLE", help="set beside them what a bundle of ours says")
     parser.add_argument("--trained-on", nargs="+", type=Path, help="the data of that fusion, where it had more")
     parser.add_argument("--partial", action="store_true", help="score nothing, report on the rounds that are there")
     return parser.parse_args()
