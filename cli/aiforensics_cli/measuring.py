@@ -58,6 +58,7 @@ class Plan:
     device: Literal["auto", "cpu", "cuda"]
     split: Literal["train", "val", "test", "all"] | None
     limit: int | None
+    side: int | None
     robustness: bool
     leave_one_source_out: bool
     folds: int | None
@@ -70,7 +71,7 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     """Evaluate as planned, with progress on standard error; gives the content of `metrics.json`."""
     from aiforensics.lab.data.dataset import load_dataset, states_splits, thin  # noqa: PLC0415 - the scan's libraries take a second
     from aiforensics.lab.data.overlap import drawn, seen  # noqa: PLC0415
-    from aiforensics.lab.data.views import SWEEP  # noqa: PLC0415
+    from aiforensics.lab.data.views import CONDITIONS, SIDE, SWEEP, cut_to  # noqa: PLC0415
     from aiforensics.lab.judge.detector import ScannerDetector  # noqa: PLC0415
     from aiforensics.lab.judge.evaluate import evaluate  # noqa: PLC0415
     from aiforensics.lab.judge.leaveout import leave_one_source_out  # noqa: PLC0415
@@ -93,11 +94,13 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     if len(there) < len(samples):
         left = f"judging the split {split}, {len(there)} of {len(samples)} pictures: --split all judges every one"
         messages().print(left, soft_wrap=True)
-    sweep = SWEEP if plan.robustness else ()
+    conditions = cut_to(CONDITIONS, plan.side or SIDE)
+    sweep = cut_to(SWEEP, plan.side or SIDE) if plan.robustness else ()
     with bar("judging pictures") as progress:
         found = evaluate(
             judged,
             ScannerDetector(scanner),
+            conditions,
             sweep=sweep,
             of=len(there),
             seen=seen(bundle),
@@ -107,7 +110,9 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     content = found.to_dict()
     if fit is not None:
         with bar("training with sources left out") as progress:
-            left_out = leave_one_source_out(samples, fit, folds=plan.folds, seed=plan.seed, progress=progress)
+            left_out = leave_one_source_out(
+                samples, fit, conditions=conditions, folds=plan.folds, seed=plan.seed, progress=progress
+            )
         content["leave_one_source_out"] = left_out.to_dict()
     content["settings"] = {
         "data": ", ".join(map(str, plan.data)),
@@ -115,6 +120,7 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
         "pictures": str(content["pictures"]["judged"]),
         "model": f"{bundle.name} {bundle.version}",
         "model sha256": bundle.sha256,
+        **({"side": str(plan.side)} if plan.side else {}),
         "seed": str(plan.seed),
     }
     return content

@@ -76,6 +76,29 @@ def fake_detector(monkeypatch):
     monkeypatch.setattr(detector, "ScannerDetector", Fast)
 
 
+def test_the_side_of_the_windows_can_be_asked_for(run, tmp_path, fake_detector):
+    rng = np.random.default_rng(1)
+    for label in ("real", "ai"):
+        (tmp_path / "large" / label).mkdir(parents=True)
+        for i in range(4):
+            pixels = rng.integers(0, 256, (300, 320, 3), np.uint8)
+            pixels[297:] = 255 * (label == "ai")  # windows of 248 px seldom reach it, windows of 300 px always do
+            Image.fromarray(pixels).save(tmp_path / "large" / label / f"{i}.png")
+    told = tmp_path / "metrics.json"
+    assert run("evaluate", tmp_path / "large", "--side", 300, "--json", told).status == 0
+    content = json.loads(told.read_text())
+    assert content["roc_auc"] == 1.0
+    assert (content["settings"]["side"], content["title"].split(";")[0]) == (
+        "300",
+        "both classes alike: windows of at most 300 px",
+    )
+    assert run("evaluate", tmp_path / "large", "--json", told).status == 0
+    usual = json.loads(told.read_text())
+    assert usual["roc_auc"] < 1.0
+    assert "side" not in usual["settings"]
+    assert "windows of" not in usual["title"]
+
+
 @pytest.mark.parametrize("command", ["evaluate", "audit"])
 def test_a_manifest_is_not_written_over(run, data, command):
     manifest = data / "manifest.csv"

@@ -29,6 +29,9 @@ def evaluate(
         typer.Option(help="Pictures to judge; default: test where DATA or the bundle's training has splits, else all."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=2, help="Judge at most N, evenly over sources.")] = None,
+    side: Annotated[
+        int | None, typer.Option(min=64, help="Cut both classes to windows of so many pixels; default 248.")
+    ] = None,
     robustness: Annotated[bool, typer.Option("--robustness", help="Add the sweep over codecs, sizes, noise.")] = False,
     leave_one_source_out: Annotated[
         bool, typer.Option("--leave-one-source-out", help="Train the recipe again without whole sources (hours).")
@@ -56,7 +59,9 @@ def evaluate(
 
     spare([report, json], [*data, *(place / "manifest.csv" for place in data)])
     check_places([report, json], [work if leave_one_source_out else None])
-    plan = Plan(tuple(data), model, device, split, limit, robustness, leave_one_source_out, folds, weights, work, seed)
+    plan = Plan(
+        tuple(data), model, device, split, limit, side, robustness, leave_one_source_out, folds, weights, work, seed
+    )
     content = run_evaluation(plan)
     _tell_overlap(content)
     if report:

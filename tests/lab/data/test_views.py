@@ -65,6 +65,13 @@ def test_windows_have_the_promised_size(photo) -> None:
     assert views.CLEAN(photo[:100], seeded("a")).shape == (100, 100, 3)
 
 
+def test_views_can_be_cut_to_larger_windows(photo) -> None:
+    clean, half = views.cut_to((views.CLEAN, HALF), 300)
+    assert clean(photo, seeded("a")).shape == (300, 300, 3)
+    assert half(photo, seeded("a")).shape == (150, 150, 3)
+    assert (clean.name, half.title) == (views.CLEAN.name, HALF.title)
+
+
 def test_a_256_px_picture_is_seen_at_every_jpeg_phase() -> None:
     ramp = np.tile(np.arange(256, dtype=np.uint8)[None, :, None], (256, 1, 3))
     assert {int(views.window(ramp, seeded(str(i)))[0, 0, 0]) % 8 for i in range(200)} == set(range(8))

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -100,6 +100,8 @@ class View:
         What happens to the window before it: (h, w, 3) uint8 and a generator → (h', w', 3) uint8; None for nothing.
     family, level
         The curve of the robustness sweep that the view belongs to, and its place on that curve.
+    side
+        Side of the window in pixels, at most.
     """
 
     name: str
@@ -108,9 +110,10 @@ class View:
     change: Change | None = None
     family: str = ""
     level: float = 0.0
+    side: int = SIDE
 
     def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
-        """Cut a random window of at most `SIDE` pixels and deliver it.
+        """Cut a random window of at most `side` pixels and deliver it.
 
         Parameters
         ----------
@@ -130,8 +133,13 @@ class View:
         return self.codec.encode(self._changed(pixels, rng))
 
     def _changed(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
-        seen = window(pixels, rng)
+        seen = window(pixels, rng, self.side)
         return seen if self.change is None else self.change(seen, rng)
+
+
+def cut_to(views: Sequence[View], side: int) -> tuple[View, ...]:
+    """Views of windows of another side in pixels: larger ones are nearer to whole pictures, which people look at."""
+    return tuple(replace(view, side=side) for view in views)
 
 
 def random_view(pixels: Pixels, rng: np.random.Generator) -> Pixels:

@@ -20,7 +20,7 @@ from aiforensics.image import Picture, read
 from aiforensics.lab.data.dataset import DatasetError, Sample, thin
 from aiforensics.lab.data.overlap import DIGITS
 from aiforensics.lab.data.progress import Progress
-from aiforensics.lab.data.views import CONDITIONS, View
+from aiforensics.lab.data.views import CONDITIONS, SIDE, View
 from aiforensics.lab.judge import curves, metrics
 from aiforensics.lab.judge.detector import Detector, Prediction, redeliver
 from aiforensics.lab.judge.metrics import CALIBRATED, DRAWS, FORCED, RANKED, SELECTIVE, Figure, Scores
@@ -331,7 +331,9 @@ def _seen(picture: Picture, sample: Sample, view: View | None, seed: int) -> Pic
 
 
 def _matched_title(conditions: Sequence[View]) -> str:
-    return "both classes alike: " + "; ".join(view.title for view in conditions)
+    sides = "/".join(str(side) for side in sorted({view.side for view in conditions} - {SIDE}))
+    cut = f"windows of at most {sides} px; " if sides else ""
+    return f"both classes alike: {cut}" + "; ".join(view.title for view in conditions)
 
 
 def _check(samples: Sequence[Sample], judged: Mapping[str, Judged], refused: Sequence[tuple[str, str]]) -> None:
