@@ -120,8 +120,10 @@ class Ours:
         return odds
 
     def check_strange(self, chosen: Sequence[Sample]) -> None:
-        """End the run if the bundle learned from one of these pictures."""
-        known = overlap.seen(self.bundle) or frozenset()
+        """End the run if the bundle learned from one of these pictures, or does not say."""
+        known = overlap.seen(self.bundle)
+        if known is None:
+            sys.exit(f"{self.bundle.name} does not state what it learned from")
         seen = [one.key for one in chosen if sum_of(one.path)[: overlap.DIGITS] in known]
         if seen:
             sys.exit(f"{self.bundle.name} learned from {len(seen)} of these pictures: {', '.join(seen[:5])}")
