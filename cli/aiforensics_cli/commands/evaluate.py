@@ -30,7 +30,7 @@ def evaluate(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=2, help="Judge at most N, evenly over sources.")] = None,
     side: Annotated[
-        int | None, typer.Option(min=64, help="Cut both classes to windows of so many pixels; default 248.")
+        int | None, typer.Option(min=64, help="Cut pictures of both classes to so many pixels, at most; default 248.")
     ] = None,
     robustness: Annotated[bool, typer.Option("--robustness", help="Add the sweep over codecs, sizes, noise.")] = False,
     leave_one_source_out: Annotated[
