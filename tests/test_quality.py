@@ -11,6 +11,8 @@ from skimage import data as pictures
 from aiforensics.image import JpegFacts, decode, from_array
 from aiforensics.quality import assess
 
+EDGE = ((0, 88), (0, 88), (0, 0))
+
 
 def level(pixels, seen=100.0, strangeness=0.0):
     return assess(from_array(pixels), {"jpeg.quality_estimate": seen}, strangeness).quality.level
@@ -45,9 +47,18 @@ def test_compression_limits_the_evidence(seen, expected):
 
 
 @pytest.mark.parametrize(("seen", "condition"), [(83.0, "good"), (82.9, "compressed")])
-def test_the_condition_is_that_of_the_compression_that_is_seen(seen, condition):
+@pytest.mark.parametrize(("side", "prefix"), [(176, ""), (512, ""), (513, "large-")])
+def test_the_condition_is_that_of_the_compression_that_is_seen_and_of_the_size(side, prefix, seen, condition):
     values = {"jpeg.quality_estimate": seen}
-    assert assess(from_array(pictures.astronaut()), values, 0.0).condition == condition
+    assert (
+        assess(from_array(np.pad(pictures.astronaut(), EDGE, "edge")[:side]), values, 0.0).condition
+        == prefix + condition
+    )
+
+
+def test_small_and_colourless_pictures_have_one_condition_each():
+    assert assess(from_array(pictures.astronaut()[:175]), {}, 0.0).condition == "small"
+    assert assess(from_array(pictures.astronaut()[..., :1].repeat(3, axis=2)), {}, 0.0).condition == "grey"
 
 
 @pytest.mark.parametrize(("seen", "stated"), [(30.0, 95), (95.0, 30)])

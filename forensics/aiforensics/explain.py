@@ -39,8 +39,10 @@ QUALITY_WORDS: Final[dict[QualityLevel, str]] = {
 """What a level of evidence quality means for the reader."""
 
 CONDITION_WORDS: Final[dict[str, str]] = {
-    "good": "a picture without strong compression",
-    "compressed": "a compressed picture (like JPEG quality 82 or lower)",
+    "good": "a picture without strong compression, up to 512 pixels",
+    "compressed": "a compressed picture (like JPEG quality 82 or lower), up to 512 pixels",
+    "large-good": "a picture of more than 512 pixels without strong compression",
+    "large-compressed": "a compressed picture (like JPEG quality 82 or lower) of more than 512 pixels",
     "small": "a small picture (under 176 pixels)",
     "grey": "a picture without colour",
 }

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from aiforensics.evidence import Quality
 from aiforensics.image import Picture
+from aiforensics.image.picture import WINDOW
 
 SMALL, TINY = 176, 96
 """Shorter sides in pixels below which evidence is limited, and poor."""
+LARGE = 2 * WINDOW
+"""Shorter side in pixels above which several windows are examined that hardly overlap."""
 COMPRESSED, CRUSHED = 68.0, 42.0
 """IJG qualities below which evidence is limited, and poor."""
 THIN, STARVED = 1.0, 0.5
@@ -153,4 +156,5 @@ def _condition(short: int, grey: bool, seen: float) -> str:
         return "small"
     if grey:
         return "grey"
-    return "compressed" if seen < 83.0 else "good"
+    kind = "compressed" if seen < 83.0 else "good"
+    return f"large-{kind}" if short > LARGE else kind

@@ -39,7 +39,8 @@ class Calibration:
     Attributes
     ----------
     conditions
-        A line for each condition; `good` is always there and stands in for a name that is not.
+        A line for each condition; that of `compressed` stands in for `large-compressed`, and so on, where a bundle has
+        no such line; `good` is always there and stands in for every other name.
     real_below, ai_from
         Thresholds of p: `real` below the first, `ai` from the second on, `inconclusive` between.
     """
@@ -50,7 +51,8 @@ class Calibration:
 
     def line(self, condition: str) -> Line:
         """The line of a condition."""
-        return self.conditions.get(condition, self.conditions["good"])
+        known = (name for name in (condition, condition.removeprefix("large-")) if name in self.conditions)
+        return self.conditions[next(known, "good")]
 
     def probability(self, log_odds: float, condition: str) -> float:
         """Calibrated probability of `ai`, in [0, 1]."""

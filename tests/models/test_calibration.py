@@ -26,6 +26,13 @@ def test_the_interval_holds_the_probability_and_grows_with_the_spread(z, spread,
     assert 0 <= wider[0] <= low <= CALIBRATION.probability(z, condition) <= high <= wider[1] <= 1
 
 
+def test_a_bundle_without_lines_for_large_pictures_judges_them_as_the_others():
+    assert CALIBRATION.line("large-good") == CALIBRATION.line("good")
+    assert CALIBRATION.line("large-small") == CALIBRATION.line("small")
+    own = Calibration({**CALIBRATION.conditions, "large-good": Line(2.0, 0.0, 0.1)}, 0.2, 0.85)
+    assert own.line("large-good").slope == 2.0
+
+
 def test_an_unknown_condition_is_judged_as_good():
     assert CALIBRATION.probability(1.0, "never seen") == CALIBRATION.probability(1.0, "good")
 

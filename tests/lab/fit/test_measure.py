@@ -42,6 +42,28 @@ def test_the_rows_of_some_pictures_count_them_anew(samples, trained, tmp_path):
     assert (some.values == table.values[[0, 1, 4, 5]]).all()
 
 
+def test_large_views_are_measured_of_large_files_alone(samples, trained, tmp_path):
+    export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
+    rng = np.random.default_rng(2)
+    for name, size in (("large", (513, 640)), ("narrow", (512, 700))):
+        Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    files = [replace(samples[0], path=tmp_path / f"{name}.png") for name in ("large", "narrow")]
+    views, keep = ["half", "large-clean"], tmp_path / "t.npz"
+    table = measure_all(files, [tmp_path / "network.onnx"], [0, 0], views, workers=1, keep=keep)
+    assert [*zip(table.sample.tolist(), table.view.tolist(), strict=True)] == [
+        (0, "half"),
+        (0, "large-clean"),
+        (1, "half"),
+    ]
+    assert table.condition.tolist() == ["small", "large-good", "small"]
+    again = []
+    known = measure_all(
+        files, [tmp_path / "network.onnx"], [0, 0], views, workers=1, keep=keep, progress=lambda *at: again.append(at)
+    )
+    assert again == [(0, 0)]
+    assert (known.values == table.values).all()
+
+
 def test_no_network_is_asked_of_a_picture_without_one(samples, trained, tmp_path):
     export_detector(trained[0] / "network.safetensors", "tracenet", tmp_path)
     networks, keep = [tmp_path / "network.onnx"], tmp_path / "t.npz"

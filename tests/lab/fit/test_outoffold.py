@@ -52,3 +52,25 @@ def test_sources_of_both_classes_may_share_a_name(monkeypatch):
     assert set(found["false_alarms_by_real_source"]) == {f"s{i}" for i in range(4)}
     assert max(found["false_alarms_by_real_source"].values()) < 0.1, "AI pictures that were found are no false alarms"
     assert len(drawn[0]) == 6, "three sources of each class, each drawn on its own"
+
+
+def test_larger_views_are_judged_apart():
+    samples = [
+        Sample(Path(f"{i}.png"), ("real", "ai")[i % 2], f"s{i % 8}", f"g{i % 8}", str(i), "train") for i in range(400)
+    ]
+    owner = np.concatenate([np.arange(400), np.arange(100)])
+    view = np.array(["clean"] * 400 + ["large-jpeg75"] * 100)
+    labels = (owner % 2).astype(float)
+    rng = np.random.default_rng(7)
+    odds = 2.0 * (labels - 0.5) + rng.normal(size=500) * np.where(view == "clean", 2.0, 0.5)
+    names, nothing = np.where(view == "clean", "good", "large-good"), np.zeros((500, 1))
+    table = Table(owner, view, names, names, nothing, np.zeros(500), nothing.astype(np.float32))
+    stack, folds = Stack(None, {}, odds, odds, odds), np.arange(400) % 8 // 2
+    found = out_of_fold(stack, table, samples, folds)
+    assert (found["pictures"], found["views"]) == (400, 400)
+    assert (found["large"]["pictures"], found["large"]["views"]) == (100, 100)
+    assert list(found["large"]["roc_auc_by_view"]) == ["large-jpeg75"]
+    assert found["large"]["roc_auc"]["fused"] > 0.9 > found["roc_auc"]["fused"]
+    rows = view == "clean"
+    some = Table(*(getattr(table, name)[rows] for name in Table.__dataclass_fields__))
+    assert "large" not in out_of_fold(Stack(None, {}, odds[rows], odds[rows], odds[rows]), some, samples, folds)

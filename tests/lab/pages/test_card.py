@@ -134,3 +134,24 @@ def test_a_bundle_that_went_on_tells_of_what_it_went_on_from(manifest, metrics) 
     assert (
         rebuild.index("train old\n") < rebuild.index("`first` (sha256 abcdef012345)") < rebuild.index("--extend first")
     )
+
+
+def test_larger_views_are_told_apart_where_they_were_judged(manifest, metrics) -> None:
+    shares = dict.fromkeys(("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece"), 0.25)
+    found = {
+        "pictures": 40,
+        "views": 160,
+        "roc_auc": {"fused": 0.9},
+        "mean_source_auc": {"fused": 0.9},
+        "roc_auc_by_ai_source": {"web": 0.9},
+        "false_alarms_by_real_source": {"real-alone": 0.1},
+        **shares,
+    }
+    apart = (
+        "7 of these are files of more than 512 px along both sides. Cut to 1,024 px at most, instead of 248 (28 views)"
+    )
+    assert apart not in card(manifest | {"metrics": {"out_of_fold": found}}, metrics)
+    large = {"pictures": 7, "views": 28, "roc_auc": {"fused": 0.95}, **shares, "coverage": 0.5}
+    text = card(manifest | {"metrics": {"out_of_fold": found | {"large": large}}}, metrics)
+    assert f"{apart}: AUC 0.950; 25.0 % of real pictures are called AI" in text
+    assert "50.0 % answered" in text

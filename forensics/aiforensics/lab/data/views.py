@@ -338,6 +338,11 @@ HALF = View("half", "half size, then JPEG 90", _J90, partial(_resized, factor=0.
 CONDITIONS: tuple[View, ...] = (CLEAN, JPEG90, JPEG75, HALF)
 """The matched conditions of every evaluation and of calibration."""
 
+LARGE_CONDITIONS: tuple[View, ...] = tuple(
+    replace(view, name=f"large-{view.name}", title=f"{view.title}, up to 1,024 px") for view in cut_to(CONDITIONS, 1024)
+)
+"""What head and calibration see of a picture that has several windows: their mean is surer than one of them."""
+
 GREY = View("grey", "black and white, JPEG 90", _J90, partial(_faded, saturation=0.0))
 """What head and calibration see beside the matched conditions, or the lack of colour would speak for a camera."""
 

@@ -24,7 +24,7 @@ from aiforensics.features import EDITION
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, thin
-from aiforensics.lab.data.folds import balance, family, family_folds, origins
+from aiforensics.lab.data.folds import family, family_folds, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.calibrating import calibrate
@@ -32,6 +32,7 @@ from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.fit.outoffold import out_of_fold
 from aiforensics.lab.fit.stacking import HeadKind, Stack, fit_stack
+from aiforensics.lab.fit.weights import row_weights
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.cycles import FinetuneConfig
 from aiforensics.lab.train.devices import Device
@@ -287,15 +288,20 @@ def fit(
         table.column(EMBEDDING),
         labels[table.sample],
         folds[table.sample],
-        balance(samples, config.network.emphasis)[table.sample],
+        row_weights(samples, table, config.network.emphasis),
         config.head,
         config.seed,
     )
     left_out = np.flatnonzero(folds >= 0)
     strange, table = [samples[i] for i in left_out.tolist()], table.of(left_out)
-    weights, sources = balance(strange)[table.sample], np.array(origins(strange))[table.sample].tolist()
+    sources = np.array(origins(strange))[table.sample].tolist()
     calibration = calibrate(
-        stack.fused, labels[left_out][table.sample], table.condition, weights, sources, seed=config.seed
+        stack.fused,
+        labels[left_out][table.sample],
+        table.condition,
+        row_weights(strange, table),
+        sources,
+        seed=config.seed,
     )
     calibration = widened(calibration, stack.fused, table)
     return stack, calibration, out_of_fold(stack, table, strange, folds[left_out], seed=config.seed)

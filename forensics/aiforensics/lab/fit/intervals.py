@@ -8,13 +8,14 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.lab.data.views import CLEAN, JPEG75, JPEG90
+from aiforensics.lab.data.views import CLEAN, JPEG75, JPEG90, LARGE_CONDITIONS
 from aiforensics.lab.fit.calibrating import MIN_CONDITION
 from aiforensics.lab.fit.measure import Table
 from aiforensics_models.calibration import INTERVAL, NORMAL_95, Calibration
 
-DELIVERIES = tuple(view.name for view in (CLEAN, JPEG90, JPEG75))
-"""Views at full size, each with a random window and a last codec of its own."""
+_NAMES = tuple(view.name for view in (CLEAN, JPEG90, JPEG75))
+DELIVERIES = (_NAMES, tuple(view.name for view in LARGE_CONDITIONS if view.name.removeprefix("large-") in _NAMES))
+"""Views at full size, each with a random window and a last codec of its own; those of one size are compared."""
 
 
 def widened(calibration: Calibration, log_odds: NDArray[np.float64], table: Table) -> Calibration:
@@ -45,7 +46,8 @@ def widened(calibration: Calibration, log_odds: NDArray[np.float64], table: Tabl
     pairs = [
         (place[i, one], place[i, other])
         for i in sorted(set(table.sample.tolist()))
-        for one, other in permutations(DELIVERIES, 2)
+        for deliveries in DELIVERIES
+        for one, other in permutations(deliveries, 2)
         if (i, one) in place and (i, other) in place
     ]
     if not pairs:

@@ -11,15 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from aiforensics.decision import SPECS
 from aiforensics.features import EDITION
 from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.sums import sum_of
-from aiforensics.lab.data.views import CONDITIONS, GREY, seeded, training_view
+from aiforensics.lab.data.views import CONDITIONS, GREY, LARGE_CONDITIONS, seeded, training_view
 from aiforensics.pipeline import handcrafted, measure
-from aiforensics.quality import assess
+from aiforensics.quality import LARGE, assess
 from aiforensics_models.heads import EMBEDDING
 from aiforensics_models.runtime import OnnxNetwork, Preparation
 
@@ -27,7 +28,11 @@ NAMES: tuple[str, ...] = tuple(SPECS)
 """Columns of a table, in order."""
 RANDOM = "random"
 """Name of the training distribution, beside the names of the matched conditions."""
-VIEWS: tuple[str, ...] = (RANDOM, *(view.name for view in (*CONDITIONS, GREY)))
+_NAMED = {view.name: view for view in (*CONDITIONS, GREY, *LARGE_CONDITIONS)}
+VIEWS: tuple[str, ...] = (RANDOM, *_NAMED)
+"""Names of all views that are measured."""
+LARGE_VIEWS: frozenset[str] = frozenset(view.name for view in LARGE_CONDITIONS)
+"""Of them those that take a large file."""
 _CHUNK = 16
 _SAVE_EVERY = 100
 """Chunks between two savings of what was measured."""
@@ -124,7 +129,7 @@ def measure_all(
     networks, network_of
         ONNX files, and for each sample the index of the one that judges it; -1 where none is asked.
     views
-        Names out of `VIEWS`.
+        Names out of `VIEWS`; those of `LARGE_VIEWS` are measured of large files alone.
     workers
         Processes.
     keep
@@ -141,7 +146,8 @@ def measure_all(
     sums = [*(sum_of(path)[:16] for path in networks), "-"]  # -1 is the last
     origins = [f"{one.key} {sum_of(one.path)[:16]} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
     rows = _rows_of(Table.load(keep)) if keep is not None and keep.exists() else {}
-    wanted = {i: tuple(v for v in views if (origin, v) not in rows) for i, origin in enumerate(origins)}
+    seen_as = [_fitting(sample.path, views) for sample in samples]
+    wanted = {i: tuple(v for v in seen_as[i] if (origin, v) not in rows) for i, origin in enumerate(origins)}
     missing = [i for i, few in wanted.items() if few]
     judges = [*map(str, networks), None]
     jobs = [
@@ -156,7 +162,7 @@ def measure_all(
                 progress(min(done * _CHUNK, len(missing)), len(missing))
                 if keep is not None and done % _SAVE_EVERY == 0:
                     _table([(0, *key) for key in rows], rows).save(keep)
-    table = _table([(i, origin, view) for i, origin in enumerate(origins) for view in views], rows)
+    table = _table([(i, origin, view) for i, origin in enumerate(origins) for view in seen_as[i]], rows)
     if keep is not None:
         table.save(keep)
     return table
@@ -202,15 +208,28 @@ def _table(wanted: Sequence[tuple[int, str, str]], rows: Mapping[tuple[str, str]
     )
 
 
+def _fitting(path: Path, views: Sequence[str]) -> tuple[str, ...]:
+    """The views that a file is large enough for, by its header; one that Pillow does not open counts as small."""
+    if LARGE_VIEWS.isdisjoint(views):
+        return tuple(views)
+    try:
+        with Image.open(path) as image:
+            large = min(image.size) > LARGE
+    except (OSError, Image.DecompressionBombError):
+        large = False
+    return tuple(view for view in views if large or view not in LARGE_VIEWS)
+
+
 def _measure_chunk(jobs: Sequence[_Job]) -> list[tuple[int, str, _Row]]:
     cv2.setNumThreads(1)
-    return [
-        (index, view, _measure_one(sample, network, view)) for index, sample, network, views in jobs for view in views
-    ]
+    found = []
+    for index, sample, network, views in jobs:
+        picture = read(sample.path)
+        found += [(index, view, _measure_one(_delivered(picture, sample, view), network)) for view in views]
+    return found
 
 
-def _measure_one(sample: Sample, network: str | None, view: str) -> _Row:
-    picture = _delivered(sample, view)
+def _measure_one(picture: Picture, network: str | None) -> _Row:
     if network is None:
         values = {**handcrafted(picture), EMBEDDING: 0.0}
         return _condition(picture, values), _ordered(values), 0.0, np.zeros(0, np.float32)
@@ -234,11 +253,8 @@ def _ordered(values: Mapping[str, float]) -> NDArray[np.float64]:
     return np.array([values[name] for name in NAMES])
 
 
-def _delivered(sample: Sample, view: str) -> Picture:
-    picture = read(sample.path)
+def _delivered(picture: Picture, sample: Sample, view: str) -> Picture:
     rng = seeded(f"{sample.key}/{view}")
     if view == RANDOM:
         return from_array(training_view(picture, rng))
-    pixels = np.asarray(picture.image, np.uint8)
-    one = next(one for one in (*CONDITIONS, GREY) if one.name == view)
-    return decode(one.file(pixels, rng), sample.path.name)
+    return decode(_NAMED[view].file(np.asarray(picture.image, np.uint8), rng), sample.path.name)

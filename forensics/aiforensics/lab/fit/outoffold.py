@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.lab.data.dataset import Sample
-from aiforensics.lab.data.folds import balance, origins
-from aiforensics.lab.data.views import CONDITIONS
+from aiforensics.lab.data.folds import origins
+from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS, View
 from aiforensics.lab.fit.calibrating import calibrate
-from aiforensics.lab.fit.measure import Table
+from aiforensics.lab.fit.measure import LARGE_VIEWS, Table
 from aiforensics.lab.fit.stacking import Stack
+from aiforensics.lab.fit.weights import row_weights
 from aiforensics.lab.judge.leaveout import MIN_PICTURES
 from aiforensics.lab.judge.metrics import Scores, figures
 
@@ -45,18 +46,38 @@ def out_of_fold(
     Returns
     -------
     `roc_auc` of each part, by view and by AI source; at the thresholds `false_alarms`, `detections`, `missed`,
-    `coverage`, `selective_accuracy` and `ece`; false alarms by real source. Classes and sources are weighed as
-    `balance` does, so that a source of which much was collected is not what is judged.
+    `coverage`, `selective_accuracy` and `ece`; false alarms by real source. Under `large` the same of the larger views,
+    where there are any of both classes. Classes and sources are weighed as `balance` does, so that a source of which
+    much was collected is not what is judged.
     """
-    matched = np.isin(table.view, [view.name for view in CONDITIONS])
-    p, verdicts = (found[matched] for found in judged(stack.fused, table, samples, folds, seed=seed))
-    owner, view = table.sample[matched], table.view[matched]
-    labels = np.array([sample.label == "ai" for sample in samples], np.float64)[owner]
-    weights = balance(samples)[owner]
-    sources = np.array([sample.source for sample in samples])[owner]
-    parts = {name: odds[matched] for name, odds in stack.parts.items()}
+    p, verdicts = judged(stack.fused, table, samples, folds, seed=seed)
+    weights = row_weights(samples, table)
+
+    def panel(views: Sequence[View]) -> dict[str, Any]:
+        rows = np.isin(table.view, [view.name for view in views])
+        parts = {name: odds[rows] for name, odds in stack.parts.items()}
+        owner = [samples[i] for i in table.sample[rows].tolist()]
+        return _figures(owner, table.view[rows], views, parts, p[rows], verdicts[rows], weights[rows])
+
+    large = len({samples[i].label for i in table.sample[np.isin(table.view, sorted(LARGE_VIEWS))].tolist()}) == 2
+    return panel(CONDITIONS) | ({"large": panel(LARGE_CONDITIONS)} if large else {})
+
+
+def _figures(
+    owner: Sequence[Sample],
+    view: NDArray[np.str_],
+    views: Sequence[View],
+    parts: Mapping[str, Floats],
+    p: Floats,
+    verdicts: NDArray[np.str_],
+    weights: Floats,
+) -> dict[str, Any]:
+    """Figures of rows that show samples under some of the views, each with the log-odds of every part."""
+    labels = np.array([sample.label == "ai" for sample in owner], np.float64)
+    sources = np.array([sample.source for sample in owner])
     real = labels < 0.5
-    pictures = Counter(sample.source for sample in samples if sample.label == "ai")
+    shown = {sample.path: sample for sample in owner}
+    pictures = Counter(sample.source for sample in shown.values() if sample.label == "ai")
     big = sorted(source for source, count in pictures.items() if count >= MIN_PICTURES)
 
     def auc(odds: Floats, rows: NDArray[np.bool_]) -> float:
@@ -66,12 +87,12 @@ def out_of_fold(
     said = figures(Scores.of(labels, p, verdicts.tolist()), weights[None])
     shares = ("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece")
     found: dict[str, Any] = {
-        "pictures": len(set(owner.tolist())),
+        "pictures": len(shown),
         "views": len(labels),
         "roc_auc": {part: auc(z, labels >= 0.0) for part, z in parts.items()},
         "roc_auc_by_view": {
             one.name: {part: auc(z, view == one.name) for part, z in parts.items()}
-            for one in CONDITIONS
+            for one in views
             if (view == one.name).any()
         },
         "mean_source_auc": {
@@ -83,7 +104,7 @@ def out_of_fold(
             s: float((verdicts[real & (sources == s)] == "ai").mean()) for s in sorted(set(sources[real].tolist()))
         },
     }
-    val = np.array([sample.split == "val" for sample in samples])[owner]
+    val = np.array([sample.split == "val" for sample in owner])
     if len(set(labels[val].tolist())) > 1:
         found["roc_auc_val"] = {part: auc(z, val) for part, z in parts.items()}
     return found
@@ -106,7 +127,7 @@ def judged(
     (n,) probabilities of `ai`, and (n,) verdicts.
     """
     labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
-    weights = balance(samples)[table.sample]
+    weights = row_weights(samples, table)
     sources = np.array(origins(samples))[table.sample]
     fold_of, conditions = folds[table.sample], table.condition
     p, verdicts = np.zeros(len(odds)), np.full(len(odds), "inconclusive")

@@ -259,16 +259,26 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
         for part in found["roc_auc"]
     ]
     yield "\n".join(lines)
-    yield (
-        f"At the thresholds {percent(found['false_alarms'])} of real pictures are called AI, "
-        f"{percent(found['detections'])} of AI pictures AI and {percent(found['missed'])} real; "
-        f"{percent(found['coverage'])} answered, {percent(found['selective_accuracy'])} of the answers right; "
-        f"expected calibration error {_number(found['ece'])}."
-    )
+    yield f"At the thresholds {_answers(found)}."
+    large = found.get("large")
+    if large:
+        yield (
+            f"{large['pictures']} of these are files of more than 512 px along both sides. Cut to 1,024 px at most, "
+            f"instead of 248 ({large['views']} views): AUC {_number(large['roc_auc']['fused'])}; {_answers(large)}."
+        )
     hardest = sorted(found["roc_auc_by_ai_source"].items(), key=lambda item: item[1])[:8]
     yield "Hardest AI sources (AUC): " + ", ".join(f"{name} {_number(auc)}" for name, auc in hardest) + "."
     alarms = sorted(found["false_alarms_by_real_source"].items(), key=lambda item: -item[1])[:8]
     yield "Real sources with most false alarms: " + ", ".join(f"{name} {percent(a)}" for name, a in alarms) + "."
+
+
+def _answers(found: Mapping[str, Any]) -> str:
+    return (
+        f"{percent(found['false_alarms'])} of real pictures are called AI, "
+        f"{percent(found['detections'])} of AI pictures AI and {percent(found['missed'])} real; "
+        f"{percent(found['coverage'])} answered, {percent(found['selective_accuracy'])} of the answers right; "
+        f"expected calibration error {_number(found['ece'])}"
+    )
 
 
 def _sources(sources: Mapping[str, Mapping[str, Any]]) -> str:
