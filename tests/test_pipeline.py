@@ -15,6 +15,7 @@ import aiforensics
 from aiforensics import features, pipeline
 from aiforensics.decision import decide
 from aiforensics.evidence import Claim, InputError, Provenance, Quality, Refusal
+from aiforensics.explain import CONDITION_WORDS
 from aiforensics.features import FeatureError
 from aiforensics.features import row as row_of
 from aiforensics.image import Limits, decode, from_array
@@ -117,6 +118,7 @@ def test_container_name_and_metadata_never_move_the_score(scanner):
     ("condition", "change"),
     [
         ("good", lambda pixels: pixels),
+        ("large-good", lambda pixels: np.pad(pixels, ((0, 88), (0, 88), (0, 0)), "reflect")),
         ("grey", lambda pixels: pixels.mean(axis=2, keepdims=True).astype(np.uint8).repeat(3, axis=2)),
         ("small", lambda pixels: pixels[100:250, 150:300].copy()),
     ],
@@ -134,7 +136,8 @@ def test_probability_and_interval_are_those_of_the_condition_and_the_spread(scan
 
 def test_every_condition_of_the_shipped_bundle_has_a_line_of_its_own(scanner):
     lines = scanner.bundle.calibration.conditions
-    assert len(set(lines.values())) == len(lines) == 4
+    assert set(lines) == set(CONDITION_WORDS)
+    assert len(set(lines.values())) == len(lines)
 
 
 def test_a_feature_that_is_not_measured_is_an_error_and_no_zero():
