@@ -24,6 +24,7 @@ from safetensors.numpy import load_file
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import Head, load_head
 from aiforensics_models.runtime import Network, load_network
+from aiforensics_models.small import Twice
 
 SCHEMA = "aiforensics.bundle/1"
 MANIFEST = "bundle.json"
@@ -155,8 +156,10 @@ class Bundle:
         BundleError
             If `cuda` is asked for and there is no usable GPU, or the network cannot be opened.
         """
+        entry = self.manifest["network"]
         with self._opening("network"):
-            return load_network(self.folder, self.manifest["network"], device)
+            network = load_network(self.folder, entry, device)
+        return Twice(network, entry["small"]) if "small" in entry else network
 
     def try_out(self) -> None:
         """Open every part on the CPU and ask the head once, so that a bundle that passes can be used.
@@ -265,6 +268,8 @@ def _bad_entry(manifest: Mapping[str, Any]) -> str | None:
     for key, value in named.items():
         if not isinstance(value, str):
             return f"{key} is missing"
+    if type(manifest["network"].get("small", 0)) is not int:
+        return f"network.small is {manifest['network']['small']!r}: it is a whole number"
     reference = manifest.get("reference")
     usual = reference.get("usual") if isinstance(reference, dict) else None
     if reference is not None and (isinstance(usual, bool) or not isinstance(usual, int | float)):

@@ -32,6 +32,7 @@ from aiforensics.lab.train.batches import audited_view
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.recipes import stated
 from aiforensics_models.bundle import Bundle, write_manifest
+from aiforensics_models.small import SMALL
 
 Strategy = Literal["head", "full"]
 SCHEMA = "aiforensics.adaptation/1"
@@ -288,6 +289,7 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, r
         | {
             "name": job.out.name,
             "version": __version__,
+            "network": {**bundle.manifest["network"], "small": SMALL},
             "head": {"kind": config.head, "file": stack.head.save(out), "mix": stack.mix},
             "calibration": calibration.to_dict(),
             "training": {**training, "head_only": True, **census(seen)},

@@ -8,7 +8,7 @@ import pytest
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.folds import balance
 from aiforensics.lab.fit.measure import LARGE_VIEWS, Table
-from aiforensics.lab.fit.weights import row_weights
+from aiforensics.lab.fit.weighing import row_weights
 
 pytestmark = pytest.mark.train
 LARGE = min(LARGE_VIEWS)

@@ -32,7 +32,7 @@ from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.fit.outoffold import out_of_fold
 from aiforensics.lab.fit.stacking import HeadKind, Stack, fit_stack
-from aiforensics.lab.fit.weights import row_weights
+from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.cycles import FinetuneConfig
 from aiforensics.lab.train.devices import Device

@@ -23,6 +23,7 @@ from aiforensics.pipeline import handcrafted, measure
 from aiforensics.quality import LARGE, assess
 from aiforensics_models.heads import EMBEDDING
 from aiforensics_models.runtime import OnnxNetwork, Preparation
+from aiforensics_models.small import SMALL, Twice
 
 NAMES: tuple[str, ...] = tuple(SPECS)
 """Columns of a table, in order."""
@@ -92,7 +93,7 @@ class Table:
         """Write as npz without pickles."""
         columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
         partial = path.with_suffix(".partial.npz")
-        np.savez(partial, names=np.array(NAMES), edition=np.array(EDITION), **columns)
+        np.savez(partial, names=np.array(NAMES), edition=np.array([EDITION, SMALL]), **columns)
         partial.replace(path)
 
     @classmethod
@@ -105,7 +106,8 @@ class Table:
             If the table was measured by a version with other features.
         """
         with np.load(path, allow_pickle=False) as data:
-            if data["names"].tolist() != list(NAMES) or "edition" not in data or data["edition"] != EDITION:
+            edition = data["edition"].tolist() if "edition" in data else None
+            if data["names"].tolist() != list(NAMES) or edition != [EDITION, SMALL]:
                 raise TableError(f"{path} holds the measurements of another version: remove it to measure again")
             return cls(**{name: data[name] for name in cls.__dataclass_fields__})
 
@@ -171,7 +173,7 @@ def measure_all(
 _Row = tuple[str, NDArray[np.float64], float, NDArray[np.float32]]
 """Condition, values, spread, embedding, which is empty where no network was asked."""
 _Job = tuple[int, Sample, str | None, tuple[str, ...]]
-_NETWORKS: dict[str, OnnxNetwork] = {}
+_NETWORKS: dict[str, Twice] = {}
 """Networks that this worker process has opened."""
 
 
@@ -234,7 +236,7 @@ def _measure_one(picture: Picture, network: str | None) -> _Row:
         values = {**handcrafted(picture), EMBEDDING: 0.0}
         return _condition(picture, values), _ordered(values), 0.0, np.zeros(0, np.float32)
     if network not in _NETWORKS:
-        _NETWORKS[network] = OnnxNetwork(Path(network), Preparation("window", 0))
+        _NETWORKS[network] = Twice(OnnxNetwork(Path(network), Preparation("window", 0)), SMALL)
     values, opinion = measure(picture, _NETWORKS[network])
     logits = np.stack([output.logits for output in opinion.outputs])
     return (

@@ -15,7 +15,7 @@ from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS, View
 from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.fit.measure import LARGE_VIEWS, Table
 from aiforensics.lab.fit.stacking import Stack
-from aiforensics.lab.fit.weights import row_weights
+from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.judge.leaveout import MIN_PICTURES
 from aiforensics.lab.judge.metrics import Scores, figures
 

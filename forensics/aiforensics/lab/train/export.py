@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from aiforensics.lab.train.recipes import ClassifierConfig
 from aiforensics_models.networks import build_classifier, build_detector
+from aiforensics_models.small import SMALL
 
 ONNX_FILE, WEIGHTS_FILE = "network.onnx", "network.safetensors"
 OPSET = 17
@@ -41,7 +42,7 @@ def export_detector(weights: Path, architecture: str, folder: Path) -> dict[str,
     detector.load_state_dict(state)
     sizes = {"pixels": {2: "height", 3: "width"}}
     facts = _export(detector, weights, torch.zeros(1, 3, 128, 160), sizes, folder)
-    return {"architecture": architecture, "members": members, "input": "window", **facts}
+    return {"architecture": architecture, "members": members, "input": "window", "small": SMALL, **facts}
 
 
 def export_classifier(weights: Path, config: ClassifierConfig, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""Small windows are looked at twice: enlarged, and continued by their own reflection.
+
+Networks learn from crops of 144 px and more that were seldom reduced. A smaller window shows them little but borders,
+and a picture so small has mostly been reduced, so that its traces are finer than any that they know. Enlarging brings
+the traces nearer to the scale at which they were learnt, the reflection moves the borders away; one helps where the
+other does not, and their mean helps throughout (RESEARCH.md, *Small pictures are looked at twice*).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aiforensics_models.runtime import Network, NetworkOutput, Pixels
+
+SMALL = 192
+"""Shorter side in pixels below which a window is looked at twice: stated by the bundles that were fitted so."""
+ENLARGEMENT = 1.5
+"""Factor of the one look."""
+CONTINUED = 256
+"""Sides in pixels up to which the other look continues a window."""
+
+
+class Twice:
+    """A network that looks at small windows twice.
+
+    Parameters
+    ----------
+    network
+        Any network that takes windows of any size.
+    small
+        Shorter side in pixels below which a window is small.
+    """
+
+    def __init__(self, network: Network, small: int = SMALL) -> None:
+        self._network = network
+        self._small = small
+
+    def __call__(self, pixels: Pixels) -> NetworkOutput:
+        """(h, w, 3) uint8, RGB → what the network says of it: of a small one the mean, and the activation enlarged."""
+        if min(pixels.shape[:2]) >= self._small:
+            return self._network(pixels)
+        near, wide = self._network(enlarged(pixels)), self._network(continued(pixels))
+        embedding = (near.embedding + wide.embedding) * np.float32(0.5)
+        return NetworkOutput((near.logits + wide.logits) / 2, embedding, near.activation)
+
+
+def enlarged(pixels: Pixels) -> Pixels:
+    """(h, w, 3) uint8 → the same by `ENLARGEMENT` larger, by bicubic interpolation."""
+    import cv2  # noqa: PLC0415 - most pictures are not small
+
+    size = tuple(round(side * ENLARGEMENT) for side in pixels.shape[1::-1])
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def continued(pixels: Pixels) -> Pixels:
+    """(h, w, 3) uint8 → the same, continued to the right and downwards by its reflection.
+
+    Examples
+    --------
+    >>> continued(np.zeros((100, 300, 3), np.uint8)).shape
+    (256, 300, 3)
+    """
+    room = [(0, max(0, CONTINUED - side)) for side in pixels.shape[:2]]
+    return np.pad(pixels, [*room, (0, 0)], mode="symmetric")
