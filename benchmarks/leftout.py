@@ -6,7 +6,7 @@
 The work folder is that of `train DATA... --recipe fusion-xgboost`: its out-of-fold table holds every picture as a
 network measured it that had not seen the picture's generator family or real source. The manifest makes pictures of one
 fold, evenly over its sources, the split `test` and keeps those of the other folds as they are, so that `compare` leaves
-out the same sources; the fusion's figures on the same test pictures are printed, head and mix fitted on the other
+out the same sources; the fusion's figures on the same test pictures are printed, heads and mix fitted on the other
 folds.
 """
 
@@ -23,13 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from workfolder import WorkFolder
 
-from aiforensics.analyzers import SCORED
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.fit.measure import Table
 from aiforensics.lab.fit.stacking import fit_stack
 from aiforensics.lab.judge.metrics import Scores, figure
-from aiforensics_models.heads import EMBEDDING
 
 
 @dataclass(frozen=True)
@@ -59,11 +57,10 @@ class Strangers:
 
     @classmethod
     def of(cls, data: Sequence[Path], work: Path) -> Strangers:
-        """Fit head and mix of each fold of a work folder on the others."""
+        """Fit heads and mix of each fold of a work folder on the others."""
         was = WorkFolder.read(data, work)
-        rows, embedding = was.table.columns(SCORED), was.table.column(EMBEDDING)
-        stack = fit_stack(rows, embedding, was.labels, was.left_out, was.weights, was.config.head, was.config.seed)
-        return cls(was.seen, was.folds, was.samples, was.table, was.left_out, stack.parts)
+        stack = fit_stack(was.data, was.config.head, was.config.seed)
+        return cls(was.seen, was.folds, was.samples, was.table, was.data.folds, stack.parts)
 
     def scores(self) -> dict[tuple[str, str], float]:
         """Fused log-odds by (key of the picture, view)."""

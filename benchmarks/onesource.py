@@ -2,10 +2,10 @@
 
     python benchmarks/onesource.py DATA... --work BUNDLE.work --of CORPUS --out onesource.json
 
-For each AI source of CORPUS with at least 20 pictures the handcrafted head is fitted anew on everything but that source
-and the real sources of its fold, and judged on these: matched conditions, ROC AUC. The network is the one of that fold,
-which saw nothing of the source's whole family, so that `deep` is harder than the name says; the mix of both is the
-bundle's.
+For each AI source of CORPUS with at least 20 pictures the handcrafted head and the joint perceptron are fitted anew on
+everything but that source and the real sources of its fold, and judged on these: matched conditions, ROC AUC. The
+network is the one of that fold, which saw nothing of the source's whole family, so that `deep` is harder than the name
+says; the mix is the bundle's.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from workfolder import WorkFolder
 
-from aiforensics.analyzers import SCORED
 from aiforensics.lab.data.dataset import sources_of
 from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.fit.outoffold import MIN_PICTURES
-from aiforensics.lab.fit.stacking import fit_head
+from aiforensics.lab.fit.stacking import fit_head, fit_joint, fit_stack, joint_inputs
 from aiforensics.lab.judge.metrics import roc_auc
-from aiforensics_models.heads import EMBEDDING
 
 
 def main() -> None:
@@ -38,26 +37,28 @@ def main() -> None:
     work = WorkFolder.read(options.data, options.work)
     counts = Counter(sample.source for sample in work.samples if sample.label == "ai")
     named = {key.removeprefix("ai/") for key in sources_of(options.of) if key.startswith("ai/")}
-    found = {source: left_out(work, source) for source in sorted(named) if counts[source] >= MIN_PICTURES}
+    known = fit_stack(work.data, work.config.head, work.config.seed).known
+    found = {source: left_out(work, source, known) for source in sorted(named) if counts[source] >= MIN_PICTURES}
     parts = ("handcrafted", "deep", "fused")
     for name, summary in (("mean", np.mean), ("lowest", np.min)):
         print(f"{name:<44}", *(f"{part} {summary([row[part] for row in found.values()]):.3f}" for part in parts))
     options.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
-def left_out(work: WorkFolder, source: str) -> dict[str, float]:
-    """ROC AUC of each part on one AI source and the real sources of its fold, none of which the head saw."""
+def left_out(work: WorkFolder, source: str, known: NDArray[np.float64]) -> dict[str, float]:
+    """ROC AUC of each part on one AI source and the real sources of its fold, none of which the heads saw."""
+    data, mix, seed = work.data, work.mix, work.config.seed
     sources = np.array([sample.source for sample in work.samples])[work.table.sample]
-    ai = work.labels > 0.5
+    ai = data.labels > 0.5
     mine = ai & (sources == source)
-    out = mine | (~ai & (work.left_out == work.left_out[mine][0]))
-    judged = out & np.isin(work.table.view, [view.name for view in CONDITIONS])
-    rows, deep = work.table.columns(SCORED), work.table.column(EMBEDDING)[judged]
-    head = fit_head(rows[~out], work.labels[~out], work.weights[~out], work.config.head, work.config.seed)
-    handcrafted = head.margin(rows[judged])
-    fused = work.mix["embedding"] * deep + work.mix["handcrafted"] * handcrafted
-    odds = {"handcrafted": handcrafted, "deep": deep, "fused": fused}
-    found = {part: roc_auc(work.labels[judged], z) for part, z in odds.items()}
+    out = mine | (~ai & (data.folds == data.folds[mine][0]))
+    judged = data.of(out & np.isin(work.table.view, [view.name for view in CONDITIONS]))
+    rest = data.of(~out)
+    head = fit_head(rest.rows, rest.labels, rest.weights, work.config.head, seed)
+    joint = fit_joint(rest, rest.weights, known[~out], seed).margin(joint_inputs(judged))
+    odds = {"handcrafted": head.margin(judged.rows), "deep": judged.log_odds}
+    fused = mix["embedding"] * odds["deep"] + mix["handcrafted"] * odds["handcrafted"] + mix["joint"] * joint
+    found = {part: roc_auc(judged.labels, z) for part, z in {**odds, "fused": fused}.items()}
     print(f"{source:<44}", *(f"{part} {value:.3f}" for part, value in found.items()), flush=True)
     return found
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.lab.data.dataset import Sample, load_dataset
-from aiforensics.lab.data.folds import balance, family_folds
-from aiforensics.lab.fit.fusion import FusionConfig, chosen
+from aiforensics.lab.data.folds import family_folds
+from aiforensics.lab.fit.fusion import FusionConfig, chosen, stack_data
 from aiforensics.lab.fit.measure import Table
+from aiforensics.lab.fit.stacking import StackData
 from aiforensics.lab.making import DRAFT
 from aiforensics_models.bundle import MANIFEST
 
@@ -26,13 +27,13 @@ class WorkFolder:
     Attributes
     ----------
     config, mix
-        Those knobs, and the weights of the network and the head in the score.
+        Those knobs, and the weights of the parts in the score.
     seen, folds
         The pictures of `train` and `val`, and (n,) the fold that each was left out of.
     samples, table
         Those that were measured, and their table: each by a network that had not seen its family or real source.
-    labels, left_out, weights
-        (rows,) of every row of the table: 1 for `ai`, fold, and weight in fitting.
+    data
+        What the stack was fitted on, with a row for each of the table's.
     """
 
     config: FusionConfig
@@ -41,9 +42,7 @@ class WorkFolder:
     folds: NDArray[np.int64]
     samples: Sequence[Sample]
     table: Table
-    labels: NDArray[np.float64]
-    left_out: NDArray[np.int64]
-    weights: NDArray[np.float64]
+    data: StackData
 
     @classmethod
     def read(cls, data: Sequence[Path], work: Path) -> WorkFolder:
@@ -56,7 +55,5 @@ class WorkFolder:
         folds = family_folds(seen, config.folds, config.seed, known)
         picked = chosen(seen, config)
         samples, table = [seen[i] for i in picked], Table.load(work / "out-of-fold.npz")
-        labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
-        weights = balance(samples, config.network.emphasis)[table.sample]
-        left_out = folds[picked][table.sample]
-        return cls(config, manifest["head"]["mix"], seen, folds, samples, table, labels, left_out, weights)
+        data = stack_data(table, samples, folds[picked], config)
+        return cls(config, manifest["head"]["mix"], seen, folds, samples, table, data)

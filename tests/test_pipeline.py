@@ -76,9 +76,8 @@ def test_a_finding_has_every_key_of_the_contract(scanner):
 
 def test_reasons_are_shares_of_the_score(scanner):
     picture = decode(encoded(pictures.astronaut()))
-    values, _ = measure(picture, scanner.bundle.network())
-    row = np.array([values[name] for name in scanner.bundle.features])
-    answer = scanner.bundle.head(row)
+    values, opinion = measure(picture, scanner.bundle.network())
+    answer = scanner.bundle.head(row_of(scanner.bundle.features, values), opinion.embedding)
     assert answer.base + answer.shares.sum() == pytest.approx(answer.log_odds, abs=1e-4)
     finding = scanner.examine_picture(picture).finding
     by_name = dict(zip(scanner.bundle.features, answer.shares, strict=True))
@@ -89,11 +88,10 @@ def test_reasons_are_shares_of_the_score(scanner):
 
 
 def test_the_share_of_a_cue_is_that_of_all_its_features(scanner):
-    finding = scanner.scan_bytes(encoded(pictures.astronaut()))
-    told = finding.to_dict()
-    answer = scanner.bundle.head(
-        np.array([f.value for m in finding.analyzers for f in m.features if f.name in scanner.bundle.features])
-    )
+    picture = decode(encoded(pictures.astronaut()))
+    told = scanner.examine_picture(picture).finding.to_dict()
+    values, opinion = measure(picture, scanner.bundle.network())
+    answer = scanner.bundle.head(row_of(scanner.bundle.features, values), opinion.embedding)
     scored = dict(zip(scanner.bundle.features, answer.shares, strict=True))
     assert set(told["contributions"]) == {name.partition(".")[0] for name in scored}
     for name, share in told["contributions"].items():
@@ -126,7 +124,7 @@ def test_container_name_and_metadata_never_move_the_score(scanner):
 def test_probability_and_interval_are_those_of_the_condition_and_the_spread(scanner, condition, change):
     picture = from_array(change(pictures.astronaut()))
     values, opinion = measure(picture, scanner.bundle.network())
-    log_odds = scanner.bundle.head(row_of(scanner.bundle.features, values)).log_odds
+    log_odds = scanner.bundle.head(row_of(scanner.bundle.features, values), opinion.embedding).log_odds
     finding = scanner.examine_picture(picture).finding
     calibration = scanner.bundle.calibration
     assert finding.condition == condition
@@ -148,7 +146,7 @@ def test_a_feature_that_is_not_measured_is_an_error_and_no_zero():
 def test_a_reason_says_its_side_and_its_strength(scanner, monkeypatch):
     shares = np.zeros(len(scanner.bundle.features))
     shares[:6] = [0.75, -0.74, 0.25, -0.24, 0.001, 0.0009]
-    monkeypatch.setitem(scanner.bundle.__dict__, "head", lambda _row: Answer(1.0, shares, 0.0))
+    monkeypatch.setitem(scanner.bundle.__dict__, "head", lambda _row, _embedding: Answer(1.0, shares, 0.0))
     reasons = scanner.examine_picture(from_array(pictures.astronaut())).finding.reasons
     assert [reason.text.partition("it speaks ")[2] for reason in reasons] == [
         "strongly for AI.",

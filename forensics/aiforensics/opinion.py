@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiforensics.image import Window
 from aiforensics_models.runtime import Network, NetworkOutput, mirrored
@@ -41,6 +42,12 @@ class Opinion:
         """Mean log-odds of `ai` over the windows."""
         first, *rest = (float(output.logits.mean()) for output in self.outputs)
         return float(np.mean([(first + float(self.mirror.logits.mean())) / 2, *rest]))
+
+    @property
+    def embedding(self) -> NDArray[np.float32]:
+        """(dimension,) mean embedding over the windows."""
+        mean: NDArray[np.float32] = np.stack([output.embedding for output in self.outputs]).mean(axis=0)
+        return mean
 
     @property
     def spread(self) -> float:

@@ -219,7 +219,7 @@ class Scanner:
             size = f"{picture.width} × {picture.height} pixels"
             raise InputError("unsupported", f"the picture has only {size}: give one of at least {LEAST_SIDE} on a side")
         values, opinion = measure(picture, self._network)
-        answer = self.bundle.head(row(self.bundle.features, values))
+        answer = self.bundle.head(row(self.bundle.features, values), opinion.embedding)
         for name, value in {**values, "the head's answer": answer.log_odds, "its spread": opinion.spread}.items():
             if not math.isfinite(value):  # no verdict may rest on it, and no number may stand for it
                 raise ArithmeticError(f"{name} is {value}: the bundle or the installation is damaged")

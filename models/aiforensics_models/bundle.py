@@ -162,18 +162,20 @@ class Bundle:
         return Twice(network, entry["small"]) if "small" in entry else network
 
     def try_out(self) -> None:
-        """Open every part on the CPU and ask the head once, so that a bundle that passes can be used.
+        """Open every part on the CPU and ask network and head once, so that a bundle that passes can be used.
 
         Raises
         ------
         BundleError
             If a part cannot be used.
         """
-        self.network("cpu")
+        network = self.network("cpu")
         _ = self.reference, self.calibration
         head = self.head
+        with self._opening("network"):
+            embedding = network(np.zeros((self.manifest["window"],) * 2 + (3,), np.uint8)).embedding
         with self._opening("head"):
-            answer = head(np.zeros(len(self.features)))
+            answer = head(np.zeros(len(self.features)), embedding)
             if not (math.isfinite(answer.log_odds) and np.isfinite(answer.shares).all()):
                 raise ValueError("it answers with what is no number")
 
@@ -283,6 +285,7 @@ def _bad_file(manifest: Mapping[str, Any]) -> str | None:
     network, head, reference = manifest["network"], manifest["head"], manifest.get("reference")
     needed = [network["onnx"], *([network["weights"]] if "weights" in network else [])]
     needed += [] if head["kind"] == "none" else [head.get("file")]
+    needed += [head["joint"].get("file")] if isinstance(head.get("joint"), dict) else []
     needed += [reference.get("file")] if reference else []
     for name in (*manifest["files"], *needed):
         if not isinstance(name, str) or Path(name).name != name or name == "..":

@@ -3,9 +3,11 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from aiforensics_models.bundle import MANIFEST, MAX_BYTES, Bundle, BundleError, available, write_manifest
+from aiforensics_models.runtime import NetworkOutput
 
 from .conftest import TOY
 
@@ -117,7 +119,8 @@ def test_a_head_that_answers_with_no_number_is_not_passed(folder, monkeypatch):
         "gradient_booster": {"model": {"trees": [tree]}},
     }
     (folder / "head.json").write_text(json.dumps({"learner": learner}))
-    monkeypatch.setattr(Bundle, "network", lambda *_: None)
+    silent = NetworkOutput(np.zeros(1), np.zeros(2, np.float32), np.zeros((1, 1), np.float32))
+    monkeypatch.setattr(Bundle, "network", lambda *_: lambda _pixels: silent)
     for weight, sound in ((1.0, True), (float("nan"), False)):
         head = {"kind": "xgboost", "file": "head.json", "mix": {**mix, "handcrafted": weight}}
         write_manifest(folder, {**TOY, "features": ["embedding.log_odds", "a.b"], "head": head})

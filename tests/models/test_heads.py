@@ -7,10 +7,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from aiforensics_models.heads import EMBEDDING, DeepHead, NetworkHead, XGBoostHead, load_head
+from aiforensics_models.heads import EMBEDDING, NetworkHead, load_head
 from aiforensics_models.trees import TreeEnsemble
 
 NAMES = ("noise.a", "noise.b", "texture.a", EMBEDDING, "jpeg.a")
+NOTHING = np.zeros(0, np.float32)
 MIX = {"embedding": 0.7, "handcrafted": 1.3, "offset": -0.2}
 
 
@@ -62,7 +63,7 @@ def perceptron(tensors, x):
 def test_shares_and_base_add_up_to_the_log_odds(kind, request, data):
     head = request.getfixturevalue(kind)[1]
     for row in data[0][:20]:
-        answer = head(np.insert(row, 3, 0.9))
+        answer = head(np.insert(row, 3, 0.9), NOTHING)
         assert answer.base + answer.shares.sum() == pytest.approx(answer.log_odds, abs=1e-9)
         assert answer.shares[3] == pytest.approx(MIX["embedding"] * 0.9)
 
@@ -71,11 +72,10 @@ def test_xgboost_log_odds_are_the_boosters_margin_mixed(boosted, data):
     import xgboost
 
     booster, head = boosted
-    assert isinstance(head, XGBoostHead)
     margins = booster.predict(xgboost.DMatrix(data[0][:20]), output_margin=True)
     for row, margin in zip(data[0][:20], margins, strict=True):
         expected = MIX["handcrafted"] * float(margin) + MIX["embedding"] * 0.9 + MIX["offset"]
-        assert head(np.insert(row, 3, 0.9)).log_odds == pytest.approx(expected, abs=1e-5)
+        assert head(np.insert(row, 3, 0.9), NOTHING).log_odds == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(("depth", "suffix"), [(1, "ubj"), (3, "json"), (5, "ubj")])
@@ -157,7 +157,7 @@ def test_a_deep_head_of_too_many_analyzers_is_refused(tmp_path):
     shapes = {"centre": 17, "scale": 17, "layer0.weight": (1, 17), "layer0.bias": 1}
     save_file({name: np.ones(shape, np.float32) for name, shape in shapes.items()}, tmp_path / "h.safetensors")
     names = (EMBEDDING, *(f"analyzer{i}.a" for i in range(17)))
-    with pytest.raises(ValueError, match="17 analyzers, over 16"):
+    with pytest.raises(ValueError, match="17 groups, over 16"):
         load_head(tmp_path, {"kind": "deep", "file": "h.safetensors", "mix": MIX}, names)
 
 
@@ -172,11 +172,10 @@ def test_trees_of_another_objective_are_refused(data, tmp_path):
 
 def test_deep_log_odds_are_the_perceptrons_mixed(deep, data):
     tensors, head = deep
-    assert isinstance(head, DeepHead)
     for row in data[0][:20]:
         x = np.clip((row - tensors["centre"]) / tensors["scale"], -4, 4)
         expected = MIX["handcrafted"] * perceptron(tensors, x) + MIX["embedding"] * 0.9 + MIX["offset"]
-        assert head(np.insert(row, 3, 0.9)).log_odds == pytest.approx(expected, abs=1e-6)
+        assert head(np.insert(row, 3, 0.9), NOTHING).log_odds == pytest.approx(expected, abs=1e-6)
 
 
 def test_deep_shares_of_an_analyzer_are_its_shapley_value(deep, data):
@@ -191,7 +190,7 @@ def test_deep_shares_of_an_analyzer_are_its_shapley_value(deep, data):
             kept[players[player]] = x[players[player]]
         return perceptron(tensors, kept)
 
-    shares = np.delete(head(np.insert(row, 3, 0.0)).shares, 3)
+    shares = np.delete(head(np.insert(row, 3, 0.0), NOTHING).shares, 3)
     for player, mine in players.items():
         others = [name for name in players if name != player]
         expected = sum(
@@ -200,6 +199,50 @@ def test_deep_shares_of_an_analyzer_are_its_shapley_value(deep, data):
             for c in combinations(others, size)
         )
         assert shares[mine].sum() == pytest.approx(MIX["handcrafted"] * expected, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def joined(boosted, tmp_path_factory):
+    """Trees beside a joint perceptron that reads their features and an embedding of three."""
+    from safetensors.numpy import save_file
+
+    rng = np.random.default_rng(2)
+    shapes = {"layer0.weight": (8, 7), "layer0.bias": (8,), "layer1.weight": (1, 8), "layer1.bias": (1,)}
+    tensors = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    tensors |= {"centre": rng.normal(size=7).astype(np.float32), "scale": (1 + rng.random(7)).astype(np.float32)}
+    folder = tmp_path_factory.mktemp("joined")
+    boosted[0].save_model(folder / "head.ubj")
+    save_file(tensors, folder / "joint.safetensors")
+    manifest = {"kind": "xgboost", "file": "head.ubj", "joint": {"file": "joint.safetensors"}}
+    return tensors, load_head(folder, {**manifest, "mix": {**MIX, "joint": 0.6}}, NAMES)
+
+
+def test_a_joint_perceptron_is_added_and_its_shares_are_too(joined, boosted, data):
+    tensors, head = joined
+    rng = np.random.default_rng(3)
+    for row in data[0][:20]:
+        embedding = rng.normal(size=3).astype(np.float32)
+        x = np.clip((np.concatenate([row, embedding]) - tensors["centre"]) / tensors["scale"], -4, 4)
+        without, answer = boosted[1](np.insert(row, 3, 0.9), NOTHING), head(np.insert(row, 3, 0.9), embedding)
+        assert answer.log_odds == pytest.approx(without.log_odds + 0.6 * perceptron(tensors, x), abs=1e-6)
+        assert answer.base + answer.shares.sum() == pytest.approx(answer.log_odds, abs=1e-9)
+
+
+def test_what_a_joint_perceptron_makes_of_the_embedding_is_the_networks_share(joined, boosted, data):
+    tensors, head = joined
+    row = np.insert(data[0][0], 3, 0.9)
+    average = tensors["centre"][4:]
+    blind = head(row, average)
+    assert blind.shares[3] == pytest.approx(boosted[1](row, NOTHING).shares[3]), "an average embedding says nothing"
+    assert abs(head(row, average + 2 * tensors["scale"][4:]).shares[3] - blind.shares[3]) > 0.01
+
+
+def test_a_perceptron_of_other_inputs_is_refused(joined, tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file(joined[0], tmp_path / "h.safetensors")
+    with pytest.raises(ValueError, match="7 inputs, and there are 4"):
+        load_head(tmp_path, {"kind": "deep", "file": "h.safetensors", "mix": MIX}, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -219,13 +262,15 @@ def test_a_feature_that_moves_nothing_has_no_share(tmp_path, row, shares):
     }
     save_file({name: np.array(values, np.float32) for name, values in layers.items()}, tmp_path / "h.safetensors")
     manifest = {"kind": "deep", "file": "h.safetensors", "mix": {"embedding": 1, "handcrafted": 1, "offset": 0}}
-    assert load_head(tmp_path, manifest, ("ela.a", "ela.b", EMBEDDING))(np.array(row)).shares.tolist() == shares
+    assert (
+        load_head(tmp_path, manifest, ("ela.a", "ela.b", EMBEDDING))(np.array(row), NOTHING).shares.tolist() == shares
+    )
 
 
 def test_the_network_alone_is_its_own_only_share():
     head = load_head(None, {"kind": "none"}, (EMBEDDING,))
     assert isinstance(head, NetworkHead)
-    answer = head(np.array([1.5]))
+    answer = head(np.array([1.5]), NOTHING)
     assert (answer.log_odds, answer.base, answer.shares.tolist()) == (1.5, 0.0, [1.5])
 
 

@@ -261,7 +261,7 @@ def _classifier(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptat
 
 
 def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, report: Report) -> None:
-    """Fit handcrafted head, mix, calibration and thresholds anew; the network keeps its weights."""
+    """Fit the heads, their mix, calibration and thresholds anew; the network keeps its weights."""
     config = _fusion_config(bundle, job)
     seen = [sample for sample in train if sample.split != "test"]
     folds = family_folds(seen, fold_count(seen, config.folds), config.seed)
@@ -290,7 +290,7 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, r
             "name": job.out.name,
             "version": __version__,
             "network": {**bundle.manifest["network"], "small": SMALL},
-            "head": {"kind": config.head, "file": stack.head.save(out), "mix": stack.mix},
+            "head": stack.save(out),
             "calibration": calibration.to_dict(),
             "training": {**training, "head_only": True, **census(seen)},
             "metrics": {"out_of_fold": figures},

@@ -24,14 +24,14 @@ from aiforensics.features import EDITION
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, thin
-from aiforensics.lab.data.folds import family, family_folds, origins
+from aiforensics.lab.data.folds import family, family_folds, fold_parts, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.fit.outoffold import out_of_fold
-from aiforensics.lab.fit.stacking import HeadKind, Stack, fit_stack
+from aiforensics.lab.fit.stacking import HeadKind, Stack, StackData, fit_stack
 from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.cycles import FinetuneConfig
@@ -43,6 +43,8 @@ from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING
 
+PARTS = 3
+"""Parts of a fold, each judged by a joint perceptron that was fitted on all others."""
 _MORE = "add sources (folders within real/ and ai/, or the manifest's columns), or train a recipe such as cnn"
 
 
@@ -226,7 +228,7 @@ def assemble(
     networks = [folder / ONNX_FILE for folder in trained.left_out]
     # A picture of no fold is only there for the handcrafted head: no network is asked of it.
     table = _measured(work / "out-of-fold.npz", picked, networks, folds.tolist(), VIEWS, config, report)
-    report("fitting the head, the mix, calibration and thresholds on out-of-fold scores")
+    report("fitting the heads, their mix, calibration and thresholds on out-of-fold scores")
     stack, calibration, figures = fit(table, picked, folds, config)
     out.mkdir(parents=True, exist_ok=True)
     record(out, samples, earlier)
@@ -240,7 +242,7 @@ def assemble(
         "features": [*SCORED, EMBEDDING],
         "edition": EDITION,
         "network": network,
-        "head": {"kind": config.head, "file": stack.head.save(out), "mix": stack.mix},
+        "head": stack.save(out),
         "reference": _reference(trained.final / ONNX_FILE, work, picked, out, config, report),
         "calibration": calibration.to_dict(),
         "training": {"config": asdict(config), **stated, **census(seen)},
@@ -282,22 +284,13 @@ def fit(
     config
         Knobs.
     """
-    labels = np.array([sample.label == "ai" for sample in samples], np.float64)
-    stack = fit_stack(
-        table.columns(SCORED),
-        table.column(EMBEDDING),
-        labels[table.sample],
-        folds[table.sample],
-        row_weights(samples, table, config.network.emphasis),
-        config.head,
-        config.seed,
-    )
+    stack = fit_stack(stack_data(table, samples, folds, config), config.head, config.seed)
     left_out = np.flatnonzero(folds >= 0)
     strange, table = [samples[i] for i in left_out.tolist()], table.of(left_out)
     sources = np.array(origins(strange))[table.sample].tolist()
     calibration = calibrate(
         stack.fused,
-        labels[left_out][table.sample],
+        np.array([sample.label == "ai" for sample in strange], np.float64)[table.sample],
         table.condition,
         row_weights(strange, table),
         sources,
@@ -305,6 +298,19 @@ def fit(
     )
     calibration = widened(calibration, stack.fused, table)
     return stack, calibration, out_of_fold(stack, table, strange, folds[left_out], seed=config.seed)
+
+
+def stack_data(table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig) -> StackData:
+    """What a stack is fitted on: a row for each of the table's; parameters as in `fit`."""
+    return StackData(
+        rows=table.columns(SCORED),
+        log_odds=table.column(EMBEDDING),
+        embedding=table.embedding,
+        labels=np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample],
+        weights=row_weights(samples, table, config.network.emphasis),
+        folds=folds[table.sample],
+        parts=fold_parts(samples, folds, PARTS, config.seed)[table.sample],
+    )
 
 
 def _folds(path: Path, samples: Sequence[Sample], config: FusionConfig, report: Report) -> NDArray[np.int64]:

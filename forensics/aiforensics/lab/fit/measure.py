@@ -243,7 +243,7 @@ def _measure_one(picture: Picture, network: str | None) -> _Row:
         _condition(picture, values),
         _ordered(values),
         float(logits.mean(axis=0).std()),
-        np.stack([output.embedding for output in opinion.outputs]).mean(axis=0),
+        opinion.embedding,
     )
 
 

@@ -1,8 +1,9 @@
-"""Fitting what stands on top of the network: the handcrafted head, and its mix with the network.
+"""Fitting what stands on top of the network: the handcrafted head, the joint perceptron, and the mix of all three.
 
-Both are fitted on out-of-fold scores: each picture was judged by a network that had not seen its source, so that the
-mix holds for strangers' pictures and not for the training set (stacked generalisation,
-Wolpert 1992, doi:10.1016/S0893-6080(05)80023-1).
+All are fitted on out-of-fold scores: each picture was judged by a network that had not seen its source, so that they
+hold for strangers' pictures and not for the training set (stacked generalisation,
+Wolpert 1992, doi:10.1016/S0893-6080(05)80023-1). What the network's last layers learned from its own training pictures
+is read anew from embeddings of pictures that it had not seen (Kirichenko et al., arXiv:2204.02937).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.lab.fit.calibrating import Floats, logistic
+from aiforensics.lab.fit.perceptrons import PerceptronConfig, PerceptronFit
 
 HeadKind = Literal["xgboost", "deep"]
 
@@ -37,18 +39,26 @@ class Stack:
 
     Attributes
     ----------
+    kind
+        `xgboost` or `deep`.
     head
         The handcrafted head, fitted on all rows.
+    joint
+        The joint perceptron, fitted on the rows that have a fold.
     mix
-        Weights of the network's log-odds and of the head's margin, and the offset.
-    embedding, handcrafted, fused
-        (m,) out-of-fold log-odds of each part alone and of both together, for the rows that have a fold.
+        Weights of the network's log-odds, of the head's margin and of the joint perceptron's, and the offset.
+    embedding, handcrafted, known, fused
+        (m,) out-of-fold log-odds of network and head alone, of these two together, which the joint perceptron is
+        fitted on top of, and of all, for the rows that have a fold.
     """
 
+    kind: HeadKind
     head: FittedHead
+    joint: PerceptronFit
     mix: dict[str, float]
     embedding: Floats
     handcrafted: Floats
+    known: Floats
     fused: Floats
 
     @property
@@ -56,47 +66,98 @@ class Stack:
         """Out-of-fold log-odds by the name of the part."""
         return {"handcrafted": self.handcrafted, "deep": self.embedding, "fused": self.fused}
 
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write its files into a bundle's folder; what the manifest says of the head comes back."""
+        joint = {"file": self.joint.save(folder / "joint.safetensors")}
+        return {"kind": self.kind, "file": self.head.save(folder), "joint": joint, "mix": self.mix}
 
-def fit_stack(
-    rows: Floats,
-    embedding: Floats,
-    labels: Floats,
-    folds: NDArray[np.int64],
-    weights: Floats,
-    kind: HeadKind,
-    seed: int,
-) -> Stack:
-    """Fit the handcrafted head and mix it with the network, both judged out of fold.
 
-    Parameters
+@dataclass(frozen=True, slots=True)
+class StackData:
+    """What a stack is fitted on: n delivered pictures.
+
+    Attributes
     ----------
     rows
         (n, features) handcrafted features.
-    embedding
-        (n,) out-of-fold log-odds of the network.
-    labels, folds, weights
-        (n,) 1 for `ai`; the fold that left the picture's source out, or -1 where a network may have seen it and the
-        head alone may be fitted on it; weight.
+    log_odds, embedding
+        (n,) out-of-fold log-odds of the network, and (n, dimension) its embeddings.
+    labels, weights
+        (n,) 1 for `ai`; weight.
+    folds, parts
+        (n,) the fold that left the picture's source out, or -1 where a network may have seen it and the head alone may
+        be fitted on it; and the part of the fold: the joint perceptron that judges it is fitted on all other parts.
+    """
+
+    rows: Floats
+    log_odds: Floats
+    embedding: NDArray[np.float32]
+    labels: Floats
+    weights: Floats
+    folds: NDArray[np.int64]
+    parts: NDArray[np.int64]
+
+    def of(self, kept: NDArray[np.bool_]) -> StackData:
+        """Some of the pictures."""
+        return StackData(*(getattr(self, name)[kept] for name in self.__dataclass_fields__))
+
+
+def fit_stack(data: StackData, kind: HeadKind, seed: int) -> Stack:
+    """Fit the handcrafted head and the joint perceptron and mix them with the network, all judged out of fold.
+
+    Parameters
+    ----------
+    data
+        Pictures, judged by networks that had not seen their sources.
     kind
         `xgboost` or `deep`.
     seed
-        Of the head.
+        Of head and perceptron.
     """
-    handcrafted = np.zeros(len(labels))
-    left_out = folds >= 0
-    for fold in np.unique(folds[left_out]):
-        out = folds == fold
-        handcrafted[out] = fit_head(rows[~out], labels[~out], weights[~out], kind, seed).margin(rows[out])
-    both, told = np.stack([embedding, handcrafted], axis=1)[left_out], labels[left_out]
-    share, fold_of = _levelled(weights[left_out], told), folds[left_out]
-    fused = np.zeros(len(told))
-    for fold in np.unique(fold_of):
-        out = fold_of == fold
-        slope, offset = logistic(both[~out], told[~out], share[~out], bounds=(0.0, np.inf))
-        fused[out] = both[out] @ slope + offset
-    slope, offset = logistic(both, told, share, bounds=(0.0, np.inf))
-    mix = {"embedding": float(slope[0]), "handcrafted": float(slope[1]), "offset": offset}
-    return Stack(fit_head(rows, labels, weights, kind, seed), mix, both[:, 0], both[:, 1], fused)
+    handcrafted = np.zeros(len(data.labels))
+    for fold in np.unique(data.folds[data.folds >= 0]):
+        out = data.folds == fold
+        handcrafted[out] = _head_of(data.of(~out), kind, seed).margin(data.rows[out])
+    left_out = data.folds >= 0
+    strange = data.of(left_out)
+    share = _levelled(strange.weights, strange.labels)
+    both = np.stack([strange.log_odds, handcrafted[left_out]], axis=1)
+    known, _, _ = _mixed(both, strange, share)
+    joint = np.zeros(len(known))
+    for part in np.unique(strange.parts):
+        out = strange.parts == part
+        joint[out] = fit_joint(strange.of(~out), share[~out], known[~out], seed).margin(joint_inputs(strange.of(out)))
+    fused, slope, offset = _mixed(np.column_stack([both, joint]), strange, share)
+    mix = dict(zip(("embedding", "handcrafted", "joint"), slope.tolist(), strict=True)) | {"offset": offset}
+    last = fit_joint(strange, share, known, seed)
+    return Stack(kind, _head_of(data, kind, seed), last, mix, both[:, 0], both[:, 1], known, fused)
+
+
+def fit_joint(data: StackData, weights: Floats, known: Floats, seed: int) -> PerceptronFit:
+    """Fit a joint perceptron to what (n,) `known` log-odds leave unexplained, under (n,) weights."""
+    return PerceptronFit(joint_inputs(data), data.labels, weights, seed, _JOINT, known)
+
+
+def joint_inputs(data: StackData) -> NDArray[np.float32]:
+    """(n, features + dimension): handcrafted features and embeddings side by side."""
+    return np.concatenate([data.rows.astype(np.float32), data.embedding], axis=1)
+
+
+_JOINT = PerceptronConfig(epochs=6, least_steps=600)
+
+
+def _mixed(odds: Floats, data: StackData, weights: Floats) -> tuple[Floats, Floats, float]:
+    """(n,) log-odds of each fold under a mix that the others fitted; slopes and offset of the mix that all fitted."""
+    mixed = np.zeros(len(odds))
+    for fold in np.unique(data.folds):
+        out = data.folds == fold
+        slope, offset = logistic(odds[~out], data.labels[~out], weights[~out], bounds=(0.0, np.inf))
+        mixed[out] = odds[out] @ slope + offset
+    return mixed, *logistic(odds, data.labels, weights, bounds=(0.0, np.inf))
+
+
+def _head_of(data: StackData, kind: HeadKind, seed: int) -> FittedHead:
+    return fit_head(data.rows, data.labels, data.weights, kind, seed)
 
 
 def _levelled(weights: Floats, labels: Floats) -> Floats:
@@ -145,56 +206,15 @@ class XGBoostFit:
 
 
 class DeepFit:
-    """A perceptron with one hidden layer on standardised features, with dropout and weight decay."""
-
-    hidden = 48
-    epochs = 60
+    """A perceptron over the handcrafted features."""
 
     def __init__(self, rows: Floats, labels: Floats, weights: Floats, seed: int) -> None:
-        import torch  # noqa: PLC0415 - three seconds
-        from torch import nn  # noqa: PLC0415
-
-        torch.manual_seed(seed)
-        self._centre, self._scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
-        self._torch = torch
-        x = torch.from_numpy(self._standard(rows)).float()
-        y, w = torch.from_numpy(labels).float(), torch.from_numpy(weights / weights.mean()).float()
-        self._network = nn.Sequential(
-            nn.Dropout(0.2),
-            nn.Linear(rows.shape[1], self.hidden),
-            nn.ReLU(),
-            nn.Dropout(0.4),
-            nn.Linear(self.hidden, 1),
-        )
-        optimiser = torch.optim.AdamW(self._network.parameters(), lr=2e-3, weight_decay=0.1)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.epochs)
-        for _ in range(self.epochs):
-            for batch in torch.split(torch.randperm(len(x)), 256):
-                odds = self._network(x[batch])[:, 0]
-                loss = nn.functional.binary_cross_entropy_with_logits(odds, y[batch], weight=w[batch])
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-            schedule.step()
-        self._network.eval()
+        self._fit = PerceptronFit(rows, labels, weights, seed)
 
     def margin(self, rows: Floats) -> Floats:
         """(n, features) → (n,) log-odds."""
-        with self._torch.no_grad():
-            return np.asarray(self._network(self._torch.from_numpy(self._standard(rows)).float())[:, 0], np.float64)
+        return self._fit.margin(rows)
 
     def save(self, folder: Path) -> str:
         """Write `head.safetensors`."""
-        from safetensors.numpy import save  # noqa: PLC0415
-
-        tensors = {"centre": self._centre.astype(np.float32), "scale": self._scale.astype(np.float32)}
-        linear = [layer for layer in self._network if isinstance(layer, self._torch.nn.Linear)]
-        for index, layer in enumerate(linear):
-            tensors[f"layer{index}.weight"] = layer.weight.detach().numpy()
-            tensors[f"layer{index}.bias"] = layer.bias.detach().numpy()
-        (folder / "head.safetensors").write_bytes(save(tensors))
-        return "head.safetensors"
-
-    def _standard(self, rows: Floats) -> Floats:
-        scaled: Floats = np.clip((rows - self._centre) / self._scale, -4.0, 4.0)
-        return scaled
+        return self._fit.save(folder / "head.safetensors")

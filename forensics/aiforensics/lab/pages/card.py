@@ -129,7 +129,7 @@ def at_bounds(manifest: Mapping[str, Any]) -> list[str]:
         Content of `bundle.json`.
     """
     mix = manifest["head"].get("mix", {})
-    parts = {"embedding": "the network", "handcrafted": "the handcrafted head"}
+    parts = {"embedding": "the network", "handcrafted": "the handcrafted head", "joint": "the joint perceptron"}
     idle = [words for name, words in parts.items() if mix.get(name, 1.0) <= 0]
     lines = manifest["calibration"]["conditions"].items()
     flat = [name for name, line in lines if line["slope"] <= _LEAST_SLOPE]

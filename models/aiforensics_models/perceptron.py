@@ -1,0 +1,123 @@
+"""Multilayer perceptrons read from safetensors and answered in NumPy, with exact Shapley values of groups of inputs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+CUT = 4.0
+"""Standard scores beyond which an input counts as that: one odd measurement must not shout."""
+MAX_PLAYERS = 16
+"""Groups of inputs at most: every coalition of them is asked, 65,536 of so many."""
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """Layers over standardised inputs, with rectifiers in between.
+
+    Attributes
+    ----------
+    centre, scale
+        (inputs,) mean and standard deviation of the training rows.
+    layers
+        Weight (out, in) and bias (out,) of each layer; the last has one output.
+    owner
+        (inputs,) index of the group that each input belongs to.
+    """
+
+    centre: Floats
+    scale: Floats
+    layers: tuple[tuple[Floats, Floats], ...]
+    owner: NDArray[np.int64]
+
+    @classmethod
+    def load(cls, path: Path, groups: Sequence[str], rest: str | None = None) -> Perceptron:
+        """Read what `aiforensics.lab.fit.perceptrons` wrote.
+
+        Parameters
+        ----------
+        path
+            The safetensors file.
+        groups
+            Name of the group of each input; inputs of one group have one Shapley value.
+        rest
+            Name of the group of all inputs that come after these; there are none without.
+
+        Raises
+        ------
+        ValueError
+            If there are more than `MAX_PLAYERS` groups, or other inputs than the file has.
+        """
+        from safetensors.numpy import load_file  # noqa: PLC0415
+
+        tensors = {name: tensor.astype(np.float64) for name, tensor in load_file(path).items()}
+        inputs = len(tensors["centre"])
+        groups = [*groups, *([] if rest is None else [rest] * (inputs - len(groups)))]
+        names = list(dict.fromkeys(groups))
+        if len(names) > MAX_PLAYERS:
+            raise ValueError(f"its inputs are of {len(names)} groups, over {MAX_PLAYERS}")
+        if len(groups) != inputs:
+            raise ValueError(f"it has {inputs} inputs, and there are {len(groups)}")
+        layers = tuple((tensors[f"layer{i}.weight"], tensors[f"layer{i}.bias"]) for i in range((len(tensors) - 2) // 2))
+        owner = np.array([names.index(group) for group in groups])
+        return cls(tensors["centre"], tensors["scale"], layers, owner)
+
+    def contributions(self, row: Floats) -> tuple[Floats, float]:
+        """Share of every input in the margin, and the margin of an average row.
+
+        A group's share is its Shapley value (Shapley, 1953): every coalition of groups is asked, the others held at
+        the training mean. It is divided among the group's inputs in proportion to what each of them alone moves.
+
+        Parameters
+        ----------
+        row
+            (inputs,) finite values.
+
+        Returns
+        -------
+        shares, base
+            (inputs,) shares in log-odds, and the base; together they are the margin.
+        """
+        x = np.clip((row - self.centre) / self.scale, -CUT, CUT)
+        first, bias = self.layers[0]
+        pushes = first.T * x[:, None]  # of each input on each unit of the first layer
+        players = int(self.owner.max()) + 1
+        together = np.stack([pushes[self.owner == player].sum(axis=0) for player in range(players)])
+        coalitions = np.array(list(itertools.product([False, True], repeat=players)))
+        values = self._rest(coalitions @ together + bias)
+        shares = np.zeros(len(x))
+        for player, weights in enumerate(_shapley_weights(players)):
+            mine = np.flatnonzero(self.owner == player)
+            share = float(weights @ values)
+            alone = np.abs(self._rest(pushes[mine] + bias) - values[0])
+            total = float(alone.sum())
+            shares[mine] = share * alone / total if total > 0 else share / len(mine)
+        return shares, float(values[0])
+
+    def _rest(self, sums: Floats) -> Floats:
+        """What follows on the (n, units) sums of the first layer: (n,) margins."""
+        for weight, bias in self.layers[1:]:
+            sums = np.maximum(sums, 0.0) @ weight.T + bias
+        margins: Floats = sums[:, 0]
+        return margins
+
+
+def _shapley_weights(players: int) -> Floats:
+    """(players, 2^players): weight of each coalition's value in each player's Shapley value."""
+    coalitions = np.array(list(itertools.product([False, True], repeat=players)))
+    sizes = coalitions.sum(axis=1)
+    weights = np.zeros((players, len(coalitions)))
+    for player in range(players):
+        inside = coalitions[:, player]
+        for index, size in enumerate(sizes):
+            others = int(size) - int(inside[index])
+            weight = math.factorial(others) * math.factorial(players - others - 1) / math.factorial(players)
+            weights[player, index] = weight if inside[index] else -weight
+    return weights
