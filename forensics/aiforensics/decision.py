@@ -13,7 +13,8 @@ from aiforensics_models.heads import EMBEDDING, Answer
 
 SPECS: Mapping[str, FeatureSpec] = {
     **{spec.name: spec for analyzer in ANALYZERS for spec in analyzer.specs},
-    EMBEDDING: FeatureSpec(EMBEDDING, "log-odds", "what the embedding network makes of the windows"),
+    # A fusion's share of it weighs the whole embedding, and may point elsewhere than this number.
+    EMBEDDING: FeatureSpec(EMBEDDING, "log-odds", "the embedding network's view of the windows (by its last layer)"),
 }
 """Every feature that can stand in a bundle's row, by full name."""
 MAX_REASONS = 12

@@ -17,4 +17,5 @@ def data():
     folds = rng.integers(0, 3, 900)
     embedding = rng.normal(size=(900, 4)).astype(np.float32)
     embedding[:, 1] += (np.where(rows[:, 1] > 0, 2.0, -2.0) * (labels - 0.5)).astype(np.float32)
-    return StackData(rows, log_odds, embedding, labels, np.ones(900), folds, folds * 2 + rng.integers(0, 2, 900))
+    parts = folds * 2 + rng.integers(0, 2, 900)
+    return StackData(rows, log_odds, embedding, labels, np.ones(900), folds, parts, np.ones(900, np.bool_))

@@ -69,3 +69,15 @@ def test_rows_of_no_fold_are_there_for_the_head_alone(data):
     assert stack.mix == other.mix
     fewer = fit_stack(data.of(~known), "deep", 0)
     assert not np.allclose(stack.handcrafted, fewer.handcrafted), "the head has learned from them"
+
+
+def test_known_sources_teach_the_heads_and_set_no_mix(data):
+    familiar = data.folds == 2
+    some = replace(data, strange=~familiar)
+    stack = fit_stack(some, "deep", 0)
+    assert len(stack.fused) == len(stack.known) == (~familiar).sum()
+    sure = replace(some, log_odds=np.where(familiar, 50 * (data.labels - 0.5), data.log_odds))
+    assert fit_stack(sure, "deep", 0).mix["embedding"] < 2 * stack.mix["embedding"], "their certainty is none"
+    without = fit_stack(some.of(~familiar), "deep", 0)
+    rows = joint_inputs(data)
+    assert not np.allclose(stack.joint.margin(rows), without.joint.margin(rows)), "the perceptron has learned from them"

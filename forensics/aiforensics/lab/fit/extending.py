@@ -4,7 +4,8 @@ Once every source went into a network, nothing is left that says how it does on 
 they are trained for shorter, and what they say is too little of the one that ships. New sources can say it: they are
 cut into folds; for each, a network goes on from the bundle's own, on everything but that fold, and judges it. The mean
 of these networks' weights ships (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). The handcrafted head is fitted
-on all pictures; mix, calibration and thresholds on the new sources alone.
+on all pictures, the joint perceptron on the new sources and on pictures of the known ones that no network learned from;
+mix, calibration and thresholds on the new sources alone.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def extend_fusion(
         config.network, architecture=start.manifest["network"]["architecture"], free_steps=config.final_free_steps
     )
     config = replace(config, folds=FOLDS, network=knobs)
+    # Nobody learns from `val`, so known sources are judged there as well.
+    familiar = np.array([sample.split == "val" for sample in seen]) & (folds < 0)
     jobs = [
         NetworkJob(
             f"without-{fold}",
@@ -99,7 +102,7 @@ def extend_fusion(
         export_detector(folder / WEIGHTS, knobs.architecture, folder)
     figures = assemble(
         samples,
-        Trained([job.folder for job in jobs], final, folds),
+        Trained([*(job.folder for job in jobs), jobs[0].folder], final, np.where(familiar, FOLDS, folds), FOLDS),
         out,
         work,
         config,

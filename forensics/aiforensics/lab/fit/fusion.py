@@ -181,12 +181,15 @@ class Trained:
     final
         Folder of the one that ships.
     folds
-        (n,) fold that each training picture was left out of; -1 where every network may have seen its source.
+        (n,) fold that each training picture was left out with; -1 where every network may have learned from it.
+    familiar
+        The fold of pictures that are left out while their sources are known, if there is one.
     """
 
     left_out: Sequence[Path]
     final: Path
     folds: NDArray[np.int64]
+    familiar: int | None = None
 
 
 def assemble(
@@ -229,7 +232,7 @@ def assemble(
     # A picture of no fold is only there for the handcrafted head: no network is asked of it.
     table = _measured(work / "out-of-fold.npz", picked, networks, folds.tolist(), VIEWS, config, report)
     report("fitting the heads, their mix, calibration and thresholds on out-of-fold scores")
-    stack, calibration, figures = fit(table, picked, folds, config)
+    stack, calibration, figures = fit(table, picked, folds, config, trained.familiar)
     out.mkdir(parents=True, exist_ok=True)
     record(out, samples, earlier)
     network = export_detector(trained.final / WEIGHTS, config.network.architecture, out)
@@ -270,7 +273,7 @@ def fold_count(samples: Sequence[Sample], wanted: int) -> int:
 
 
 def fit(
-    table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig
+    table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig, familiar: int | None = None
 ) -> tuple[Stack, Calibration, dict[str, Any]]:
     """Fit the stack and its calibration on an out-of-fold table; the figures are out of fold as well.
 
@@ -279,13 +282,15 @@ def fit(
     table
         Features of delivered samples.
     samples, folds
-        What the table's `sample` column points at, and the fold that each was left out of; -1 for those that a network
-        may have seen, which the handcrafted head alone is fitted on.
+        What the table's `sample` column points at, and the fold that each was left out with; -1 for those that a
+        network may have learned from, which the handcrafted head alone is fitted on.
     config
         Knobs.
+    familiar
+        The fold of new pictures of known sources, which say nothing of strangers and set neither mix nor calibration.
     """
-    stack = fit_stack(stack_data(table, samples, folds, config), config.head, config.seed)
-    left_out = np.flatnonzero(folds >= 0)
+    stack = fit_stack(stack_data(table, samples, folds, config, familiar), config.head, config.seed)
+    left_out = np.flatnonzero((folds >= 0) & (folds != familiar))
     strange, table = [samples[i] for i in left_out.tolist()], table.of(left_out)
     sources = np.array(origins(strange))[table.sample].tolist()
     calibration = calibrate(
@@ -300,7 +305,9 @@ def fit(
     return stack, calibration, out_of_fold(stack, table, strange, folds[left_out], seed=config.seed)
 
 
-def stack_data(table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig) -> StackData:
+def stack_data(
+    table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig, familiar: int | None = None
+) -> StackData:
     """What a stack is fitted on: a row for each of the table's; parameters as in `fit`."""
     return StackData(
         rows=table.columns(SCORED),
@@ -310,6 +317,7 @@ def stack_data(table: Table, samples: Sequence[Sample], folds: NDArray[np.int64]
         weights=row_weights(samples, table, config.network.emphasis),
         folds=folds[table.sample],
         parts=fold_parts(samples, folds, PARTS, config.seed)[table.sample],
+        strange=((folds >= 0) & (folds != familiar))[table.sample],
     )
 
 

@@ -44,12 +44,12 @@ class Stack:
     head
         The handcrafted head, fitted on all rows.
     joint
-        The joint perceptron, fitted on the rows that have a fold.
+        The joint perceptron, fitted on the rows that were left out.
     mix
         Weights of the network's log-odds, of the head's margin and of the joint perceptron's, and the offset.
     embedding, handcrafted, known, fused
         (m,) out-of-fold log-odds of network and head alone, of these two together, which the joint perceptron is
-        fitted on top of, and of all, for the rows that have a fold.
+        fitted on top of, and of all, for strangers.
     """
 
     kind: HeadKind
@@ -85,8 +85,12 @@ class StackData:
     labels, weights
         (n,) 1 for `ai`; weight.
     folds, parts
-        (n,) the fold that left the picture's source out, or -1 where a network may have seen it and the head alone may
-        be fitted on it; and the part of the fold: the joint perceptron that judges it is fitted on all other parts.
+        (n,) the fold that the picture was left out with, or -1 where a network may have learned from it and the head
+        alone may be fitted on it; and the part of the fold: the joint perceptron that judges it is fitted on all other
+        parts.
+    strange
+        (n,) whether its source was left out as well. What judges strangers is weighed on these; from a new picture of a
+        known source head and joint perceptron learn alone, so that they do not forget such.
     """
 
     rows: Floats
@@ -96,6 +100,7 @@ class StackData:
     weights: Floats
     folds: NDArray[np.int64]
     parts: NDArray[np.int64]
+    strange: NDArray[np.bool_]
 
     def of(self, kept: NDArray[np.bool_]) -> StackData:
         """Some of the pictures."""
@@ -118,19 +123,27 @@ def fit_stack(data: StackData, kind: HeadKind, seed: int) -> Stack:
     for fold in np.unique(data.folds[data.folds >= 0]):
         out = data.folds == fold
         handcrafted[out] = _head_of(data.of(~out), kind, seed).margin(data.rows[out])
-    left_out = data.folds >= 0
-    strange = data.of(left_out)
-    share = _levelled(strange.weights, strange.labels)
-    both = np.stack([strange.log_odds, handcrafted[left_out]], axis=1)
-    known, _, _ = _mixed(both, strange, share)
-    joint = np.zeros(len(known))
+    left_out = data.of(data.folds >= 0)
+    both = np.stack([left_out.log_odds, handcrafted[data.folds >= 0]], axis=1)
+    strange = left_out.of(left_out.strange)
+    known, _, _ = _mixed(both, left_out)
+    share, joint = _levelled(left_out.weights, left_out.labels), np.zeros(len(known))
     for part in np.unique(strange.parts):
-        out = strange.parts == part
-        joint[out] = fit_joint(strange.of(~out), share[~out], known[~out], seed).margin(joint_inputs(strange.of(out)))
-    fused, slope, offset = _mixed(np.column_stack([both, joint]), strange, share)
-    mix = dict(zip(("embedding", "handcrafted", "joint"), slope.tolist(), strict=True)) | {"offset": offset}
-    last = fit_joint(strange, share, known, seed)
-    return Stack(kind, _head_of(data, kind, seed), last, mix, both[:, 0], both[:, 1], known, fused)
+        out = left_out.parts == part
+        fitted = fit_joint(left_out.of(~out), share[~out], known[~out], seed)
+        joint[out] = fitted.margin(joint_inputs(left_out.of(out)))
+    parts = np.column_stack([both, joint])[left_out.strange]
+    fused, slope, offset = _mixed(parts, strange)
+    return Stack(
+        kind=kind,
+        head=_head_of(data, kind, seed),
+        joint=fit_joint(left_out, share, known, seed),
+        mix=dict(zip(("embedding", "handcrafted", "joint"), slope.tolist(), strict=True)) | {"offset": offset},
+        embedding=parts[:, 0],
+        handcrafted=parts[:, 1],
+        known=known[left_out.strange],
+        fused=fused,
+    )
 
 
 def fit_joint(data: StackData, weights: Floats, known: Floats, seed: int) -> PerceptronFit:
@@ -146,14 +159,19 @@ def joint_inputs(data: StackData) -> NDArray[np.float32]:
 _JOINT = PerceptronConfig(epochs=6, least_steps=600)
 
 
-def _mixed(odds: Floats, data: StackData, weights: Floats) -> tuple[Floats, Floats, float]:
-    """(n,) log-odds of each fold under a mix that the others fitted; slopes and offset of the mix that all fitted."""
+def _mixed(odds: Floats, data: StackData) -> tuple[Floats, Floats, float]:
+    """(n,) log-odds of each fold under a mix that the others' strangers fitted; slopes and offset of all strangers'."""
+
+    def line(rows: NDArray[np.bool_]) -> tuple[Floats, float]:
+        labels = data.labels[rows]
+        return logistic(odds[rows], labels, _levelled(data.weights[rows], labels), bounds=(0.0, np.inf))
+
     mixed = np.zeros(len(odds))
     for fold in np.unique(data.folds):
         out = data.folds == fold
-        slope, offset = logistic(odds[~out], data.labels[~out], weights[~out], bounds=(0.0, np.inf))
+        slope, offset = line(data.strange & ~out)
         mixed[out] = odds[out] @ slope + offset
-    return mixed, *logistic(odds, data.labels, weights, bounds=(0.0, np.inf))
+    return mixed, *line(data.strange)
 
 
 def _head_of(data: StackData, kind: HeadKind, seed: int) -> FittedHead:

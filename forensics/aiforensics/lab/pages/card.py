@@ -246,9 +246,9 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     )
     yield (
         f"Each of {found['pictures']} {which} was judged by a network whose training had left out its {left_out} "
-        f"({found['views']} views, matched conditions), and by a head that had not seen its fold; the mix, the "
-        "calibration and the thresholds that judged it were fitted on the pictures of the other folds. Classes and "
-        "sources are weighed alike. Made by the same command:"
+        f"({found['views']} views, matched conditions), by a head that had not seen its fold, and by a joint "
+        "perceptron that had not seen its part of it; the mix, the calibration and the thresholds that judged it were "
+        "fitted on the pictures of the other folds. Classes and sources are weighed alike. Made by the same command:"
     )
     yield _command(command)
     val = found.get("roc_auc_val", {})
