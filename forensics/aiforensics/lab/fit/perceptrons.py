@@ -112,7 +112,7 @@ class PerceptronFit:
         tensors = {"centre": self._centre, "scale": self._scale}
         linear = [layer for layer in self._network if isinstance(layer, self._torch.nn.Linear)]
         for index, layer in enumerate(linear):
-            tensors[f"layer{index}.weight"] = layer.weight.detach().numpy()
+            tensors[f"layer{index}.weight"] = layer.weight.detach().numpy().astype(np.float16)  # half the bundle's room
             tensors[f"layer{index}.bias"] = layer.bias.detach().numpy()
         path.write_bytes(save(tensors))
         return path.name
