@@ -1,9 +1,13 @@
+import numpy as np
 import pytest
 
 from aiforensics.analyzers import SCORED
 from aiforensics_cli import checkup
 from aiforensics_models import bundle as bundles
 from aiforensics_models.calibration import Calibration, Line
+from aiforensics_models.runtime import NetworkOutput
+
+SILENT = NetworkOutput(np.zeros(1), np.zeros(2, np.float32), np.zeros((1, 1), np.float32))
 
 
 @pytest.fixture
@@ -52,7 +56,7 @@ def test_show(run, bundle):
 
 
 def test_verify(run, bundle, monkeypatch):
-    monkeypatch.setattr(bundles, "load_network", lambda *_: None)
+    monkeypatch.setattr(bundles, "load_network", lambda *_: lambda _pixels: SILENT)
     assert run("models", "verify").out == "intact  tiny\n"
     (bundle / "head.ubj").write_bytes(b"other")
     done = run("models", "verify", "tiny", bundle)
@@ -62,7 +66,7 @@ def test_verify(run, bundle, monkeypatch):
 
 
 def test_a_bundle_of_another_version_is_not_intact(run, bundle, monkeypatch):
-    monkeypatch.setattr(bundles, "load_network", lambda *_: None)
+    monkeypatch.setattr(bundles, "load_network", lambda *_: lambda _pixels: SILENT)
     manifest = bundles.Bundle.load(bundle).manifest
     kept = {key: value for key, value in manifest.items() if key not in ("schema", "files")}
     bundles.write_manifest(bundle, {**kept, "features": [*kept["features"], "ela.later"]})

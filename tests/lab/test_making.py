@@ -297,12 +297,12 @@ def fusion(made, tmp_path, monkeypatch):
 
 
 def test_a_fusion_with_another_head_says_what_made_which_part(old, fusion, tmp_path, monkeypatch):
-    class Head:
-        def save(self, folder):
-            (folder / "head.ubj").write_bytes(b"other trees")
-            return "head.ubj"
+    def save(folder):
+        (folder / "head.ubj").write_bytes(b"other trees")
+        mix = {"embedding": 0.0, "handcrafted": 1.0, "offset": 0.0}
+        return {"kind": "xgboost", "file": "head.ubj", "mix": mix}
 
-    stack = SimpleNamespace(head=Head(), mix={"embedding": 0.0, "handcrafted": 1.0, "offset": 0.0})
+    stack = SimpleNamespace(save=save)
     calibration = Bundle.load(fusion).calibration
     monkeypatch.setattr(adapting, "measure_all", lambda *_args, **_knobs: None)
     monkeypatch.setattr(adapting, "fit", lambda *_: (stack, calibration, {"roc_auc": {}}))

@@ -18,7 +18,7 @@ def test_logistic_recovers_known_slopes():
 
 
 def test_thresholds_keep_their_promises(data):
-    _, embedding, labels, _, weights = data
+    embedding, labels, weights = data.log_odds, data.labels, data.weights
     p = 1 / (1 + np.exp(-1.5 * embedding))
     real_below, ai_from = thresholds(p, labels, weights)
     assert 0 < real_below <= 0.5 <= ai_from < 1
@@ -53,7 +53,7 @@ def test_a_model_that_knows_nothing_hardly_answers():
 
 
 def test_calibration_makes_probabilities_true(data):
-    _, embedding, labels, _, weights = data
+    embedding, labels, weights = data.log_odds, data.labels, data.weights
     conditions = np.array(["good", "small"] * 450)
     sources = [f"s{i % 30}" for i in range(900)]
     calibration = calibrate(4 * embedding, labels, conditions, weights, sources)
