@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -90,10 +91,10 @@ class Perceptron:
         pushes = first.T * x[:, None]  # of each input on each unit of the first layer
         players = int(self.owner.max()) + 1
         together = np.stack([pushes[self.owner == player].sum(axis=0) for player in range(players)])
-        coalitions = np.array(list(itertools.product([False, True], repeat=players)))
+        coalitions, weight_of = _game(players)
         values = self._rest(coalitions @ together + bias)
         shares = np.zeros(len(x))
-        for player, weights in enumerate(_shapley_weights(players)):
+        for player, weights in enumerate(weight_of):
             mine = np.flatnonzero(self.owner == player)
             share = float(weights @ values)
             alone = np.abs(self._rest(pushes[mine] + bias) - values[0])
@@ -109,8 +110,9 @@ class Perceptron:
         return margins
 
 
-def _shapley_weights(players: int) -> Floats:
-    """(players, 2^players): weight of each coalition's value in each player's Shapley value."""
+@functools.cache
+def _game(players: int) -> tuple[NDArray[np.bool_], Floats]:
+    """(2^players, players) coalitions; (players, 2^players) weight of their values in each player's Shapley value."""
     coalitions = np.array(list(itertools.product([False, True], repeat=players)))
     sizes = coalitions.sum(axis=1)
     weights = np.zeros((players, len(coalitions)))
@@ -120,4 +122,4 @@ def _shapley_weights(players: int) -> Floats:
             others = int(size) - int(inside[index])
             weight = math.factorial(others) * math.factorial(players - others - 1) / math.factorial(players)
             weights[player, index] = weight if inside[index] else -weight
-    return weights
+    return coalitions, weights

@@ -37,7 +37,7 @@ def test_a_saved_head_answers_as_the_fitted_one(kind, data, tmp_path):
     assert mix["joint"] > 0
     for row, z, vector, margin, joint in zip(few.rows, few.log_odds, few.embedding, margins, joints, strict=True):
         expected = mix["embedding"] * z + mix["handcrafted"] * margin + mix["joint"] * joint + mix["offset"]
-        assert head(np.append(row, z), vector).log_odds == pytest.approx(expected, abs=2e-2)
+        assert head(np.append(row, z), vector).log_odds == pytest.approx(expected, abs=1e-4)
 
 
 def test_noise_alone_earns_nothing_out_of_fold(data):

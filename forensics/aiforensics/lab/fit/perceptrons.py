@@ -99,6 +99,10 @@ class PerceptronFit:
                 optimiser.step()
             schedule.step()
         self._network.eval()
+        self._linear = [layer for layer in self._network if isinstance(layer, nn.Linear)]
+        with torch.no_grad():  # what answers here is what is written down, in half of a bundle's room
+            for layer in self._linear:
+                layer.weight.copy_(layer.weight.half())
 
     def margin(self, rows: NDArray[np.floating]) -> Floats:
         """(n, inputs) → (n,) log-odds."""
@@ -110,9 +114,8 @@ class PerceptronFit:
         from safetensors.numpy import save  # noqa: PLC0415
 
         tensors = {"centre": self._centre, "scale": self._scale}
-        linear = [layer for layer in self._network if isinstance(layer, self._torch.nn.Linear)]
-        for index, layer in enumerate(linear):
-            tensors[f"layer{index}.weight"] = layer.weight.detach().numpy().astype(np.float16)  # half the bundle's room
+        for index, layer in enumerate(self._linear):
+            tensors[f"layer{index}.weight"] = layer.weight.detach().numpy().astype(np.float16)
             tensors[f"layer{index}.bias"] = layer.bias.detach().numpy()
         path.write_bytes(save(tensors))
         return path.name
