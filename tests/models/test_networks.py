@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 
 from aiforensics_models.networks import CLASSIFIERS, TorchvisionBackbone, build_classifier, build_detector  # noqa: E402
 from aiforensics_models.networks.classifier import Classifier, DenseHead  # noqa: E402
+from aiforensics_models.networks.tracenet import correlations  # noqa: E402
 from aiforensics_models.weights import WeightsError, read_state, start_backbone, start_from  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -158,6 +159,48 @@ class TestWeights:
         assert asked["check_hash"] is True
         assert asked["weights_only"] is True
         assert torch.equal(network.body.layer1[0].conv1.weight, official["layer1.0.conv1.weight"])
+
+
+class TestTextures:
+    """`tracenet-gram`: correlations of channels in front of the statistics of `tracenet`."""
+
+    def test_they_are_correlations_over_space(self):
+        maps = torch.randn(2, 5, 12, 9) * torch.tensor([1.0, 5.0, 0.2, 3.0, 1.0]).view(1, 5, 1, 1) + 4.0
+        maps[:, 1] -= 2 * maps[:, 0]
+        found = correlations(maps)
+        for one, row in zip(maps, found, strict=True):
+            expected = np.corrcoef(one.flatten(1).numpy())[np.triu_indices(5, 1)]
+            np.testing.assert_allclose(row.numpy(), expected, atol=1e-3)
+
+    def test_flat_channels_have_none(self):
+        assert torch.equal(correlations(torch.full((1, 3, 8, 8), 2.0)), torch.zeros(1, 3))
+
+    def test_a_grown_detector_says_what_it_said(self):
+        small, grown = build_detector("tracenet").eval(), build_detector("tracenet-gram").eval()
+        small.set_reference(torch.randn(20, small.backbone.dimension))
+        new = grown.load_grown(small.state_dict())
+        assert new == grown.backbone.dimension - small.backbone.dimension == (16 * 15 + 24 * 23 + 32 * 31) // 2
+        pixels = 255 * torch.rand(2, 3, 96, 80)
+        with torch.inference_mode():
+            (logits, embedding, activation), (more, longer, same) = small(pixels), grown(pixels)
+        torch.testing.assert_close(more, logits)
+        torch.testing.assert_close(longer[:, new:], embedding)
+        torch.testing.assert_close(same, activation)
+
+    def test_only_new_numbers_get_a_reference(self):
+        small, grown = build_detector("tracenet"), build_detector("tracenet-gram")
+        small.set_reference(3 * torch.randn(20, small.backbone.dimension) + 1)
+        new = grown.load_grown(small.state_dict())
+        grown.set_reference(5 * torch.randn(50, grown.backbone.dimension) + 2, new)
+        assert torch.equal(grown.scale[new:], small.scale)
+        assert torch.equal(grown.centre[new:], small.centre)
+        assert (grown.scale[:new] > 2).all()
+
+    def test_what_has_more_or_other_numbers_is_refused(self):
+        with pytest.raises(RuntimeError):
+            build_detector("tracenet").load_grown(build_detector("tracenet-gram").state_dict())
+        with pytest.raises(RuntimeError):
+            build_detector("tracenet-gram").load_grown(build_detector("shufflenet_v2_x0_5").state_dict())
 
 
 class TestTorchvisionBackbones:

@@ -104,7 +104,7 @@ def train(
         _fusion(metavar="BUNDLE", help="Go on from this fusion; DATA is what it was trained on and new sources."),
     ] = None,
     network: Annotated[
-        str | None, _fusion(metavar="NAME", help="tracenet, or a network of torchvision's (resnet18).")
+        str | None, _fusion(metavar="NAME", help="tracenet, tracenet-gram, or one of torchvision's (resnet18).")
     ] = None,
     steps: Annotated[int | None, _fusion(min=1, help="Optimiser steps of each network.")] = None,
     workers: Annotated[int | None, _fusion(min=1, help="Processes that train the networks, and that measure.")] = None,
@@ -174,7 +174,7 @@ def train(
     report = options.reporter()
     weighed = dict.fromkeys(sources_of(data[0]), emphasis) if emphasis else {}
     config = classifier or fusion_config(
-        chosen, network=network, steps=steps, workers=workers, emphasis=weighed, seed=seed
+        chosen, network=network, extends=extend, steps=steps, workers=workers, emphasis=weighed, seed=seed
     )
     system = System(chosen, config, weights or "none", extend, search, device, compiled)
     system.check()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.torch import load_file
 
 from aiforensics.lab.audit.auditing import AnyView
 from aiforensics.lab.data.dataset import Sample
@@ -78,7 +79,8 @@ class System:
         Raises
         ------
         aiforensics.lab.train.recipes.RecipeError
-            The network cannot have such a side, or there is no such device or no compiler.
+            The network cannot have such a side, or go on from that of the bundle, or there is no such device or no
+            compiler.
         aiforensics_models.weights.WeightsError
             The first weights cannot be downloaded, read or fitted.
         aiforensics_models.bundle.BundleError
@@ -89,7 +91,7 @@ class System:
         elif self.extends is None:
             _check_network(self.config.network.architecture, self.weights)
         else:
-            Bundle.load(self.extends)
+            _check_growth(self.config.network.architecture, Bundle.load(self.extends))
         training_device(self.device)
         if self.compiled:
             check_compiler()
@@ -148,18 +150,41 @@ def _check_network(architecture: str, weights: str) -> None:
     start_backbone(network.backbone, architecture, weights)
 
 
+def _check_growth(architecture: str, start: Bundle) -> None:
+    if start.manifest["head"]["kind"] == "none":
+        return  # a classifier: the lab tells what can be extended
+    entry = start.manifest["network"]
+    try:
+        build_detector(architecture).load_grown(load_file(start.folder / entry["weights"]))
+    except (ValueError, RuntimeError) as error:
+        raise RecipeError(
+            f"--network {architecture} cannot go on from {start.name}, whose network is {entry['architecture']}: take "
+            "that or, from tracenet, tracenet-gram"
+        ) from error
+
+
 def fusion_config(
     recipe: Recipe,
     *,
     network: str | None = None,
+    extends: str | None = None,
     steps: int | None = None,
     workers: int | None = None,
     emphasis: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> FusionConfig:
-    """Knobs of a fusion recipe with some changed; None keeps the default."""
+    """Knobs of a fusion recipe with some changed; None keeps the default, and the network of what it `extends`.
+
+    Raises
+    ------
+    aiforensics_models.bundle.BundleError
+        There is no such bundle to go on from.
+    """
     config = FusionConfig(head=recipe.head or "xgboost", seed=seed)
-    architecture = network or config.network.architecture
+    before = (
+        config.network.architecture if extends is None else Bundle.load(extends).manifest["network"]["architecture"]
+    )
+    architecture = network or str(before)
     knobs = replace(config.network, seed=seed, architecture=architecture, emphasis=emphasis or {})
     config = replace(config, network=knobs, workers=workers or config.workers)
     return config.shortened(steps) if steps else config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from aiforensics_models.networks.resnet import build_resnet
 from aiforensics_models.networks.resnet18 import build_resnet18
 from aiforensics_models.networks.scratch_twin import build_scratch_twin
 from aiforensics_models.networks.torchvision_backbone import TorchvisionBackbone
-from aiforensics_models.networks.tracenet import TraceNet
+from aiforensics_models.networks.tracenet import TEXTURES, TraceNet
 from aiforensics_models.networks.transfer import (
     build_resnet18_finetuned,
     build_resnet18_frozen,
@@ -37,7 +38,10 @@ __all__ = [
     "load_detector",
 ]
 
-BACKBONES: dict[str, Callable[[], nn.Module]] = {"tracenet": TraceNet}
+BACKBONES: dict[str, Callable[[], nn.Module]] = {
+    "tracenet": TraceNet,
+    "tracenet-gram": partial(TraceNet, textures=TEXTURES),
+}
 """This project's own embedding networks by name: each has `dimension`, `tap_channels`, `last`, and returns (embedding,
 last map). torchvision's convolutional networks stand beside them under their own names."""
 

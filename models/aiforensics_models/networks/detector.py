@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 MEMBERS = 5
 """Linear heads of the ensemble; each is trained with its own random weighting of the sources."""
@@ -76,7 +79,19 @@ class Detector(nn.Module):
         return ((embedding - self.centre) / self.scale).clamp(-6, 6)
 
     @torch.no_grad()
-    def set_reference(self, embeddings: Tensor) -> None:
-        """Take centre and scale from (n, dimension) embeddings of training pictures."""
-        self.centre.copy_(embeddings.mean(dim=0))
-        self.scale.copy_(embeddings.std(dim=0).clamp_min(1e-3))
+    def set_reference(self, embeddings: Tensor, first: int | None = None) -> None:
+        """Take centre and scale from (n, dimension) embeddings of training pictures; of the `first` numbers alone."""
+        self.centre[:first] = embeddings.mean(dim=0)[:first]
+        self.scale[:first] = embeddings.std(dim=0).clamp_min(1e-3)[:first]
+
+    def load_grown(self, state: Mapping[str, Tensor]) -> int:
+        """Load a detector whose embedding may lack numbers in front of this one's: how many.
+
+        The heads give them no weight yet, and their centre and scale are 0 and 1. What else does not fit is refused as
+        `load_state_dict` does.
+        """
+        new = max(0, self.heads.in_features - state["heads.weight"].shape[1])
+        room = {"heads.weight": 0.0, "centre": 0.0, "scale": 1.0}
+        grown = {name: functional.pad(state[name], (new, 0), value=value) for name, value in room.items()}
+        self.load_state_dict({**state, **grown})
+        return new

@@ -4,6 +4,8 @@ RGB and three fixed high-pass residuals of the luma enter a stack of inverted re
 al., CVPR 2018, arXiv 1801.04381) at native resolution. The embedding is the mean and standard deviation over space of
 several early and middle stages: traces of generation live in the texture statistics that those stages see, and
 statistics over space survive cropping (RECIPES of the field: RINE, arXiv 2402.19091, reads intermediate stages too).
+`tracenet-gram` reads how the channels of early stages go together as well (Gram-Net, Liu et al., CVPR 2020, arXiv
+2002.00133): such texture survives reduction and compression better than each channel alone.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ STAGES: tuple[tuple[int, int, int, int], ...] = (
 """Expansion, channels, repeats and first stride of each stage."""
 TAPS: tuple[int, ...] = (1, 3, 6, 10, 13, 16)
 """Blocks whose output statistics form the embedding (1 is the first block after the stem)."""
+TEXTURES: tuple[int, ...] = (1, 3, 6)
+"""Blocks whose channels' correlations stand in front of it in `tracenet-gram`."""
 
 
 class TraceNet(nn.Module):
@@ -34,11 +38,19 @@ class TraceNet(nn.Module):
         Expansion, channels, repeats and first stride of each stage.
     taps
         Indices of the blocks whose mean and standard deviation form the embedding.
+    textures
+        Indices of the blocks whose channels' correlations over space stand in front of these.
     """
 
-    def __init__(self, stages: tuple[tuple[int, int, int, int], ...] = STAGES, taps: tuple[int, ...] = TAPS) -> None:
+    def __init__(
+        self,
+        stages: tuple[tuple[int, int, int, int], ...] = STAGES,
+        taps: tuple[int, ...] = TAPS,
+        textures: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
         self.taps = taps
+        self.textures = textures
         self.residuals = HighPass()
         self.stem = ConvBlock(6, 32, kernel=3, stride=2)
         blocks: list[nn.Module] = []
@@ -50,7 +62,8 @@ class TraceNet(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         widths = [width for _, width, repeats, _ in stages for _ in range(repeats)]
         self.tap_channels: tuple[int, ...] = tuple(widths[tap - 1] for tap in taps)
-        self.dimension = 2 * sum(self.tap_channels)
+        pairs = (widths[block - 1] * (widths[block - 1] - 1) // 2 for block in textures)
+        self.dimension = sum(pairs) + 2 * sum(self.tap_channels)
 
     @property
     def last(self) -> nn.Module:
@@ -74,7 +87,8 @@ class TraceNet(nn.Module):
         """(n, 3, h, w) in [0, 255] → embedding (n, dimension), and the last tap's map (n, channels, h/16, w/16)."""
         outputs = self.trunk(pixels)
         maps = [outputs[tap] for tap in self.taps]
-        return torch.cat([statistics(m) for m in maps], dim=1), maps[-1]
+        texture = [correlations(outputs[block]) for block in self.textures]
+        return torch.cat([*texture, *(statistics(m) for m in maps)], dim=1), maps[-1]
 
 
 class HighPass(nn.Module):
@@ -157,3 +171,13 @@ def statistics(maps: Tensor) -> Tensor:
     mean = flat.mean(dim=2)
     variance = (flat - mean[:, :, None]).square().mean(dim=2)
     return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+def correlations(maps: Tensor) -> Tensor:
+    """(n, c, h, w) → (n, c·(c - 1)/2): Pearson's correlation over space of each pair of channels, in [-1, 1]."""
+    flat = maps.flatten(2)
+    centred = flat - flat.mean(dim=2, keepdim=True)
+    scaled = centred * (centred.square().sum(dim=2, keepdim=True) + 1e-5 * flat.shape[2]).rsqrt()
+    channels = maps.shape[1]
+    above = [row * channels + column for row in range(channels) for column in range(row + 1, channels)]
+    return (scaled @ scaled.transpose(1, 2)).flatten(1)[:, above]

@@ -77,6 +77,21 @@ def test_it_goes_on_and_is_judged_by_strangers(lattices, start, config, tmp_path
     assert Scanner(second.folder).scan(lattices[0].path).model.name == "second"
 
 
+def test_it_goes_on_with_a_longer_embedding(lattices, start, config, tmp_path):
+    grown = replace(config, network=replace(config.network, architecture="tracenet-gram"))
+    extend_fusion(lattices, start, tmp_path / "second", tmp_path / "work", grown)
+    second = Bundle.load(tmp_path / "second")
+    assert second.manifest["network"]["architecture"] == "tracenet-gram"
+    before, after = (load_file(bundle.folder / "network.safetensors") for bundle in (start, second))
+    new = len(after["centre"]) - len(before["centre"])
+    assert new == 892
+    assert torch.equal(after["scale"][new:], before["scale"])
+    assert (after["scale"][:new] != 1).all(), "the new numbers are measured in units of the training pictures' spread"
+    assert (after["heads.weight"][:, :new] != 0).any()
+    finding = Scanner(second.folder).scan(lattices[0].path)
+    assert 0 <= finding.p_ai <= 1
+
+
 def test_what_cannot_be_extended_is_told(lattices, old, start, tmp_path):
     with pytest.raises(RecipeError, match="there are 0 new AI and 0 new real ones"):
         stranger_folds(old, start, 0)

@@ -16,7 +16,7 @@ def samples(lattices):
     return lattices
 
 
-@pytest.mark.parametrize("architecture", ["tracenet", "mobilenet_v3_small"])
+@pytest.mark.parametrize("architecture", ["tracenet", "tracenet-gram", "mobilenet_v3_small"])
 def test_onnx_and_torch_agree(architecture, trained, tmp_path):
     """Parity of the exported network, at several sizes, against PyTorch."""
     from safetensors.torch import load_file, save_file

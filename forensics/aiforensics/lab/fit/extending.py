@@ -60,7 +60,8 @@ def extend_fusion(
     out, work, name, device, compiled, report
         As in `aiforensics.lab.fit.fusion.train_fusion`.
     config
-        Knobs; the networks get `final_free_steps` each.
+        Knobs; the networks get `final_free_steps` each. The architecture is the fusion's own, or one whose embedding
+        has more numbers in front.
 
     Returns
     -------
@@ -75,9 +76,7 @@ def extend_fusion(
     folds = stranger_folds(seen, start, config.seed)
     work.mkdir(parents=True, exist_ok=True)
     network = start.folder / start.manifest["network"]["weights"]
-    knobs = replace(
-        config.network, architecture=start.manifest["network"]["architecture"], free_steps=config.final_free_steps
-    )
+    knobs = replace(config.network, free_steps=config.final_free_steps)
     config = replace(config, folds=FOLDS, network=knobs)
     # Nobody learns from `val`, so known sources are judged there as well.
     familiar = np.array([sample.split == "val" for sample in seen]) & (folds < 0)

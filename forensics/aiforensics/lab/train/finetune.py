@@ -64,7 +64,7 @@ def finetune(
     weights
         First weights of the embedding network: `none`, `imagenet` or a file.
     start
-        A trained detector to go on from, instead.
+        A trained detector to go on from, instead; its embedding may lack numbers in front of the architecture's.
     device
         Where PyTorch trains.
     compiled
@@ -86,16 +86,17 @@ def finetune(
         torch.manual_seed(cycle.seed)
         network = build_detector(config.architecture)
         if trained is not None:
-            network.load_state_dict(load_file(trained))
+            unscaled: int | None = network.load_grown(load_file(trained))
         else:
             start_backbone(network.backbone, config.architecture, weights)
+            unscaled = None
         network = network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compiled:
             network.backbone.compile()
         made_with = asdict(config) | {"pictures": digest([*train, *val])}
         made_with |= first_weights(weights) if start is None else {"start": sum_of(start)}
         path = out if cycle is cycles[-1] and not before_last else _beside(out, cycle.title)
-        told = _train_cycle(network, train, val, path, config, cycle, made_with, fresh=trained is None, report=report)
+        told = _train_cycle(network, train, val, path, config, cycle, made_with, unscaled=unscaled, report=report)
         before = history[-1]["step"] if history else 0.0
         history += [{**row, "step": row["step"] + before} for row in told]
         trained = path
@@ -127,7 +128,7 @@ def _train_cycle(
     cycle: Cycle,
     made_with: Mapping[str, Any],
     *,
-    fresh: bool,
+    unscaled: int | None,
     report: Report,
 ) -> list[dict[str, float]]:
     network.hold(cycle.held_blocks)
@@ -148,8 +149,8 @@ def _train_cycle(
     run.resume(report)
     if cycle.keep == "best" and run.looks_since_best >= config.patience:
         return run.history  # it had stopped early, and goes no further when the run is taken up again
-    if fresh and run.step == 0:
-        _standardise(network, loader)
+    if unscaled != 0 and run.step == 0:
+        _standardise(network, loader, unscaled)
     started, first = time.monotonic(), run.step
     for indices, pixels in loader.batches(run.step, cycle.steps):
         run.learn(pixels, torch.from_numpy(labels[indices]), torch.from_numpy(votes[indices]))
@@ -191,9 +192,9 @@ def _validation_views(
 
 
 @torch.no_grad()
-def _standardise(network: Detector, loader: CropLoader) -> None:
-    """Set centre and scale of the embedding from 20 batches, so that the heads start on even ground."""
+def _standardise(network: Detector, loader: CropLoader, first: int | None) -> None:
+    """Set centre and scale of the embedding's `first` numbers, or of all, from 20 batches: the heads' even ground."""
     network.eval()
     device = next(network.parameters()).device
     embeddings = [network.backbone(pixels.to(device))[0] for _, pixels in loader.batches(0, 20)]
-    network.set_reference(torch.cat(embeddings))
+    network.set_reference(torch.cat(embeddings), first)

@@ -253,8 +253,8 @@ def check_knobs(
     RecipeError
         With the first knob that is too much.
     """
-    if fusion.get("extend") and (fusion.get("network") or weights):
-        raise RecipeError("--extend goes on from the bundle's own network: leave --weights and --network out")
+    if fusion.get("extend") and weights:
+        raise RecipeError("--extend goes on from the bundle's own weights: leave --weights out")
     own, strange = (classifier, fusion) if of.head is None else (fusion, classifier)
     given = [name for name, value in strange.items() if value]
     if given:
