@@ -203,7 +203,7 @@ class XGBoostFit:
         "lambda": 3.0,
         "nthread": 2,
     }
-    rounds = 1150
+    rounds = 1080
 
     def __init__(self, rows: Floats, labels: Floats, weights: Floats, seed: int) -> None:
         import xgboost  # noqa: PLC0415 - one to two seconds
