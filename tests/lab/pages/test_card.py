@@ -155,3 +155,17 @@ def test_larger_views_are_told_apart_where_they_were_judged(manifest, metrics) -
     text = card(manifest | {"metrics": {"out_of_fold": found | {"large": large}}}, metrics)
     assert f"{apart}: AUC 0.950; 25.0 % of real pictures are called AI" in text
     assert "50.0 % answered" in text
+
+
+def test_hardest_sources_are_named_where_there_are_any(manifest, metrics) -> None:
+    found = {
+        **dict.fromkeys(("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece"), 0.25),
+        **{"pictures": 40, "views": 160, "min_pictures": 5, "false_alarms_by_real_source": {"real-alone": 0.1}},
+        **{"roc_auc": {"fused": 0.9}, "mean_source_auc": {"fused": None}, "roc_auc_by_ai_source": {}},
+    }
+    few = card(manifest | {"metrics": {"out_of_fold": found}}, metrics)
+    assert "Hardest AI sources" not in few
+    assert "mean AUC over AI sources of 5 pictures or more" in few
+    enough = found | {"mean_source_auc": {"fused": 0.9}, "roc_auc_by_ai_source": {"web": 0.9, "other": 0.8}}
+    text = card(manifest | {"metrics": {"out_of_fold": enough}}, metrics)
+    assert "Hardest AI sources (AUC): other 0.800, web 0.900." in text

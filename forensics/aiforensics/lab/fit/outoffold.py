@@ -16,10 +16,11 @@ from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.fit.measure import LARGE_VIEWS, Table
 from aiforensics.lab.fit.stacking import Stack
 from aiforensics.lab.fit.weighing import row_weights
-from aiforensics.lab.judge.leaveout import MIN_PICTURES
 from aiforensics.lab.judge.metrics import Scores, figures
 
 Floats = NDArray[np.float64]
+MIN_PICTURES = 8
+"""Pictures that an AI source needs for an AUC of its own: each is judged under four conditions."""
 
 
 def out_of_fold(
@@ -45,10 +46,10 @@ def out_of_fold(
 
     Returns
     -------
-    `roc_auc` of each part, by view and by AI source; at the thresholds `false_alarms`, `detections`, `missed`,
-    `coverage`, `selective_accuracy` and `ece`; false alarms by real source. Under `large` the same of the larger views,
-    where there are any of both classes. Classes and sources are weighed as `balance` does, so that a source of which
-    much was collected is not what is judged.
+    `roc_auc` of each part, by view and by AI source of `min_pictures`; at the thresholds `false_alarms`, `detections`,
+    `missed`, `coverage`, `selective_accuracy` and `ece`; false alarms by real source. Under `large` the same of the
+    larger views, where there are any of both classes. Classes and sources are weighed as `balance` does, so that a
+    source of which much was collected is not what is judged.
     """
     p, verdicts = judged(stack.fused, table, samples, folds, seed=seed)
     weights = row_weights(samples, table)
@@ -95,6 +96,7 @@ def _figures(
             for one in views
             if (view == one.name).any()
         },
+        "min_pictures": MIN_PICTURES,
         "mean_source_auc": {
             part: float(np.mean(list(row.values()))) if row else None for part, row in by_source.items()
         },

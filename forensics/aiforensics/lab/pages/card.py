@@ -252,7 +252,8 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     )
     yield _command(command)
     val = found.get("roc_auc_val", {})
-    heads = ["part", "AUC", "mean AUC over AI sources of 20 pictures or more", "AUC on the split `val` alone"]
+    least = found.get("min_pictures", 20)  # not stated by earlier versions
+    heads = ["part", "AUC", f"mean AUC over AI sources of {least} pictures or more", "AUC on the split `val` alone"]
     lines = [_row(heads), _row(["---"] * len(heads))]
     lines += [
         _row([part, _number(found["roc_auc"][part]), _number(found["mean_source_auc"][part]), _number(val.get(part))])
@@ -267,7 +268,8 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
             f"instead of 248 ({large['views']} views): AUC {_number(large['roc_auc']['fused'])}; {_answers(large)}."
         )
     hardest = sorted(found["roc_auc_by_ai_source"].items(), key=lambda item: item[1])[:8]
-    yield "Hardest AI sources (AUC): " + ", ".join(f"{name} {_number(auc)}" for name, auc in hardest) + "."
+    if hardest:
+        yield "Hardest AI sources (AUC): " + ", ".join(f"{name} {_number(auc)}" for name, auc in hardest) + "."
     alarms = sorted(found["false_alarms_by_real_source"].items(), key=lambda item: -item[1])[:8]
     yield "Real sources with most false alarms: " + ", ".join(f"{name} {percent(a)}" for name, a in alarms) + "."
 
