@@ -86,7 +86,7 @@ def finetune(
         torch.manual_seed(cycle.seed)
         network = build_detector(config.architecture)
         if trained is not None:
-            unscaled: int | None = network.load_grown(load_file(trained))
+            unscaled: int | None = network.load_grown(load_file(trained))  # numbers whose spread is not known yet
         else:
             start_backbone(network.backbone, config.architecture, weights)
             unscaled = None
