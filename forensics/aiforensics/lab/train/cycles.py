@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class FinetuneConfig:
-    """Knobs of `finetune`; the defaults made the shipped network.
+    """Knobs of `finetune`; the defaults made the network that the shipped one goes on from.
 
     Attributes
     ----------
