@@ -80,7 +80,7 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def set_reference(self, embeddings: Tensor, first: int | None = None) -> None:
-        """Take centre and scale from (n, dimension) embeddings of training pictures; of the `first` numbers alone."""
+        """Take centre and scale from (n, dimension) embeddings of training pictures, or of `first` numbers alone."""
         self.centre[:first] = embeddings.mean(dim=0)[:first]
         self.scale[:first] = embeddings.std(dim=0).clamp_min(1e-3)[:first]
 

@@ -5,7 +5,7 @@ al., CVPR 2018, arXiv 1801.04381) at native resolution. The embedding is the mea
 several early and middle stages: traces of generation live in the texture statistics that those stages see, and
 statistics over space survive cropping (RECIPES of the field: RINE, arXiv 2402.19091, reads intermediate stages too).
 `tracenet-gram` reads how the channels of early stages go together as well (Gram-Net, Liu et al., CVPR 2020, arXiv
-2002.00133): such texture survives reduction and compression better than each channel alone.
+2002.00133): its authors found such texture to hold where pictures are reduced or compressed.
 """
 
 from __future__ import annotations
