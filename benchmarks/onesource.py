@@ -21,7 +21,8 @@ from workfolder import WorkFolder
 
 from aiforensics.lab.data.dataset import sources_of
 from aiforensics.lab.data.views import CONDITIONS
-from aiforensics.lab.fit.stacking import fit_head, fit_joint, fit_stack, joint_inputs
+from aiforensics.lab.fit.heads import fit_head
+from aiforensics.lab.fit.stacking import fit_joint, fit_stack, joint_inputs
 from aiforensics.lab.judge.leaveout import MIN_PICTURES
 from aiforensics.lab.judge.metrics import roc_auc
 

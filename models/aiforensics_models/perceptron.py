@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +69,32 @@ class Perceptron:
         layers = tuple((tensors[f"layer{i}.weight"], tensors[f"layer{i}.bias"]) for i in range((len(tensors) - 2) // 2))
         owner = np.array([names.index(group) for group in groups])
         return cls(tensors["centre"], tensors["scale"], layers, owner)
+
+    @property
+    def inputs(self) -> int:
+        """How many it has."""
+        return len(self.centre)
+
+    def margin(self, rows: Floats) -> Floats:
+        """(n, inputs) finite values → (n,) margins."""
+        weight, bias = self.layers[0]
+        return self._rest(np.clip((rows - self.centre) / self.scale, -CUT, CUT) @ weight.T + bias)
+
+    def times(self, factor: float) -> Perceptron:
+        """The same with its margin times `factor`."""
+        *others, (weight, bias) = self.layers
+        return replace(self, layers=(*others, (weight * factor, bias * factor)))
+
+    def grown(self, place: int, rows: NDArray[np.floating]) -> Perceptron:
+        """The same with new inputs before input `place`, which have no weight yet; standardised by (n, new) rows."""
+        new = np.full(rows.shape[1], place)
+        (weight, bias), *others = self.layers
+        return Perceptron(
+            np.insert(self.centre, new, rows.mean(axis=0)),
+            np.insert(self.scale, new, rows.std(axis=0) + 1e-6),
+            ((np.insert(weight, new, 0.0, axis=1), bias), *others),
+            np.insert(self.owner, new, self.owner[-1]),
+        )
 
     def contributions(self, row: Floats) -> tuple[Floats, float]:
         """Share of every input in the margin, and the margin of an average row.

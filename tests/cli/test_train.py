@@ -44,6 +44,7 @@ def test_recipes_are_listed(run):
         (["--extend", "default", "--weights", "none"], "leave --weights out"),
         (["--extend", "default", "--network", "resnet18"], "cannot go on from default"),
         (["--extend", "nowhere"], "there is no model 'nowhere'"),
+        (["--refit"], "--refit says how --extend goes on"),
         (["--extend", "default"], "extended by sources that it has not seen"),
         (["--epochs", "3"], "not for fusion-"),
         (["--network", "nope"], "torchvision has no network 'nope'"),

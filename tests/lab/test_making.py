@@ -26,7 +26,7 @@ from aiforensics.lab.data.dataset import DatasetError, load_dataset  # noqa: E40
 from aiforensics.lab.data.sums import sum_of  # noqa: E402
 from aiforensics.lab.data.views import CLEAN  # noqa: E402
 from aiforensics.lab.fit.classifiers import train_classifier  # noqa: E402
-from aiforensics.lab.fit.fusion import FusionConfig  # noqa: E402
+from aiforensics.lab.fit.knobs import FusionConfig  # noqa: E402
 from aiforensics.lab.judge.metrics import Figure  # noqa: E402
 from aiforensics.lab.making import (  # noqa: E402
     Job,
@@ -305,7 +305,8 @@ def test_a_fusion_with_another_head_says_what_made_which_part(old, fusion, tmp_p
     stack = SimpleNamespace(save=save)
     calibration = Bundle.load(fusion).calibration
     monkeypatch.setattr(adapting, "measure_all", lambda *_args, **_knobs: None)
-    monkeypatch.setattr(adapting, "fit", lambda *_: (stack, calibration, {"roc_auc": {}}))
+    monkeypatch.setattr(adapting, "fit", lambda *_, **_kept: (stack, calibration, {"roc_auc": {}}))
+    monkeypatch.setattr(adapting.Kept, "of", lambda _bundle: None)
     job, lines = Job(tmp_path / "out", tmp_path / "work", ["new"], "aiforensics adapt", seed=3), []
     named = {"gen-0": "biggan", "gen-1": "midjourney", "": ""}
     new = [replace(one, source=f"new-{one.source}", generator=named[one.generator]) for one in old]

@@ -103,6 +103,10 @@ def train(
         str | None,
         _fusion(metavar="BUNDLE", help="Go on from this fusion; DATA is what it was trained on and new sources."),
     ] = None,
+    refit: Annotated[
+        bool,
+        _fusion("--refit", help="With --extend: fit heads and thresholds anew, from several hundred new sources on."),
+    ] = False,
     network: Annotated[
         str | None, _fusion(metavar="NAME", help="tracenet, tracenet-gram, or one of torchvision's (resnet18).")
     ] = None,
@@ -158,6 +162,7 @@ def train(
     fusion = {
         "network": network,
         "extend": extend,
+        "refit": refit,
         "steps": steps,
         "workers": workers,
         "emphasis": emphasis,
@@ -176,7 +181,7 @@ def train(
     config = classifier or fusion_config(
         chosen, network=network, extends=extend, steps=steps, workers=workers, emphasis=weighed, seed=seed
     )
-    system = System(chosen, config, weights or "none", extend, search, device, compiled)
+    system = System(chosen, config, weights or "none", extend, refit, search, device, compiled)
     system.check()
     folder = work or out.with_name(f"{out.name}.work")
     job = Job(out, folder, [path.name for path in data], command_line(), force, test_pictures, seed, split)

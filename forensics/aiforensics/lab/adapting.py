@@ -20,8 +20,11 @@ from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, joined
 from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.data.progress import Report
+from aiforensics.lab.fit.assembling import fit
 from aiforensics.lab.fit.classifiers import train_classifier
-from aiforensics.lab.fit.fusion import FusionConfig, fit, fold_count, train_fusion
+from aiforensics.lab.fit.fusion import fold_count, train_fusion
+from aiforensics.lab.fit.kept import Kept
+from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.measure import VIEWS, measure_all
 from aiforensics.lab.judge.detector import Detector
 from aiforensics.lab.judge.evaluate import Judged, panel
@@ -57,7 +60,8 @@ class Adaptation:
     Attributes
     ----------
     strategy
-        `head`: the head alone, on the new data; `full`: the whole classifier, on old and new data together. The first
+        `head`: the head alone, on the new data (of a fusion the joint perceptron goes on, and thresholds become
+        stricter where they must); `full`: the whole classifier, on old and new data together. The first
         weights of a fusion's folds are not in its bundle, so `full` starts all its networks from the final one, which
         has seen every old source: the new thresholds and the figures of the folds are not out of fold then, and the
         new bundle says so.
@@ -125,6 +129,7 @@ def adapt(
     train = list(new) if how.strategy == "head" else joined(old or (), new)
     if bundle.manifest["head"]["kind"] != "none":  # told before an audit has taken its minutes
         fold_count([sample for sample in train if sample.split != "test"], _fusion_config(bundle, job).folds)
+        _ = how.strategy == "full" or Kept.of(bundle)
     job.work.mkdir(parents=True, exist_ok=True)
     if not audited:
         check_data(train, job, partial(audited_view, _delivered(bundle)), report)
@@ -261,7 +266,7 @@ def _classifier(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptat
 
 
 def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, report: Report) -> None:
-    """Fit the heads, their mix, calibration and thresholds anew; the network keeps its weights."""
+    """Let the joint perceptron go on and the thresholds become stricter where they must; all else stays."""
     config = _fusion_config(bundle, job)
     seen = [sample for sample in train if sample.split != "test"]
     folds = family_folds(seen, fold_count(seen, config.folds), config.seed)
@@ -274,7 +279,7 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, r
         VIEWS,
         workers=config.workers,
     )
-    stack, calibration, figures = fit(table, seen, folds, config)
+    stack, calibration, figures = fit(table, seen, folds, config, kept=Kept.of(bundle))
     for name in bundle.manifest["files"]:
         if name not in (METRICS, CARD, bundle.manifest["head"]["file"]):
             shutil.copyfile(bundle.folder / name, out / name)

@@ -104,7 +104,8 @@ def _fusion(
     weights: str,
     report: Callable[[str], None],
 ) -> None:
-    from aiforensics.lab.fit.fusion import FusionConfig, train_fusion  # noqa: PLC0415 - PyTorch, which only training needs
+    from aiforensics.lab.fit.fusion import train_fusion  # noqa: PLC0415 - PyTorch, which only training needs
+    from aiforensics.lab.fit.knobs import FusionConfig  # noqa: PLC0415 - as above
 
     config = FusionConfig.stated(stated)
     train_fusion(train, folder / "bundle", folder / "work", config, weights=weights, report=report)

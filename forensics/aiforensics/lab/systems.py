@@ -16,7 +16,9 @@ from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.classifiers import train_classifier
 from aiforensics.lab.fit.extending import extend_fusion, stranger_folds
-from aiforensics.lab.fit.fusion import FusionConfig, fold_count, train_fusion
+from aiforensics.lab.fit.fusion import fold_count, train_fusion
+from aiforensics.lab.fit.kept import Kept
+from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.search import search
 from aiforensics.lab.making import Train
 from aiforensics.lab.pages.plots import examples_plot
@@ -47,6 +49,8 @@ class System:
         First weights of a fusion's embedding network: `none`, `imagenet` or a file.
     extends
         A bundle that a fusion goes on from, instead; its name or folder.
+    refit
+        Whether what stands on top of that bundle's network is fitted anew.
     trials
         Pairs of learning rate and batch size that are searched first; 0 for none.
     device
@@ -59,6 +63,7 @@ class System:
     config: ClassifierConfig | FusionConfig
     weights: str = "none"
     extends: str | None = None
+    refit: bool = False
     trials: int = 0
     device: Device = "auto"
     compiled: bool = False
@@ -113,13 +118,14 @@ class System:
                 fold_count(seen, self.config.folds)
             else:
                 stranger_folds(seen, start, self.config.seed)
+                _ = self.refit or Kept.of(start)
 
         def train(out: Path, work: Path) -> Mapping[str, Any]:
             if isinstance(self.config, FusionConfig):
                 made = (
                     partial(train_fusion, weights=self.weights)
                     if start is None
-                    else partial(extend_fusion, start=start)
+                    else partial(extend_fusion, start=start, refit=self.refit)
                 )
                 return made(
                     samples,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from aiforensics.lab.fit.calibrating import FALSE_ALARMS, MISSES, calibrate, logistic, thresholds
+from aiforensics.lab.fit.calibrating import FALSE_ALARMS, MISSES, calibrate, logistic, thresholds, tightened
+from aiforensics_models.calibration import Calibration, Line
 
 pytestmark = pytest.mark.train
 
@@ -75,3 +76,21 @@ def test_a_thin_condition_shares_the_line_of_all():
     alone = calibrate(odds, labels, np.full(1300, "good"), np.ones(1300), sources)
     assert found.line("grey") == alone.line("good")
     assert found.line("compressed").slope < found.line("grey").slope < found.line("good").slope
+
+
+@pytest.mark.parametrize(
+    ("odds", "expected"),
+    [
+        ([-4.0, -3.0, 3.0, 4.0], (0.2, 0.9)),  # they would allow laxer thresholds
+        ([-4.0, 3.0, -3.0, 4.0], (0.047, 0.953)),  # a real one stands at 0.9526, and an AI one at 0.0474
+    ],
+)
+def test_new_sources_make_thresholds_stricter_alone(odds, expected):
+    kept = Calibration({"good": Line(1.0, 0.0, 0.5)}, 0.2, 0.9)
+    labels, names = np.array([0.0, 0.0, 1.0, 1.0]), np.full(4, "good")
+    found = tightened(kept, np.array(odds), labels, names, np.ones(4))
+    assert found.conditions == kept.conditions
+    assert found.real_below == pytest.approx(expected[0], abs=1e-3)
+    assert found.ai_from == pytest.approx(expected[1], abs=2e-3)
+    assert found.real_below <= 0.2
+    assert found.ai_from >= 0.9

@@ -12,9 +12,13 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
 
+from aiforensics.image import read  # noqa: E402
 from aiforensics.lab.data.overlap import seen  # noqa: E402
-from aiforensics.lab.fit.extending import extend_fusion, stranger_folds  # noqa: E402
-from aiforensics.lab.fit.fusion import FusionConfig, train_fusion  # noqa: E402
+from aiforensics.lab.data.views import CONDITIONS, seeded  # noqa: E402
+from aiforensics.lab.fit.extending import BODY_RATE, extend_fusion, judged_by, stranger_folds  # noqa: E402
+from aiforensics.lab.fit.fusion import train_fusion  # noqa: E402
+from aiforensics.lab.fit.knobs import FusionConfig  # noqa: E402
+from aiforensics.lab.judge.metrics import roc_auc  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
@@ -58,7 +62,8 @@ def test_what_was_seen_two_bundles_ago_is_known(lattices, start):
 
 
 def test_it_goes_on_and_is_judged_by_strangers(lattices, start, config, tmp_path):
-    told = extend_fusion(lattices, start, tmp_path / "second", tmp_path / "work", config)
+    lines = []
+    told = extend_fusion(lattices, start, tmp_path / "second", tmp_path / "work", config, report=lines.append)
     assert set(told["history"]) == {"without-0", "without-1"}
     new = [sample for sample in lattices if sample.source[-1] in "23"]
     assert told["out_of_fold"]["pictures"] == 4 * len({(s.label, s.source) for s in new})
@@ -75,6 +80,37 @@ def test_it_goes_on_and_is_judged_by_strangers(lattices, start, config, tmp_path
         assert not torch.equal(mixed[name], before[name]), name
         assert torch.allclose(mixed[name], before[name], atol=0.1), "it goes on from the weights that it had"
     assert Scanner(second.folder).scan(lattices[0].path).model.name == "second"
+    assert extended["kept"] is True
+    assert second.manifest["training"]["config"]["network"]["free_rate"] == BODY_RATE
+    before = second.manifest["metrics"]["out_of_fold"]["before"]
+    assert before["from"] == "first"
+    assert f"AUC {before['roc_auc']['fused']:.3f}" in lines[-1]
+    assert f"AUC {told['out_of_fold']['roc_auc']['fused']:.3f}" in lines[-1]
+    assert second.manifest["calibration"]["conditions"] == start.manifest["calibration"]["conditions"]
+    assert second.calibration.ai_from >= start.calibration.ai_from
+    assert (second.folder / "head.safetensors").read_bytes() == (start.folder / "head.safetensors").read_bytes()
+
+
+def test_what_it_went_on_from_is_judged_as_it_scans(lattices, start, config, tmp_path):
+    """Its figures on the new sources are those of scans of the delivered pictures."""
+    new = [sample for sample in lattices if sample.source[-1] in "23"]
+    before = judged_by(start, new, tmp_path, config, lambda _line: None)
+    scanner, odds, labels = Scanner(start.folder), [], []
+    for sample in new:
+        pixels = np.asarray(read(sample.path).image)
+        for view in CONDITIONS:
+            data = view.file(pixels, seeded(f"{sample.key}/{view.name}"))
+            odds.append(scanner.scan_bytes(data).p_ai)
+            labels.append(sample.label == "ai")
+    assert before["roc_auc"]["fused"] == pytest.approx(roc_auc(np.array(labels, float), np.array(odds)), abs=0.02)
+
+
+def test_its_head_can_be_fitted_anew(lattices, start, config, tmp_path):
+    extend_fusion(lattices, start, tmp_path / "second", tmp_path / "work", config, refit=True)
+    second = Bundle.load(tmp_path / "second")
+    assert second.manifest["training"]["extended"]["kept"] is False
+    assert (second.folder / "head.safetensors").read_bytes() != (start.folder / "head.safetensors").read_bytes()
+    assert second.manifest["head"]["mix"] != start.manifest["head"]["mix"]
 
 
 def test_it_goes_on_with_a_longer_embedding(lattices, start, config, tmp_path):

@@ -15,7 +15,8 @@ torch = pytest.importorskip("torch")
 from aiforensics.image import read  # noqa: E402
 from aiforensics.lab.data.overlap import seen  # noqa: E402
 from aiforensics.lab.fit import fusion  # noqa: E402
-from aiforensics.lab.fit.fusion import FusionConfig, train_fusion  # noqa: E402
+from aiforensics.lab.fit.fusion import train_fusion  # noqa: E402
+from aiforensics.lab.fit.knobs import FusionConfig  # noqa: E402
 from aiforensics.lab.train.cycles import FinetuneConfig  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402

@@ -136,6 +136,25 @@ def test_a_bundle_that_went_on_tells_of_what_it_went_on_from(manifest, metrics) 
     )
 
 
+def test_what_a_bundle_went_on_from_is_told_beside_it(manifest, metrics) -> None:
+    shares = dict.fromkeys(("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece"), 0.25)
+    one = {"roc_auc": {"fused": 0.918}, **shares}
+    found = {
+        "pictures": 40,
+        "views": 160,
+        "mean_source_auc": {"fused": 0.9},
+        "roc_auc_by_ai_source": {},
+        "false_alarms_by_real_source": {},
+        "before": {"from": "first", **one, "roc_auc": {"fused": 0.937}},
+        **one,
+    }
+    training = {**manifest["training"], "extended": {"from": "first", "sha256": "ab", "kept": True}}
+    text = card(manifest | {"training": training, "metrics": {"out_of_fold": found}}, metrics)
+    assert "by the head of `first`, and by a joint perceptron" in text
+    assert "are those of `first`, the last stricter where" in text
+    assert "On the same pictures it has AUC 0.937; 25.0 % of real pictures" in text
+
+
 def test_larger_views_are_told_apart_where_they_were_judged(manifest, metrics) -> None:
     shares = dict.fromkeys(("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece"), 0.25)
     found = {

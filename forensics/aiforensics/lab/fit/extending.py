@@ -3,14 +3,19 @@
 Once every source went into a network, nothing is left that says how it does on strangers. Networks of folds do, but
 they are trained for shorter, and what they say is too little of the one that ships. New sources can say it: they are
 cut into folds; for each, a network goes on from the bundle's own, on everything but that fold, and judges it. The mean
-of these networks' weights ships (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). The handcrafted head is fitted
-on all pictures, the joint perceptron on the new sources and on pictures of the known ones that no network learned from;
-mix, calibration and thresholds on the new sources alone.
+of these networks' weights ships (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). What was learned from far more
+sources than are new stays (`aiforensics.lab.fit.kept`). Where the new sources are many, several hundred, what stands
+on top of the network is fitted anew instead: the handcrafted head on all pictures, the joint perceptron on the new
+sources and on pictures of the known ones that no network learned from, mix, calibration and thresholds on the new
+sources alone.
+
+Networks that go on without most of what they once saw forget it. So the bundle that is gone on from judges the new
+sources as well, which it has not seen either, and both figures are told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
@@ -24,7 +29,14 @@ from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.sums import sum_of
-from aiforensics.lab.fit.fusion import FusionConfig, Trained, assemble
+from aiforensics.lab.data.views import CONDITIONS
+from aiforensics.lab.fit.assembling import Trained, assemble, chosen, measured, stack_data
+from aiforensics.lab.fit.kept import Kept
+from aiforensics.lab.fit.knobs import FusionConfig
+from aiforensics.lab.fit.outoffold import SHARES
+from aiforensics.lab.fit.weighing import row_weights
+from aiforensics.lab.judge.metrics import Scores
+from aiforensics.lab.judge.metrics import figures as figures_of
 from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.export import export_detector
 from aiforensics.lab.train.finetune import mean_network
@@ -35,6 +47,9 @@ from aiforensics_models.lineage import ever
 
 FOLDS = 2
 """Networks that go on, each without a part of the new sources."""
+BODY_RATE, HEAD_RATE = 5e-5, 1e-4
+"""Learning rates of body and heads where little of what the fusion once saw is there: at the usual ones, eight times
+and five times as high, the networks forget it."""
 
 
 def extend_fusion(
@@ -45,6 +60,7 @@ def extend_fusion(
     config: FusionConfig,
     *,
     name: str | None = None,
+    refit: bool = False,
     device: Device = "auto",
     compiled: bool = False,
     report: Report = lambda _line: None,
@@ -54,7 +70,7 @@ def extend_fusion(
     Parameters
     ----------
     samples
-        The data set: sources that the fusion has not seen, and what it was trained on, or it forgets that.
+        The data set: sources that the fusion has not seen, and of what it was trained on what there is, or it forgets.
     start
         The fusion.
     out, work, name, device, compiled, report
@@ -62,6 +78,9 @@ def extend_fusion(
     config
         Knobs; the networks get `final_free_steps` each. The architecture is the fusion's own, or one whose embedding
         has more numbers in front.
+    refit
+        Fit heads, mix, calibration and thresholds anew, and train the networks at the usual rates: for several hundred
+        new sources and most of the old pictures.
 
     Returns
     -------
@@ -70,13 +89,17 @@ def extend_fusion(
     Raises
     ------
     RecipeError
-        It is no fusion, does not state what it has seen, or fewer than two sources of a class are new.
+        It is no fusion, does not state what it has seen, fewer than two sources of a class are new, or its head cannot
+        go on.
     """
+    kept = None if refit else Kept.of(start)
     seen = [sample for sample in samples if sample.split != "test"]
     folds = stranger_folds(seen, start, config.seed)
     work.mkdir(parents=True, exist_ok=True)
     network = start.folder / start.manifest["network"]["weights"]
     knobs = replace(config.network, free_steps=config.final_free_steps)
+    if not refit:
+        knobs = replace(knobs, free_rate=BODY_RATE, held_rate=HEAD_RATE)
     config = replace(config, folds=FOLDS, network=knobs)
     # Nobody learns from `val`, so known sources are judged there as well.
     familiar = np.array([sample.split == "val" for sample in seen]) & (folds < 0)
@@ -93,6 +116,7 @@ def extend_fusion(
         for fold in range(FOLDS)
     ]
     report(f"{sum(folds >= 0)} pictures of {start.name}'s new sources judge what comes of it, in {len(jobs)} folds")
+    before = judged_by(start, list(compress(seen, (folds >= 0).tolist())), work, config, report)
     history = train_networks(jobs, config.workers, report)
     final = work / "final"
     final.mkdir(exist_ok=True)
@@ -101,25 +125,64 @@ def extend_fusion(
         export_detector(folder / WEIGHTS, knobs.architecture, folder)
     figures = assemble(
         samples,
-        Trained([*(job.folder for job in jobs), jobs[0].folder], final, np.where(familiar, FOLDS, folds), FOLDS),
+        Trained(
+            [*(job.folder for job in jobs), jobs[0].folder],
+            final,
+            np.where(familiar, FOLDS, folds),
+            FOLDS,
+            kept,
+        ),
         out,
         work,
         config,
         name=name,
-        stated=stated(start),
+        stated=stated(start, kept=not refit),
         earlier=overlap.seen(start) or (),
+        before=before,
         report=report,
     )
+    report(f"on the new sources: {_brief(before)} with {start.name}; {_brief(figures)} now, by who had not seen them")
     return {"history": history, "out_of_fold": figures}
 
 
-def stated(start: Bundle) -> dict[str, Any]:
+def judged_by(
+    start: Bundle, strange: Sequence[Sample], work: Path, config: FusionConfig, report: Report
+) -> dict[str, Any]:
+    """Judge strangers' pictures by the bundle that is gone on from, under the matched conditions.
+
+    Returns
+    -------
+    `from`, its name, and the figures of `aiforensics.lab.fit.outoffold.out_of_fold` that one number says, at its own
+    thresholds; `roc_auc` by part.
+    """
+    picked = [strange[i] for i in chosen(strange, config)]
+    views, onnx = [view.name for view in CONDITIONS], start.folder / start.manifest["network"]["onnx"]
+    table = measured(work / "before.npz", picked, [onnx], [0] * len(picked), views, config, report)
+    data = stack_data(table, picked, np.zeros(len(picked), np.int64), config)
+    weights, calibration = row_weights(picked, table), start.calibration
+    rows = np.column_stack([data.rows, data.log_odds])
+    odds = np.array([start.head(row, vector).log_odds for row, vector in zip(rows, data.embedding, strict=True)])
+    p = np.array([calibration.probability(z, name) for z, name in zip(odds, table.condition.tolist(), strict=True)])
+    verdicts = [calibration.verdict(float(value)) for value in p]
+    said = figures_of(Scores.of(data.labels, p, verdicts), weights[None])
+    auc = figures_of(Scores.of(data.labels, odds), weights[None])["roc_auc"]
+    return {"from": start.name, "roc_auc": {"fused": float(auc[0])}, **{name: float(said[name][0]) for name in SHARES}}
+
+
+def _brief(found: Mapping[str, Any]) -> str:
+    return (
+        f"AUC {found['roc_auc']['fused']:.3f}, {found['coverage']:.0%} answered, "
+        f"{found['selective_accuracy']:.1%} of the answers right"
+    )
+
+
+def stated(start: Bundle, *, kept: bool) -> dict[str, Any]:
     """What a manifest says of the fusion that its own went on from: name, sum, first weights and training pictures."""
     training = start.manifest["training"]
     weights = {key: training[key] for key in ("weights", "weights_sha256") if key in training}
-    kept = ("command", "pictures", "sources", "generators", "extended")
-    before = {key: training[key] for key in kept if key in training}
-    return {**weights, "extended": {"from": start.name, "sha256": start.sha256, **weights, **before}}
+    names = ("command", "pictures", "sources", "generators", "extended")
+    before = {key: training[key] for key in names if key in training}
+    return {**weights, "extended": {"from": start.name, "sha256": start.sha256, "kept": kept, **weights, **before}}
 
 
 def stranger_folds(samples: Sequence[Sample], start: Bundle, seed: int) -> NDArray[np.int64]:

@@ -12,19 +12,30 @@ from numpy.typing import NDArray
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.folds import origins
 from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS, View
-from aiforensics.lab.fit.calibrating import calibrate
+from aiforensics.lab.fit.calibrating import calibrate, tightened
 from aiforensics.lab.fit.measure import LARGE_VIEWS, Table
 from aiforensics.lab.fit.stacking import Stack
 from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.judge.metrics import Scores, figures
+from aiforensics_models.calibration import Calibration
 
 Floats = NDArray[np.float64]
 MIN_PICTURES = 8
 """Pictures that an AI source needs for an AUC of its own: each is judged under four conditions."""
 
 
+SHARES = ("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece")
+"""Figures at the thresholds."""
+
+
 def out_of_fold(
-    stack: Stack, table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], *, seed: int = 0
+    stack: Stack,
+    table: Table,
+    samples: Sequence[Sample],
+    folds: NDArray[np.int64],
+    kept: Calibration | None = None,
+    *,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Figures of an out-of-fold table under the matched conditions.
 
@@ -41,6 +52,8 @@ def out_of_fold(
         Features of delivered samples.
     samples, folds
         What the table's `sample` column points at, and the fold that each was left out of.
+    kept
+        A calibration whose lines stay, and whose thresholds the other folds make stricter; fitted anew without.
     seed
         Of the calibration.
 
@@ -51,7 +64,7 @@ def out_of_fold(
     larger views, where there are any of both classes. Classes and sources are weighed as `balance` does, so that a
     source of which much was collected is not what is judged.
     """
-    p, verdicts = judged(stack.fused, table, samples, folds, seed=seed)
+    p, verdicts = judged(stack.fused, table, samples, folds, kept, seed=seed)
     weights = row_weights(samples, table)
 
     def panel(views: Sequence[View]) -> dict[str, Any]:
@@ -86,7 +99,6 @@ def _figures(
 
     by_source = {part: {s: auc(z, real | (sources == s)) for s in big} for part, z in parts.items()}
     said = figures(Scores.of(labels, p, verdicts.tolist()), weights[None])
-    shares = ("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece")
     found: dict[str, Any] = {
         "pictures": len(shown),
         "views": len(labels),
@@ -101,7 +113,7 @@ def _figures(
             part: float(np.mean(list(row.values()))) if row else None for part, row in by_source.items()
         },
         "roc_auc_by_ai_source": by_source["fused"],
-        **{name: float(said[name][0]) for name in shares},
+        **{name: float(said[name][0]) for name in SHARES},
         "false_alarms_by_real_source": {
             s: float((verdicts[real & (sources == s)] == "ai").mean()) for s in sorted(set(sources[real].tolist()))
         },
@@ -113,7 +125,13 @@ def _figures(
 
 
 def judged(
-    odds: Floats, table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], *, seed: int = 0
+    odds: Floats,
+    table: Table,
+    samples: Sequence[Sample],
+    folds: NDArray[np.int64],
+    kept: Calibration | None = None,
+    *,
+    seed: int = 0,
 ) -> tuple[Floats, NDArray[np.str_]]:
     """Judge each fold under the calibration and the thresholds of the others.
 
@@ -121,7 +139,7 @@ def judged(
     ----------
     odds
         (n,) out-of-fold log-odds of the table's rows.
-    table, samples, folds, seed
+    table, samples, folds, kept, seed
         As in `out_of_fold`.
 
     Returns
@@ -135,7 +153,8 @@ def judged(
     p, verdicts = np.zeros(len(odds)), np.full(len(odds), "inconclusive")
     for fold in np.unique(fold_of):
         out = fold_of == fold
-        fitted = calibrate(odds[~out], labels[~out], conditions[~out], weights[~out], sources[~out].tolist(), seed=seed)
+        others = odds[~out], labels[~out], conditions[~out], weights[~out]
+        fitted = tightened(kept, *others) if kept else calibrate(*others, sources[~out].tolist(), seed=seed)
         p[out] = [fitted.probability(z, name) for z, name in zip(odds[out], conditions[out].tolist(), strict=True)]
         verdicts[out] = [fitted.verdict(float(value)) for value in p[out]]
     return p, verdicts

@@ -8,29 +8,17 @@ is read anew from embeddings of pictures that it had not seen (Kirichenko et al.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.lab.fit.calibrating import Floats, logistic
+from aiforensics.lab.fit.heads import FittedHead, HeadKind, fit_head
 from aiforensics.lab.fit.perceptrons import PerceptronConfig, PerceptronFit
-
-HeadKind = Literal["xgboost", "deep"]
-
-
-class FittedHead(Protocol):
-    """A head over handcrafted features that can be asked and written down."""
-
-    def margin(self, rows: Floats) -> Floats:
-        """(n, features) → (n,) log-odds."""
-        ...
-
-    def save(self, folder: Path) -> str:
-        """Write the head into a bundle's folder; the file's name comes back."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +115,12 @@ def fit_stack(data: StackData, kind: HeadKind, seed: int) -> Stack:
     both = np.stack([left_out.log_odds, handcrafted[data.folds >= 0]], axis=1)
     strange = left_out.of(left_out.strange)
     known, _, _ = _mixed(both, left_out)
-    share, joint = _levelled(left_out.weights, left_out.labels), np.zeros(len(known))
-    for part in np.unique(strange.parts):
-        out = left_out.parts == part
-        fitted = fit_joint(left_out.of(~out), share[~out], known[~out], seed)
-        joint[out] = fitted.margin(joint_inputs(left_out.of(out)))
+    share = levelled(left_out.weights, left_out.labels)
+
+    def fit(some: StackData, weights: Floats, before: Floats) -> PerceptronFit:
+        return fit_joint(some, weights, before, seed)
+
+    joint = judged_by_parts(left_out, share, known, fit)
     parts = np.column_stack([both, joint])[left_out.strange]
     fused, slope, offset = _mixed(parts, strange)
     return Stack(
@@ -146,6 +135,30 @@ def fit_stack(data: StackData, kind: HeadKind, seed: int) -> Stack:
     )
 
 
+def judged_by_parts(
+    data: StackData,
+    weights: Floats,
+    known: Floats,
+    fit: Callable[[StackData, Floats, Floats], PerceptronFit],
+) -> Floats:
+    """(n,) margins of joint perceptrons on strangers, each part's by the one that was fitted on all others; else 0.
+
+    Parameters
+    ----------
+    data
+        n pictures, all of a fold.
+    weights, known
+        (n,) weight of each, and log-odds that stand already.
+    fit
+        Fits a perceptron on some pictures with their weights and known log-odds.
+    """
+    margins = np.zeros(len(known))
+    for part in np.unique(data.parts[data.strange]):
+        out = data.parts == part
+        margins[out] = fit(data.of(~out), weights[~out], known[~out]).margin(joint_inputs(data.of(out)))
+    return margins
+
+
 def fit_joint(data: StackData, weights: Floats, known: Floats, seed: int) -> PerceptronFit:
     """Fit a joint perceptron to what (n,) `known` log-odds leave unexplained, under (n,) weights."""
     return PerceptronFit(joint_inputs(data), data.labels, weights, seed, _JOINT, known)
@@ -156,6 +169,13 @@ def joint_inputs(data: StackData) -> NDArray[np.float32]:
     return np.concatenate([data.rows.astype(np.float32), data.embedding], axis=1)
 
 
+def levelled(weights: Floats, labels: Floats) -> Floats:
+    """The weights with the same total in both classes."""
+    ai, real = weights[labels > 0.5].sum(), weights[labels < 0.5].sum()
+    even: Floats = np.where(labels > 0.5, weights / ai, weights / real) * 0.5 * weights.sum()
+    return even
+
+
 _JOINT = PerceptronConfig(epochs=6, least_steps=600)
 
 
@@ -164,7 +184,7 @@ def _mixed(odds: Floats, data: StackData) -> tuple[Floats, Floats, float]:
 
     def line(rows: NDArray[np.bool_]) -> tuple[Floats, float]:
         labels = data.labels[rows]
-        return logistic(odds[rows], labels, _levelled(data.weights[rows], labels), bounds=(0.0, np.inf))
+        return logistic(odds[rows], labels, levelled(data.weights[rows], labels), bounds=(0.0, np.inf))
 
     mixed = np.zeros(len(odds))
     for fold in np.unique(data.folds):
@@ -176,63 +196,3 @@ def _mixed(odds: Floats, data: StackData) -> tuple[Floats, Floats, float]:
 
 def _head_of(data: StackData, kind: HeadKind, seed: int) -> FittedHead:
     return fit_head(data.rows, data.labels, data.weights, kind, seed)
-
-
-def _levelled(weights: Floats, labels: Floats) -> Floats:
-    """The weights with the same total in both classes."""
-    ai, real = weights[labels > 0.5].sum(), weights[labels < 0.5].sum()
-    levelled: Floats = np.where(labels > 0.5, weights / ai, weights / real) * 0.5 * weights.sum()
-    return levelled
-
-
-def fit_head(rows: Floats, labels: Floats, weights: Floats, kind: HeadKind, seed: int) -> FittedHead:
-    """Fit a head of that kind on (n, features) rows with (n,) labels, 1 for `ai`, and (n,) weights."""
-    return XGBoostFit(rows, labels, weights, seed) if kind == "xgboost" else DeepFit(rows, labels, weights, seed)
-
-
-class XGBoostFit:
-    """Slow boosted trees that see a third of the features and 60 % of the rows at a time."""
-
-    params: ClassVar[dict[str, Any]] = {
-        "objective": "binary:logistic",
-        "max_depth": 6,
-        "eta": 0.05,
-        "subsample": 0.6,
-        "colsample_bytree": 0.3,
-        "min_child_weight": 3,
-        "lambda": 3.0,
-        "nthread": 2,
-    }
-    rounds = 1080
-
-    def __init__(self, rows: Floats, labels: Floats, weights: Floats, seed: int) -> None:
-        import xgboost  # noqa: PLC0415 - one to two seconds
-
-        self._xgboost = xgboost
-        matrix = xgboost.DMatrix(rows.astype(np.float32), label=labels, weight=weights)
-        self._booster = xgboost.train({**self.params, "seed": seed}, matrix, num_boost_round=self.rounds)
-
-    def margin(self, rows: Floats) -> Floats:
-        """(n, features) → (n,) log-odds."""
-        matrix = self._xgboost.DMatrix(rows.astype(np.float32))
-        return np.asarray(self._booster.predict(matrix, output_margin=True), np.float64)
-
-    def save(self, folder: Path) -> str:
-        """Write `head.ubj`, in XGBoost's own format."""
-        self._booster.save_model(folder / "head.ubj")
-        return "head.ubj"
-
-
-class DeepFit:
-    """A perceptron over the handcrafted features."""
-
-    def __init__(self, rows: Floats, labels: Floats, weights: Floats, seed: int) -> None:
-        self._fit = PerceptronFit(rows, labels, weights, seed)
-
-    def margin(self, rows: Floats) -> Floats:
-        """(n, features) → (n,) log-odds."""
-        return self._fit.margin(rows)
-
-    def save(self, folder: Path) -> str:
-        """Write `head.safetensors`."""
-        return self._fit.save(folder / "head.safetensors")

@@ -238,17 +238,29 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     if not found:
         return
     yield "### On sources that were left out"
-    before = manifest["training"].get("extended", {}).get("from")
+    extended = manifest["training"].get("extended", {})
+    before = extended.get("from")
     which, left_out = (
         ("training pictures", "generator family or real source")
         if before is None
         else (f"pictures of sources that `{before}` had not seen", "source, if not its generator")
     )
+    head, rest = (
+        (
+            f"the head of `{before}`",
+            f"the mix, the calibration and the thresholds are those of `{before}`, the last stricter where pictures of "
+            "the other folds asked for it",
+        )
+        if extended.get("kept")
+        else (
+            "a head that had not seen its fold",
+            "the mix, the calibration and the thresholds that judged it were fitted on the pictures of the other folds",
+        )
+    )
     yield (
         f"Each of {found['pictures']} {which} was judged by a network whose training had left out its {left_out} "
-        f"({found['views']} views, matched conditions), by a head that had not seen its fold, and by a joint "
-        "perceptron that had not seen its part of it; the mix, the calibration and the thresholds that judged it were "
-        "fitted on the pictures of the other folds. Classes and sources are weighed alike. Made by the same command:"
+        f"({found['views']} views, matched conditions), by {head}, and by a joint perceptron that had not seen its "
+        f"part of it; {rest}. Classes and sources are weighed alike. Made by the same command:"
     )
     yield _command(command)
     val = found.get("roc_auc_val", {})
@@ -261,6 +273,12 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     ]
     yield "\n".join(lines)
     yield f"At the thresholds {_answers(found)}."
+    was = found.get("before")
+    if was:
+        yield (
+            f"`{was['from']}`, which this went on from, had not seen these sources either. On the same pictures it has "
+            f"AUC {_number(was['roc_auc']['fused'])}; {_answers(was)}."
+        )
     large = found.get("large")
     if large:
         yield (

@@ -93,7 +93,7 @@ class Recipe:
     source
         Where it comes from.
     defaults
-        Hyper-parameters of a classifier; None for the fusion recipes, whose knobs are in `aiforensics.lab.fit.fusion`.
+        Hyper-parameters of a classifier; None for the fusion recipes, whose knobs are in `aiforensics.lab.fit.knobs`.
     head
         Head of a fusion recipe.
     """
@@ -255,6 +255,8 @@ def check_knobs(
     """
     if fusion.get("extend") and weights:
         raise RecipeError("--extend goes on from the bundle's own weights: leave --weights out")
+    if fusion.get("refit") and not fusion.get("extend"):
+        raise RecipeError("--refit says how --extend goes on: name a bundle with that")
     own, strange = (classifier, fusion) if of.head is None else (fusion, classifier)
     given = [name for name, value in strange.items() if value]
     if given:

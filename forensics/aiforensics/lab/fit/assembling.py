@@ -1,0 +1,253 @@
+"""From trained networks to a fusion's bundle: measure, fit what stands on top, write.
+
+Features of delivered pictures are judged out of fold; the stack, its calibration and thresholds are fitted on them.
+What was measured is kept in the work folder, so that a stopped run goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from aiforensics import __version__
+from aiforensics.analyzers import SCORED
+from aiforensics.features import EDITION
+from aiforensics.image.picture import WINDOW
+from aiforensics.lab.data.census import census
+from aiforensics.lab.data.dataset import Sample, thin
+from aiforensics.lab.data.folds import fold_parts, origins
+from aiforensics.lab.data.overlap import record
+from aiforensics.lab.data.progress import Report
+from aiforensics.lab.fit.calibrating import calibrate, tightened
+from aiforensics.lab.fit.intervals import widened
+from aiforensics.lab.fit.kept import Kept
+from aiforensics.lab.fit.knobs import FusionConfig
+from aiforensics.lab.fit.measure import RANDOM, VIEWS, Table, measure_all
+from aiforensics.lab.fit.outoffold import out_of_fold
+from aiforensics.lab.fit.stacking import Stack, StackData, fit_stack
+from aiforensics.lab.fit.weighing import row_weights
+from aiforensics.lab.train.export import ONNX_FILE, export_detector
+from aiforensics.lab.train.networks import WEIGHTS
+from aiforensics_models.bundle import write_manifest
+from aiforensics_models.calibration import Calibration
+from aiforensics_models.heads import EMBEDDING
+
+PARTS = 3
+"""Parts of a fold, each judged by a joint perceptron that was fitted on all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The networks of a fusion.
+
+    Attributes
+    ----------
+    left_out
+        Folders of the networks that each left a fold out, by fold.
+    final
+        Folder of the one that ships.
+    folds
+        (n,) fold that each training picture was left out with; -1 where every network may have learned from it.
+    familiar
+        The fold of pictures that are left out while their sources are known, if there is one.
+    kept
+        What stands on top of the bundle that the networks go on from, if it is not to be fitted anew.
+    """
+
+    left_out: Sequence[Path]
+    final: Path
+    folds: NDArray[np.int64]
+    familiar: int | None = None
+    kept: Kept | None = None
+
+
+def assemble(
+    samples: Sequence[Sample],
+    trained: Trained,
+    out: Path,
+    work: Path,
+    config: FusionConfig,
+    *,
+    name: str | None,
+    stated: Mapping[str, Any],
+    earlier: Iterable[str] = (),
+    before: Mapping[str, Any] | None = None,
+    report: Report,
+) -> dict[str, Any]:
+    """Measure, fit what stands on top of the networks, and write the bundle.
+
+    Parameters
+    ----------
+    samples
+        The data set; `test` is never touched.
+    trained
+        Networks of the other pictures, in their order.
+    out, work, config, name
+        As in `train_fusion`.
+    stated
+        What the manifest says of where the networks started.
+    earlier
+        Short sums of what they had learned from before.
+    before
+        Figures of the bundle that was gone on from, on the same strangers.
+    report
+        Takes a line of progress.
+
+    Returns
+    -------
+    The out-of-fold figures.
+    """
+    seen = [sample for sample in samples if sample.split != "test"]
+    indices = chosen(seen, config)
+    if trained.kept is not None:  # a picture of no fold is there for the handcrafted head, which stays
+        indices = indices[trained.folds[indices] >= 0]
+    picked, folds = [seen[i] for i in indices], trained.folds[indices]
+    networks = [folder / ONNX_FILE for folder in trained.left_out]
+    # No network is asked of a picture of no fold.
+    table = measured(work / "out-of-fold.npz", picked, networks, folds.tolist(), VIEWS, config, report)
+    report("fitting the heads, their mix, calibration and thresholds on out-of-fold scores")
+    stack, calibration, figures = fit(table, picked, folds, config, trained.familiar, trained.kept)
+    if before is not None:
+        figures["before"] = dict(before)
+    out.mkdir(parents=True, exist_ok=True)
+    record(out, samples, earlier)
+    network = export_detector(trained.final / WEIGHTS, config.network.architecture, out)
+    manifest = {
+        "name": name or out.name,
+        "version": __version__,
+        "recipe": f"fusion-{config.head}",
+        "classes": ["real", "ai"],
+        "window": WINDOW,
+        "features": [*SCORED, EMBEDDING],
+        "edition": EDITION,
+        "network": network,
+        "head": stack.save(out),
+        "reference": _reference(trained.final / ONNX_FILE, work, seen, out, config, report),
+        "calibration": calibration.to_dict(),
+        "training": {"config": asdict(config), **stated, **census(seen)},
+        "metrics": {"out_of_fold": figures},
+    }
+    write_manifest(out, manifest)
+    return figures
+
+
+def fit(
+    table: Table,
+    samples: Sequence[Sample],
+    folds: NDArray[np.int64],
+    config: FusionConfig,
+    familiar: int | None = None,
+    kept: Kept | None = None,
+) -> tuple[Stack, Calibration, dict[str, Any]]:
+    """Fit the stack and its calibration on an out-of-fold table; the figures are out of fold as well.
+
+    Parameters
+    ----------
+    table
+        Features of delivered samples.
+    samples, folds
+        What the table's `sample` column points at, and the fold that each was left out with; -1 for those that a
+        network may have learned from, which the handcrafted head alone is fitted on.
+    config
+        Knobs.
+    familiar
+        The fold of new pictures of known sources, which say nothing of strangers and set neither mix nor calibration.
+    kept
+        What stands on top of the bundle that is gone on from; everything is fitted anew without.
+    """
+    data = stack_data(table, samples, folds, config, familiar)
+    stack = fit_stack(data, config.head, config.seed) if kept is None else kept.stack(data, config.seed)
+    left_out = np.flatnonzero((folds >= 0) & (folds != familiar))
+    strange, table = [samples[i] for i in left_out.tolist()], table.of(left_out)
+    sources = np.array(origins(strange))[table.sample].tolist()
+    labels = np.array([sample.label == "ai" for sample in strange], np.float64)[table.sample]
+    weights = row_weights(strange, table)
+    if kept is None:
+        calibration = calibrate(stack.fused, labels, table.condition, weights, sources, seed=config.seed)
+        calibration = widened(calibration, stack.fused, table)
+    else:
+        calibration = tightened(kept.calibration, stack.fused, labels, table.condition, weights)
+    start = None if kept is None else kept.calibration
+    return stack, calibration, out_of_fold(stack, table, strange, folds[left_out], start, seed=config.seed)
+
+
+def stack_data(
+    table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig, familiar: int | None = None
+) -> StackData:
+    """What a stack is fitted on: a row for each of the table's; parameters as in `fit`."""
+    return StackData(
+        rows=table.columns(SCORED),
+        log_odds=table.column(EMBEDDING),
+        embedding=table.embedding,
+        labels=np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample],
+        weights=row_weights(samples, table, config.network.emphasis),
+        folds=folds[table.sample],
+        parts=fold_parts(samples, folds, PARTS, config.seed)[table.sample],
+        strange=((folds >= 0) & (folds != familiar))[table.sample],
+    )
+
+
+def chosen(samples: Sequence[Sample], config: FusionConfig) -> NDArray[np.int64]:
+    """Indices of at most `per_source` samples of each source."""
+    rng = np.random.default_rng([config.seed, 4])
+    taken: Counter[tuple[str, str]] = Counter()
+    kept = []
+    for index in rng.permutation(len(samples)).tolist():
+        key = (samples[index].label, samples[index].source)
+        if taken[key] < config.per_source:
+            taken[key] += 1
+            kept.append(index)
+    return np.array(sorted(kept), np.int64)
+
+
+def measured(
+    path: Path,
+    samples: Sequence[Sample],
+    networks: Sequence[Path],
+    network_of: Sequence[int],
+    views: Sequence[str],
+    config: FusionConfig,
+    report: Report,
+) -> Table:
+    """Measure what the file does not hold yet, and keep everything there: a run may go on with more data.
+
+    Parameters
+    ----------
+    path
+        The table's file.
+    samples, networks, network_of, views
+        As of `aiforensics.lab.fit.measure.measure_all`.
+    config, report
+        Knobs, of which `workers` counts here, and what takes a line of progress.
+    """
+
+    def progress(done: int, total: int) -> None:
+        if done == 0:
+            conditions = f"{len(views)} delivery condition{'s' * (len(views) > 1)}"
+            report(f"measuring {total} pictures under {conditions}; {len(samples) - total} are known already")
+        elif done % 800 == 0 or done == total:
+            report(f"measured {done}/{total}")
+
+    return measure_all(samples, networks, network_of, views, workers=config.workers, keep=path, progress=progress)
+
+
+def _reference(
+    network: Path, work: Path, samples: Sequence[Sample], out: Path, config: FusionConfig, report: Report
+) -> dict[str, Any]:
+    """Where the final network puts the training pictures: centre, scale and the distance that 99 % stay within."""
+    few = thin(samples, 1200, seed=config.seed)
+    table = measured(work / "reference.npz", few, [network], [0] * len(few), [RANDOM], config, report)
+    embedding = table.embedding
+    centre, scale = embedding.mean(axis=0), embedding.std(axis=0) + 1e-3
+    scores = np.clip((embedding - centre) / scale, -10.0, 10.0)
+    usual = float(np.quantile(np.sqrt(np.mean(np.square(scores), axis=1)), 0.99))
+    tensors = {"centre": centre.astype(np.float32), "scale": scale.astype(np.float32)}
+    (out / "reference.safetensors").write_bytes(save(tensors))
+    return {"file": "reference.safetensors", "usual": usual, "pictures": len(few)}

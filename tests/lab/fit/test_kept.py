@@ -1,0 +1,109 @@
+"""A fusion's own head goes on: it starts as what it was, moves by little, and never promises more than it did."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from aiforensics.analyzers import SCORED
+from aiforensics.features import EDITION
+from aiforensics.lab.fit.heads import XGBoostFit
+from aiforensics.lab.fit.kept import Kept
+from aiforensics.lab.fit.stacking import StackData, fit_stack, joint_inputs
+from aiforensics.lab.judge.metrics import roc_auc
+from aiforensics.lab.train.recipes import RecipeError
+from aiforensics_models.bundle import Bundle
+from aiforensics_models.calibration import Calibration, Line
+from aiforensics_models.heads import EMBEDDING, load_head
+
+pytestmark = pytest.mark.train
+FEATURES = (*SCORED, EMBEDDING)
+
+
+def made_up(count, seed, *, numbers=4):
+    """Pictures whose measurements, embeddings and log-odds know a little."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(count) < 0.5).astype(float)
+    rows = rng.normal(size=(count, len(SCORED)))
+    rows[:, 0] += 1.2 * labels
+    embedding = rng.normal(size=(count, numbers)).astype(np.float32)
+    embedding[:, -1] += (np.where(rows[:, 1] > 0, 2.0, -2.0) * (labels - 0.5)).astype(np.float32)
+    folds = rng.integers(0, 2, count)
+    parts = folds * 2 + rng.integers(0, 2, count)
+    log_odds = 1.5 * (labels - 0.5) + rng.normal(size=count)
+    return StackData(rows, log_odds, embedding, labels, np.ones(count), folds, parts, np.ones(count, np.bool_))
+
+
+@pytest.fixture(scope="module", params=["xgboost", "deep"])
+def bundle(request, tmp_path_factory):
+    """A bundle of which only the head can be opened, fitted on 1,500 pictures."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(XGBoostFit, "rounds", 60)
+        head = fit_stack(made_up(1500, 0), request.param, 0).save(folder)
+    calibration = Calibration({"good": Line(1.0, 0.0, 0.5)}, 0.2, 0.9).to_dict()
+    return Bundle(
+        folder, {"name": "big", "features": FEATURES, "edition": EDITION, "head": head, "calibration": calibration}, ""
+    )
+
+
+def test_few_pictures_leave_it_better_than_a_fit_on_them_alone(bundle):
+    few, strangers = made_up(60, 1), made_up(3000, 2)
+    stack, anew = Kept.of(bundle).stack(few, 0), fit_stack(few, "deep", 0)
+
+    def auc(one):
+        mix = one.mix
+        joint, margin = one.joint.margin(joint_inputs(strangers)), one.head.margin(strangers.rows)
+        odds = mix["embedding"] * strangers.log_odds + mix["handcrafted"] * margin + mix["joint"] * joint
+        return roc_auc(strangers.labels, odds)
+
+    assert auc(stack) > auc(anew) + 0.03
+
+
+def test_it_answers_as_before_but_for_small_steps_of_the_joint_perceptron(bundle, tmp_path):
+    few = made_up(60, 1)
+    stack = Kept.of(bundle).stack(few, 0)
+    before, after = (load_head(*place, FEATURES) for place in place_of(bundle, stack, tmp_path))
+    moved = [
+        after(np.append(row, odds), vector).log_odds - before(np.append(row, odds), vector).log_odds
+        for row, odds, vector in zip(few.rows[:20], few.log_odds, few.embedding, strict=False)
+    ]
+    assert 0 < np.abs(moved).max() < 1
+    assert stack.mix["embedding"] == bundle.manifest["head"]["mix"]["embedding"]
+    trees = bundle.manifest["head"]["file"]
+    assert (tmp_path / trees).read_bytes() == (bundle.folder / trees).read_bytes()
+
+
+def place_of(bundle, stack, folder):
+    """Folder and manifest of the head before and after."""
+    return (bundle.folder, bundle.manifest["head"]), (folder, stack.save(folder))
+
+
+def test_an_embedding_may_have_more_numbers_in_front(bundle):
+    few = made_up(60, 1)
+    longer = replace(few, embedding=np.concatenate([few.log_odds[:, None].astype(np.float32), few.embedding], axis=1))
+    kept = Kept.of(bundle)
+    grown = kept.joint.grown(len(SCORED), longer.embedding[:, :1])
+    assert np.allclose(grown.margin(joint_inputs(longer)), kept.joint.margin(joint_inputs(few)))
+    assert len(kept.stack(longer, 0).fused) == 60
+
+
+def test_a_part_is_judged_by_a_perceptron_that_had_not_seen_it(bundle):
+    few = made_up(200, 1)
+    flipped = replace(few, labels=np.where(few.parts == 3, 1 - few.labels, few.labels))
+    mine = few.parts == 3
+    kept = Kept.of(bundle)
+    assert np.allclose(kept.stack(few, 0).fused[mine], kept.stack(flipped, 0).fused[mine], atol=0.2)
+    assert not np.allclose(kept.stack(few, 0).fused[~mine], kept.stack(flipped, 0).fused[~mine], atol=1e-6)
+
+
+@pytest.mark.parametrize("change", [{"edition": EDITION - 1}, {"features": FEATURES[1:]}])
+def test_a_head_of_other_measurements_cannot_go_on(bundle, change):
+    with pytest.raises(RecipeError, match="big is of another version, whose head cannot go on"):
+        Kept.of(replace(bundle, manifest={**bundle.manifest, **change}))
+
+
+def test_a_head_without_a_joint_perceptron_cannot_go_on(bundle):
+    head = {name: value for name, value in bundle.manifest["head"].items() if name != "joint"}
+    with pytest.raises(RecipeError, match="cannot go on: train it with this one"):
+        Kept.of(replace(bundle, manifest={**bundle.manifest, "head": head}))
