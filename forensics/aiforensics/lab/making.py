@@ -198,10 +198,6 @@ def judge_test(
 def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence[Sample]) -> None:
     """Put figures and card into a bundle's folder and write its manifest again, so that every sha256 stands there."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    manifest = {key: value for key, value in manifest.items() if key not in ("schema", "files")}
-    test = {"judgements": metrics["judgements"], "conditions": metrics["title"]}
-    test |= {name: metrics[name] for name in HEADLINE} | {"intervals": metrics["intervals"]}
-    manifest["metrics"] = {**manifest.get("metrics", {}), "test": test}
     generators = Counter(sample.generator for sample in samples if sample.generator and sample.split != "test")
     manifest["training"] = {
         **manifest.get("training", {}),
@@ -210,10 +206,19 @@ def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence
         "generators": dict(sorted(generators.items())),
         **({"split": {"seed": job.seed, "shares": job.split}} if job.split else {}),
     }
+    state_figures(folder, manifest, metrics)
+
+
+def state_figures(folder: Path, manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    """Write figures on the split `test`, card and manifest into a bundle's folder."""
+    test = {"judgements": metrics["judgements"], "conditions": metrics["title"]}
+    test |= {name: metrics[name] for name in HEADLINE} | {"intervals": metrics["intervals"]}
+    stated = {key: value for key, value in manifest.items() if key not in ("schema", "files")}
+    stated["metrics"] = {**manifest.get("metrics", {}), "test": test}
     slim = _without_curves(metrics)
     (folder / METRICS).write_text(json.dumps(slim, indent=1) + "\n", encoding="utf-8", newline="\n")
-    (folder / CARD).write_text(card(manifest, metrics), encoding="utf-8", newline="\n")
-    write_manifest(folder, manifest)
+    (folder / CARD).write_text(card(stated, metrics), encoding="utf-8", newline="\n")
+    write_manifest(folder, stated)
 
 
 def new_draft(job: Job, *kept: Path) -> Path:

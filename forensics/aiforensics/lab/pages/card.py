@@ -205,6 +205,10 @@ def _rebuild(training: Mapping[str, Any]) -> Iterable[str]:
         yield f"That made `{before['from']}` (sha256 {before['sha256'][:12]}), which the next command went on from."
     yield _first_weights(training) if before is None else ""
     yield _command(training.get("command", "")) or "The command was not recorded."
+    again = training.get("remixed")
+    if again:
+        yield f"That made a bundle of sha256 {again['from'][:12]}, whose mix the next command fitted once more."
+        yield _command(again["command"])
 
 
 def _first_weights(training: Mapping[str, Any]) -> str:
@@ -290,6 +294,14 @@ def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
         yield "Hardest AI sources (AUC): " + ", ".join(f"{name} {_number(auc)}" for name, auc in hardest) + "."
     alarms = sorted(found["false_alarms_by_real_source"].items(), key=lambda item: -item[1])[:8]
     yield "Real sources with most false alarms: " + ", ".join(f"{name} {percent(a)}" for name, a in alarms) + "."
+    again = manifest["training"].get("remixed")
+    if again:
+        sources = again["sources"]
+        yield (
+            f"The mix was then fitted once more, on {again['pictures']} pictures of {sources['ai']} AI and "
+            f"{sources['real']} real sources that came later, judged by the network that ships, and thresholds could "
+            "become stricter. The figures of this section are those of the mix before."
+        )
 
 
 def _answers(found: Mapping[str, Any]) -> str:
