@@ -112,7 +112,9 @@ def assemble(
     networks = [folder / ONNX_FILE for folder in trained.left_out]
     # No network is asked of a picture of no fold.
     table = measured(work / "out-of-fold.npz", picked, networks, folds.tolist(), VIEWS, config, report)
-    fitted = "the heads, their mix, calibration and thresholds" if trained.kept is None else "the joint perceptron further"
+    fitted = (
+        "the heads, their mix, calibration and thresholds" if trained.kept is None else "the joint perceptron further"
+    )
     report(f"fitting {fitted} on out-of-fold scores")
     stack, calibration, figures = fit(table, picked, folds, config, trained.familiar, trained.kept)
     if before is not None:
