@@ -75,7 +75,7 @@ def main() -> None:
             "training": {**training, "remixed": told},
         }
         write_manifest(options.out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
-        job = Job(options.out, Path(folder), training["data"], training["command"])
+        job = Job(options.out, Path(folder), training.get("data", ()), training.get("command", ""))
         test = [sample for sample in load_dataset(options.test, need=("test",)) if sample.split == "test"]
         made = Bundle.load(options.out)
         metrics = judge_test(test, open_detector(options.out), job, tell, of=len(test), seen=overlap.seen(made))
