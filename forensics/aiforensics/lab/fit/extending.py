@@ -31,7 +31,7 @@ from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.fit.assembling import Trained, assemble, chosen, measured, stack_data
-from aiforensics.lab.fit.kept import Kept
+from aiforensics.lab.fit.kept import Kept, of_today
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.outoffold import SHARES
 from aiforensics.lab.fit.weighing import row_weights
@@ -116,7 +116,8 @@ def extend_fusion(
         for fold in range(FOLDS)
     ]
     report(f"{sum(folds >= 0)} pictures of {start.name}'s new sources judge what comes of it, in {len(jobs)} folds")
-    before = judged_by(start, list(compress(seen, (folds >= 0).tolist())), work, config, report)
+    strange = list(compress(seen, (folds >= 0).tolist()))
+    before = judged_by(start, strange, work, config, report) if of_today(start) else None
     history = train_networks(jobs, config.workers, report)
     final = work / "final"
     final.mkdir(exist_ok=True)
@@ -141,7 +142,8 @@ def extend_fusion(
         before=before,
         report=report,
     )
-    report(f"on the new sources: {_brief(before)} with {start.name}; {_brief(figures)} now, by who had not seen them")
+    was = f"{_brief(before)} with {start.name}; " if before else ""
+    report(f"on the new sources: {was}{_brief(figures)} now, by who had not seen them")
     return {"history": history, "out_of_fold": figures}
 
 

@@ -61,7 +61,7 @@ class Kept:
             It was fitted to other measurements than this version's, or has no joint perceptron.
         """
         head, folder = bundle.manifest["head"], bundle.folder
-        if (bundle.features, bundle.manifest.get("edition")) != ((*SCORED, EMBEDDING), EDITION) or "joint" not in head:
+        if not of_today(bundle) or "joint" not in head:
             raise RecipeError(f"{bundle.name} is of another version, whose head cannot go on: train it with this one")
         mix, groups = Mix.from_dict(head["mix"]), ["measurements"] * len(SCORED)
         joint = Perceptron.load(folder / head["joint"]["file"], groups, EMBEDDING).times(mix.joint)
@@ -132,3 +132,8 @@ class KeptHead:
         """Copy the file."""
         shutil.copyfile(self.path, folder / self.path.name)
         return self.path.name
+
+
+def of_today(bundle: Bundle) -> bool:
+    """Whether a fusion's head reads this version's measurements."""
+    return (bundle.features, bundle.manifest.get("edition")) == ((*SCORED, EMBEDDING), EDITION)
