@@ -129,7 +129,8 @@ def adapt(
     train = list(new) if how.strategy == "head" else joined(old or (), new)
     if bundle.manifest["head"]["kind"] != "none":  # told before an audit has taken its minutes
         fold_count([sample for sample in train if sample.split != "test"], _fusion_config(bundle, job).folds)
-        _ = how.strategy == "full" or Kept.of(bundle)
+        if how.strategy == "head":
+            Kept.of(bundle)  # one that cannot go on is told here
     job.work.mkdir(parents=True, exist_ok=True)
     if not audited:
         check_data(train, job, partial(audited_view, _delivered(bundle)), report)

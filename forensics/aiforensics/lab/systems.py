@@ -118,7 +118,8 @@ class System:
                 fold_count(seen, self.config.folds)
             else:
                 stranger_folds(seen, start, self.config.seed)
-                _ = self.refit or Kept.of(start)
+                if not self.refit:
+                    Kept.of(start)
 
         def train(out: Path, work: Path) -> Mapping[str, Any]:
             if isinstance(self.config, FusionConfig):
