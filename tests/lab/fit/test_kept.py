@@ -97,6 +97,14 @@ def test_a_part_is_judged_by_a_perceptron_that_had_not_seen_it(bundle):
     assert not np.allclose(kept.stack(few, 0).fused[~mine], kept.stack(flipped, 0).fused[~mine], atol=1e-6)
 
 
+def test_a_perceptron_of_another_width_goes_on(bundle):
+    few, kept = made_up(60, 1), Kept.of(bundle)
+    (weight, bias), last = kept.joint.layers
+    narrow = replace(kept.joint, layers=((weight[:7], bias[:7]), (last[0][:, :7], last[1])))
+    stack = replace(kept, joint=narrow).stack(few, 0)
+    assert np.abs(stack.joint.margin(joint_inputs(few)) - narrow.margin(joint_inputs(few))).max() < 1
+
+
 @pytest.mark.parametrize("change", [{"edition": EDITION - 1}, {"features": FEATURES[1:]}])
 def test_a_head_of_other_measurements_cannot_go_on(bundle, change):
     with pytest.raises(RecipeError, match="big is of another version, whose head cannot go on"):

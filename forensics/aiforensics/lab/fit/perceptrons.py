@@ -59,8 +59,9 @@ class PerceptronFit:
     known
         (n,) log-odds that stand already: the perceptron is fitted to what they leave; by default 0.
     start
-        A perceptron of one hidden layer to go on from: its standardisation stays, and the weights decay towards its
-        own, not towards 0 (Li et al. 2018, "Explicit inductive bias for transfer learning", arXiv:1802.01483).
+        A perceptron of one hidden layer to go on from: its width and standardisation stay, and the weights decay
+        towards its own, not towards 0 (Li et al. 2018, "Explicit inductive bias for transfer learning",
+        arXiv:1802.01483).
     """
 
     def __init__(
@@ -86,12 +87,13 @@ class PerceptronFit:
         x = self._standard(rows)
         y, w = torch.from_numpy(labels).float(), torch.from_numpy(weights / weights.mean()).float()
         before = torch.from_numpy(np.zeros(len(labels)) if known is None else known).float()
+        hidden = config.hidden if start is None else len(start.layers[0][1])
         self._network = nn.Sequential(
             nn.Dropout(0.2),
-            nn.Linear(rows.shape[1], config.hidden),
+            nn.Linear(rows.shape[1], hidden),
             nn.ReLU(),
             nn.Dropout(config.dropout),
-            nn.Linear(config.hidden, 1),
+            nn.Linear(hidden, 1),
         )
         self._linear = [layer for layer in self._network if isinstance(layer, nn.Linear)]
         home = [] if start is None else self._settle(start)
