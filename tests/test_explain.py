@@ -45,7 +45,11 @@ def test_only_a_trusted_signature_outweighs_the_pixels(verdict, level, origin):
     assert ("outweighs" in line) == (level == "signed-trusted" and origin in ("ai", "camera"))
     assert ("not proof" in line) == (level in ("signed", "claimed", "watermark") and says_origin)
     compared = level not in ("none", "invalid")
-    assert ("disputed" in line) == (compared and (origin, verdict) in {("ai", "real"), ("camera", "ai")})
+    apart = compared and (origin, verdict) in {("ai", "real"), ("camera", "ai")}
+    assert ("other way" in line) == apart
+    assert ("disputed" in line) == (apart and "outweighs" not in line), (
+        "what outweighs the pixels is not disputed by them"
+    )
     assert ("same way" in line) == (compared and (origin, verdict) in {("ai", "ai"), ("camera", "real")})
     assert "{" not in line
 

@@ -16,12 +16,14 @@ KEYS = (
     *("decision", "provenance.level", "provenance.origin", "provenance.claims"),
     *("analyzers", "contributions", "reasons", "notes", "tool"),
 )
-"""What has to agree; path and time may differ."""
+"""What has to agree, in the order in which it is told; then whatever else one of the two says."""
+_FREE = ("path", "seconds")
+"""What may differ."""
 _REMOVED = "(removed)"
 
 
-def find_finding(text: str, image: Path) -> dict[str, Any]:
-    """Find the finding about a picture in a JSON or JSON Lines text: the one with its sha256, or the only one.
+def find_findings(text: str, image: Path) -> list[dict[str, Any]]:
+    """Find the findings about a picture in a JSON or JSON Lines text: all with its sha256, or the only one.
 
     Raises
     ------
@@ -32,10 +34,8 @@ def find_finding(text: str, image: Path) -> dict[str, Any]:
     with image.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     same = [finding for finding in findings if finding["sha256"] == sha256]
-    if same:
-        return same[0]
-    if len(findings) == 1:
-        return findings[0]
+    if same or len(findings) == 1:
+        return same or findings
     raise typer.BadParameter(
         f"none of its {len(findings)} findings is about this picture (sha256 {sha256[:12]})"
         if findings
@@ -50,7 +50,7 @@ def is_redacted(told: Mapping[str, Any]) -> bool:
 
 
 def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: float) -> list[tuple[str, str, str]]:
-    """List what differs, as (key, told, seen), in the order of `KEYS`; of another picture, the sha256 alone.
+    """List what differs, as (key, told, seen), first that of `KEYS` in their order; of another picture, the sha256.
 
     Parameters
     ----------
@@ -62,7 +62,9 @@ def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: flo
     if told.get("sha256") != seen.get("sha256"):  # nothing of one picture's finding has to hold for another picture
         return [("sha256", _words(told.get("sha256")), f"{_words(seen.get('sha256'))}: another picture")]
     found = []
-    for key in KEYS:
+    named = {key.partition(".")[0] for key in KEYS}
+    others = [key for key in dict.fromkeys((*told, *seen)) if key not in named and key not in _FREE]
+    for key in (*KEYS, *others):
         pair = [dict(_leaves(_at(finding, key), key)) for finding in (told, seen)]
         for leaf in dict.fromkeys((*pair[0], *pair[1])):
             was, now = (leaves.get(leaf) for leaves in pair)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -144,8 +144,9 @@ def run(
                 counts["refused" if "error" in result else result["verdict"]] += 1
                 advance()
         ended = True
-    except (KeyboardInterrupt, BatchError):
-        outputs.keep()
+    except (KeyboardInterrupt, BatchError, OSError):
+        with suppress(OSError):  # what ended the batch is told, and the page may lie on the same full disk
+            outputs.keep()
         raise
     finally:
         found.close()
@@ -198,7 +199,8 @@ def _plain(result: Result) -> str:
     if "error" in result:
         return clean(f"{'refused':<13} {'':>4}  {'':<8} {named(result['path'])}: {result['error']['message']}")
     quality = result["quality"]["level"]
-    return clean(f"{result['verdict']:<13} {percent(result['p_ai']):>4}  {quality:<8} {result['path']}")
+    score = "–" if quality == "poor" else percent(result["p_ai"])  # of too poor evidence it is not to be used
+    return clean(f"{result['verdict']:<13} {score:>4}  {quality:<8} {result['path']}")
 
 
 def _slim(result: Result) -> dict[str, Any]:

@@ -49,14 +49,18 @@ def complete(args: list[str], options: Mapping[str, tuple[str, Callable[[str], b
 def is_table(word: str) -> bool:
     """Whether a word after `--csv` or `--jsonl` is the file to write rather than an input to read.
 
-    It is one if it ends like a table, if nothing of this name exists yet, or if what exists is a device or a table of
-    an earlier batch.
+    It is one if it ends like a table, if nothing of this name exists yet and it does not end like a picture, or if what
+    exists is a device or a table of an earlier batch.
     """
     if word.startswith("-"):
         return word == "-"
     path = Path(word)
-    if path.suffix.lower() in _TABLES or not path.exists():
+    if path.suffix.lower() in _TABLES:
         return True
+    if not path.exists():
+        from aiforensics.image import SUFFIXES  # noqa: PLC0415 - rarely needed
+
+        return path.suffix.lower() not in (*SUFFIXES, ".zip")
     return not path.is_dir() and (not path.is_file() or _holds_results(path))
 
 

@@ -20,7 +20,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 def device_option(panel: str | None = None) -> OptionInfo:
     """Make the option `--device` of a command; in a panel of its help, if one is named."""
-    words = "Where the network runs; findings are reproducible bit for bit on the CPU."
+    words = "Where the network runs; on the CPU, findings are reproducible."
     option: OptionInfo = typer.Option("--device", help=words, rich_help_panel=panel)
     return option
 

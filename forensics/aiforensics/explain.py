@@ -38,12 +38,13 @@ QUALITY_WORDS: Final[dict[QualityLevel, str]] = {
 }
 """What a level of evidence quality means for the reader."""
 
+_SMALLER, _LARGER = "shorter side up to 512 pixels", "shorter side of more than 512 pixels"
 CONDITION_WORDS: Final[dict[str, str]] = {
-    "good": "a picture without strong compression, up to 512 pixels",
-    "compressed": "a compressed picture (like JPEG quality 82 or lower), up to 512 pixels",
-    "large-good": "a picture of more than 512 pixels without strong compression",
-    "large-compressed": "a compressed picture (like JPEG quality 82 or lower) of more than 512 pixels",
-    "small": "a small picture (under 176 pixels)",
+    "good": f"no strong compression on the file's own grid, {_SMALLER}",
+    "compressed": f"compressed on the file's own grid (like JPEG quality 82 or lower), {_SMALLER}",
+    "large-good": f"no strong compression on the file's own grid, {_LARGER}",
+    "large-compressed": f"compressed on the file's own grid (like JPEG quality 82 or lower), {_LARGER}",
+    "small": "a shorter side of less than 176 pixels",
     "grey": "a picture without colour",
 }
 """The calibration conditions of the shipped bundle in words; each has a line of its own from score to probability."""
@@ -157,7 +158,9 @@ def overall(finding: Finding) -> str:
     same = agree.get((finding.provenance.origin, finding.verdict))
     if same is None or said in (_BROKEN, _NOTHING):
         return said
-    return f"{said} The pixels point {'the same way.' if same else 'the other way: treat the origin as disputed.'}"
+    if same:
+        return f"{said} The pixels point the same way."
+    return f"{said} The pixels point the other way{'.' if said.endswith(_OUTWEIGHS) else _DISPUTED}"
 
 
 def top_reason(finding: Mapping[str, Any]) -> str:
@@ -193,7 +196,7 @@ def _trusted_says(provenance: Provenance) -> str:
     if tellers and not any(map(is_vouched, tellers)):
         return f"{carrier}, who does not tell its making. What else it carries says {said}. {_WORTH['claimed']}"
     # How a picture was edited does not tell how it came to be, so that it outweighs nothing.
-    return f"{carrier} and says {said}.{'' if provenance.origin == 'edited' else ' This outweighs the pixel score.'}"
+    return f"{carrier} and says {said}.{'' if provenance.origin == 'edited' else f' {_OUTWEIGHS}'}"
 
 
 _CLAIMED: Final[dict[ProvenanceOrigin, str]] = {
@@ -201,6 +204,8 @@ _CLAIMED: Final[dict[ProvenanceOrigin, str]] = {
     "camera": "that a camera took it",
     "edited": "that it was edited, which does not tell how it was first made",
 }
+_OUTWEIGHS: Final = "This outweighs the pixel score."
+_DISPUTED: Final = ": treat the origin as disputed."
 _LAPSED = {"signature-expired", "signature-unaccepted"}
 _CARRIERS: Final[dict[ProvenanceLevel, str]] = {
     "signed-trusted": "The file is signed by a trusted signer",

@@ -17,6 +17,8 @@ OPTIONS = {"--csv": ("-", is_table), "--ray": ("", is_address)}
         ("--csv --resume photos", "--csv=- --resume photos"),
         ("--csv=photos photos", "--csv=photos photos"),
         ("--csv a.zip", "--csv=- a.zip"),
+        ("--csv missing.jpg photos", "--csv=- missing.jpg photos"),
+        ("photos --csv missing.ZIP", "photos --csv=- missing.ZIP"),
         ("--csv results photos", "--csv=results photos"),
         ("--csv letter photos", "--csv=- letter photos"),
         ("--csv /dev/null photos", "--csv=/dev/null photos"),

@@ -151,3 +151,28 @@ def test_everything_of_the_contract_is_compared(run, told):
     (finding,) = [json.loads(told[1].read_text())]
     free = {"schema", "path", "seconds"}
     assert finding.keys() - {key.partition(".")[0] for key in KEYS} == free
+
+
+def test_every_finding_of_the_picture_has_to_hold(run, told):
+    path, report = told
+    finding = json.loads(report.read_text())
+    report.write_text("\n".join(map(json.dumps, (finding, {**finding, "verdict": "ai", "p_ai": 0.99}))))
+    done = run("verify", report, path)
+    assert done.status == 1
+    assert done.out.startswith("agrees")
+    assert 'verdict: the finding says "ai"' in done.out
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({"conclusion": "Proven fake"}, 'conclusion: the finding says "Proven fake", this scan says nothing'),
+        ({"schema": "x/9"}, 'schema: the finding says "x/9"'),
+    ],
+)
+def test_what_a_scan_never_says_differs(run, told, more, line):
+    path, report = told
+    report.write_text(json.dumps({**json.loads(report.read_text()), **more}))
+    done = run("verify", report, path)
+    assert done.status == 1
+    assert line in done.out

@@ -1,5 +1,6 @@
 """The template environment and the stylesheet."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -90,3 +91,17 @@ def test_a_page_never_overwrites_a_picture(picture):
 def test_the_place_of_a_page_may_be_a_text(tmp_path):
     batch_page([], str(tmp_path / "page.html"), title="By name")
     assert "By name" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_a_page_that_cannot_be_replaced_is_written_where_it_is(tmp_path, monkeypatch):
+    """A file that is a mount of its own takes no other in its place."""
+    page = tmp_path / "page.html"
+    page.write_text("the page of before")
+
+    def busy(self, target):
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(type(page), "replace", busy)
+    write_page("base.html.j2", page, {})
+    assert "This page is one file" in page.read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [page]

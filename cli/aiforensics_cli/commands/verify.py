@@ -40,32 +40,32 @@ def verify(
     """Scan IMAGE again and say whether its sha256, the model and all numbers agree with a JSON finding.
 
     Exit status 0 if all agree, 1 if something differs, 2 if it cannot be
-    checked. A file with several findings is searched for this picture's.
+    checked. Of a file with several findings all about this picture count.
     What was scanned with --online or --trust is checked with the same.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
     from aiforensics_cli.comparing import differences, is_redacted  # noqa: PLC0415 - as above
 
-    told = _told(report, image)
-    redact = is_redacted(told)
-    scanner = Scanner(model or _shipped(told), device="cpu", redact=redact, online=online, trust=trust)
-    seen = scanner.scan(image).to_dict()
-    found = differences(told, seen, tolerance)
-    for key, was, now in found:
-        typer.echo(clean(f"differs  {key}: the finding says {was}, this scan says {now}"))
-    if found:
-        raise typer.Exit(MATCHED)
-    results().print(
-        f"agrees   sha256 {seen['sha256'][:12]}, model {seen['model']['name']}, every number", soft_wrap=True
-    )
-    raise typer.Exit(DONE)
+    differ = False
+    for told in _told(report, image):
+        redact = is_redacted(told)
+        scanner = Scanner(model or _shipped(told), device="cpu", redact=redact, online=online, trust=trust)
+        seen = scanner.scan(image).to_dict()
+        found = differences(told, seen, tolerance)
+        for key, was, now in found:
+            typer.echo(clean(f"differs  {key}: the finding says {was}, this scan says {now}"))
+        differ |= bool(found)
+        agrees = f"agrees   sha256 {seen['sha256'][:12]}, model {seen['model']['name']}, every number"
+        if not found:
+            results().print(agrees, soft_wrap=True)
+    raise typer.Exit(MATCHED if differ else DONE)
 
 
-def _told(report: Path, image: Path) -> dict[str, Any]:
-    from aiforensics_cli.comparing import find_finding  # noqa: PLC0415 - not for --help
+def _told(report: Path, image: Path) -> list[dict[str, Any]]:
+    from aiforensics_cli.comparing import find_findings  # noqa: PLC0415 - not for --help
 
     try:
-        return find_finding(report.read_text("utf-8"), image)
+        return find_findings(report.read_text("utf-8"), image)
     except UnicodeDecodeError:
         refuse(f"{report}: this is not text: give what `aiforensics scan --json` printed")
     except RecursionError:

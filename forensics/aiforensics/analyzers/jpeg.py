@@ -81,7 +81,11 @@ class Jpeg:
             ("periodic_off", "1", "how far low coefficients lie on the multiples of one step, at the best other phase"),
             ("double", "1", "regular gaps in the levels of quantised coefficients, which a second compression leaves"),
             ("quality_estimate", "IJG quality", "JPEG quality that the pixels betray; 100 where none does; not scored"),
-            ("quality_other", "IJG quality", "the same of an earlier compression, off the file's grid; not scored"),
+            (
+                "quality_other",
+                "IJG quality",
+                "quality of an earlier JPEG, off the file's grid; 100 where none shows",
+            ),
         ],
     )
 

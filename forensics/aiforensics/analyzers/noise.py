@@ -71,7 +71,7 @@ class Noise:
         name,
         [
             ("square_level", "log10 grey levels", "deviation of the residual of the 3×3 predictor"),
-            ("square_shape", "1", "shape of that residual's distribution; lower has heavier tails"),
+            ("square_shape", "1", "shape of the distribution of the 3×3 predictor's residual; lower has heavier tails"),
             *(
                 row
                 for short, text, _ in _KERNELS
@@ -97,8 +97,8 @@ class Noise:
             ("npr_cell_y", "log10 ratio", "vertical steps inside 2-pixel cells against steps between them"),
             ("npr_diagonal", "log10 ratio", "diagonal detail of 2×2 cells against their steps"),
             ("level", "log10 grey levels", "noise level by the median of diagonal wavelet coefficients"),
-            ("tail", "log10 ratio", "deviation of those coefficients against the noise level"),
-            ("kurtosis", "log10", "kurtosis of those coefficients"),
+            ("tail", "log10 ratio", "deviation of diagonal wavelet coefficients against the noise level"),
+            ("kurtosis", "log10", "kurtosis of diagonal wavelet coefficients"),
             ("light_slope", "log10 per white", "growth of the noise of calm blocks from black to white"),
             ("light_link", "correlation", "noise and brightness of calm blocks"),
             ("uneven", "log10", "spread of the noise level over blocks"),

@@ -118,11 +118,16 @@ class Ledger:
         self.model = model or self.model
         self.begin()
         stream = self._stream()
-        if self.kind == "csv":
-            csv.DictWriter(stream, COLUMNS, lineterminator="\n").writerow(to_row(result))
-        else:
-            stream.write(json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n")
-        stream.flush()
+        try:
+            if self.kind == "csv":
+                csv.DictWriter(stream, COLUMNS, lineterminator="\n").writerow(to_row(result))
+            else:
+                stream.write(json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n")
+            stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path or "standard output")) from error
 
     def close(self) -> None:
         """Close the file; a stream stays open for its owner."""

@@ -17,6 +17,7 @@ from typing import Any
 from aiforensics.evidence import Claim
 from aiforensics.provenance import c2pa_story
 from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance.trust import Anchors
 
 _QUOTES = re.compile("[\"'`´‘’‚‛“”„‟‹›«»]")
 SOURCE = "C2PA manifest"
@@ -51,7 +52,7 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     except C2paError as error:
         yield from _refused(str(error), remote, online=dossier.online)
         return
-    yield from _claims(state, store, trusting=dossier.trust is not None, whole=_is_whole(dossier))
+    yield from _claims(state, store, trust=dossier.trust, whole=_is_whole(dossier))
 
 
 def _validated(dossier: Dossier, *, identities: bool = True) -> tuple[str, dict[str, Any]]:
@@ -111,7 +112,7 @@ def _is_whole(dossier: Dossier) -> bool:
     return all(before[1] == after[0] for before, after in itertools.pairwise(spans))
 
 
-def _claims(state: str, store: Mapping[str, Any], *, trusting: bool, whole: bool) -> Iterator[Claim]:
+def _claims(state: str, store: Mapping[str, Any], *, trust: Anchors | None, whole: bool) -> Iterator[Claim]:
     results = store.get("validation_results")
     codes = _codes(results, "failure")
     by, when, name = _signer(store)
@@ -128,9 +129,9 @@ def _claims(state: str, store: Mapping[str, Any], *, trusting: bool, whole: bool
         )
         yield Claim("signature-invalid", clean(words, 500), SOURCE)
     elif state == "Trusted":
-        yield Claim("signature-trusted", f"signed by {by}{when}; the signer is on the trust list", SOURCE)
+        yield Claim("signature-trusted", f"signed by {by}{when}; the signer is on {_list_of(trust)}", SOURCE)
     elif intact:
-        why = "is not on the given trust list" if trusting else "was not checked: no trust list given (--trust)"
+        why = f"is not on {_list_of(trust)}" if trust else "was not checked: no trust list given (--trust)"
         yield Claim("signature-unknown", f"signed by {by}{when}; unchanged since; the signer {why}", SOURCE)
     elif not broken and (any(code.startswith(_CREDENTIAL) for code in weak) or (weak and not earlier)):
         yield _weak_claim(weak, by, when)
@@ -149,6 +150,11 @@ def _claims(state: str, store: Mapping[str, Any], *, trusting: bool, whole: bool
             "ingredient-invalid", "the credentials of an ingredient are broken; its claims count for less", SOURCE
         )
     yield from c2pa_story.tell(store, SOURCE, intact=intact, trusted=intact and state == "Trusted")
+
+
+def _list_of(trust: Anchors | None) -> str:
+    """Name a trust list so that another reader can tell whether it is theirs: anyone can write one."""
+    return f"the given trust list (sha256 {trust.sha256[:12]})" if trust else "a trust list"
 
 
 def _signer(store: Mapping[str, Any]) -> tuple[str, str, str]:

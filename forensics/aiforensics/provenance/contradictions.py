@@ -96,7 +96,7 @@ def _sizes(dossier: Dossier) -> Iterator[Claim]:
     sides = tuple(sorted(int(v[0]) for v in recorded if isinstance(v, tuple) and v))
     if len(sides) == 2 and sides[0] > 0 and any(abs(a - b) > 16 for a, b in zip(sides, size, strict=True)):
         yield _say(
-            f"the camera recorded {sides[1]} × {sides[0]} pixels, but the picture has {size[1]} × {size[0]}",
+            f"the metadata state {sides[1]} × {sides[0]} pixels, but the picture has {size[1]} × {size[0]}",
             "it was resized, cropped or replaced after the recording",
             "most programs and services resize pictures and keep the old metadata",
         )
@@ -119,13 +119,13 @@ def _dates(dossier: Dossier) -> Iterator[Claim]:
     located = _date(exif.text(tags.gps.get(0x001D)), "%Y:%m:%d")
     if taken and changed and taken - changed > _DAY:
         yield _say(
-            f"the picture was taken ({taken:%Y-%m-%d}) after its last change ({changed:%Y-%m-%d})",
+            f"the date of taking ({taken:%Y-%m-%d}) is after that of the last change ({changed:%Y-%m-%d})",
             "at least one of the dates was set by hand or by a program",
             "a camera clock that was wrong, or reset, between the two",
         )
     if taken and located and located.year > 1980 and abs(taken.date() - located.date()) > timedelta(days=1):
         yield _say(
-            f"the camera's date ({taken:%Y-%m-%d}) is not the satellites' date ({located:%Y-%m-%d})",
+            f"the date of taking ({taken:%Y-%m-%d}) is not that of the position ({located:%Y-%m-%d})",
             "the date was changed later, or the place comes from elsewhere",
             "a camera clock that was never set; a place added later from a track",
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class Anchors:
     """Certificates of trusted signers, as PEM without anything else."""
 
     pem: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the PEM, in hexadecimal."""
+        return hashlib.sha256(self.pem.encode()).hexdigest()
 
 
 def read_anchors(path: str | Path) -> Anchors:

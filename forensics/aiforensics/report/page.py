@@ -7,9 +7,12 @@ it names: no script, no other style, no request, even if something hostile got p
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
+import os
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -26,6 +29,8 @@ _HERE: Final = Path(__file__).parent
 TEMPLATES: Final = _HERE / "templates"
 """The report's own templates; pages of other parts of the house extend their base."""
 
+_NOT_BESIDE: Final = (errno.EBUSY, errno.EACCES, errno.EPERM, errno.EROFS)
+"""Why a page that may be written cannot be replaced: it is a mount of its own, or its folder is closed."""
 LONG: Final = 240
 """Characters of a value that are shown at once."""
 LONGEST: Final = 4000
@@ -81,7 +86,11 @@ def write_page(
         draft.write_text(page, encoding="utf-8", newline="\n")
         draft.replace(place)
     except OSError as error:  # a full disk must not cost the page that was there
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if error.errno in _NOT_BESIDE and place.is_file() and os.access(place, os.W_OK):
+            path.write_text(page, encoding="utf-8", newline="\n")
+            return
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
