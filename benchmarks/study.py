@@ -113,7 +113,7 @@ def new_domain(kind: str, old: Sequence[Sample], spare: Sequence[Sample], option
         config = SynthConfig(kind, **limits, precision=options.precision)
         train_generator(real, folder, config, lambda line: say(f"{kind}: {line}"))
     made = options.work / f"made-{kind}"
-    if not (made / "manifest.csv").is_file():
+    if len(list(made.rglob("*.jpg"))) < len(spare):
         facts = [read(path).jpeg for path in real[:50]]
         quality = int(np.median([fact.quality for fact in facts if fact is not None] or [95]))
         sample_to(folder, made, len(spare), codec=Codec("JPEG", quality), report=lambda _line: None)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import family_folds
+from aiforensics.lab.data.overlap import drawn
 from aiforensics.lab.fit.assembling import chosen, stack_data
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.measure import Table
@@ -51,10 +52,14 @@ class WorkFolder:
         folder = next(place for name in (DRAFT, "bundle") if (place := work / name).is_dir())
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         config = FusionConfig.stated(manifest["training"]["config"])
-        seen = [sample for sample in load_dataset(data) if sample.split != "test"]
+        seed, shares = drawn(manifest, config.seed)
+        seen = [sample for sample in load_dataset(data, seed=seed, shares=shares) if sample.split != "test"]
         known = json.loads((work / "folds.json").read_text(encoding="utf-8"))
         folds = family_folds(seen, config.folds, config.seed, known)
         picked = chosen(seen, config)
         samples, table = [seen[i] for i in picked], Table.load(work / "out-of-fold.npz")
+        rows = zip(table.origin.tolist(), table.sample.tolist(), strict=True)
+        if not all(i < len(samples) and origin.startswith(f"{samples[i].key} ") for origin, i in rows):
+            raise SystemExit(f"{work} was made of other pictures than {', '.join(map(str, data))} holds now")
         data = stack_data(table, samples, folds[picked], config)
         return cls(config, manifest["head"]["mix"], seen, folds, samples, table, data)

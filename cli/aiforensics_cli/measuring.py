@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -16,6 +16,9 @@ from rich.text import Text
 
 from aiforensics_cli.app import DONE, REFUSED
 from aiforensics_cli.console import clean, complain, emit, messages, results
+
+if TYPE_CHECKING:
+    from aiforensics.lab.data.dataset import Sample
 
 _FIGURES = (
     ("ROC AUC", "roc_auc"),
@@ -109,9 +112,10 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
         )
     content = found.to_dict()
     if fit is not None:
+        readable = _readable(samples)
         with bar("training with sources left out") as progress:
             left_out = leave_one_source_out(
-                samples, fit, conditions=conditions, folds=plan.folds, seed=plan.seed, progress=progress
+                readable, fit, conditions=conditions, folds=plan.folds, seed=plan.seed, progress=progress
             )
         content["leave_one_source_out"] = left_out.to_dict()
     content["settings"] = {
@@ -124,6 +128,16 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
         "seed": str(plan.seed),
     }
     return content
+
+
+def _readable(samples: Sequence[Sample]) -> list[Sample]:
+    """The pictures that can be decoded: one that cannot would end hours of training."""
+    from aiforensics.lab.data.duplicates import fingerprints  # noqa: PLC0415 - the lab's libraries
+
+    with bar("reading pictures") as progress:
+        _, broken = fingerprints([sample.path for sample in samples], progress)
+    torn = {path for path, _ in broken}
+    return [sample for sample in samples if sample.path not in torn]
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

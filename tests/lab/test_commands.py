@@ -109,6 +109,9 @@ def test_leaving_sources_out_needs_a_recipe(run, make_folder, tmp_path) -> None:
         refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
     with pytest.raises(DatasetError, match="no such file of weights"):
         refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path, weights=str(tmp_path / "gone.pth"))
+    with pytest.raises(DatasetError, match="went on from default"):
+        stated = {"config": {}, "extended": {"from": "default"}}
+        refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
 
 
 @pytest.mark.train

@@ -178,9 +178,12 @@ def judge_test(
 
     `of` and `seen` are those of `evaluate`.
     """
+    told = 0
 
     def progress(done: int, total: int) -> None:
-        if done * 10 // total != (done - 1) * 10 // total or done == total:
+        nonlocal told
+        if done * 10 // total > told:
+            told = done * 10 // total
             report(f"judged {done}/{total}")
 
     found = evaluate(samples, detector, CONDITIONS, of=of, seen=seen, seed=job.seed, progress=progress)
@@ -252,11 +255,10 @@ def clear(folder: Path) -> None:
 
 
 def publish(draft: Path, out: Path) -> None:
-    """Replace the files of a bundle's folder by those of a finished draft."""
+    """Replace the files of a bundle in a folder by those of a finished draft; whatever else lies there stays."""
     out.mkdir(parents=True, exist_ok=True)
-    for old in out.iterdir():
-        if old.is_file():
-            old.unlink()
+    for name in _files_of(out):
+        (out / name).unlink(missing_ok=True)
     for path in sorted(draft.iterdir()):
         shutil.copyfile(path, out / path.name)
 
@@ -288,6 +290,15 @@ def _is_ours(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(manifest, dict) and str(manifest.get("schema", "")).startswith("aiforensics.")
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Names of the files of the bundle in a folder, its manifest included; none where there is no bundle."""
+    try:
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("files", ())
+    except (OSError, ValueError):
+        return []
+    return [MANIFEST, *(name for name in files if Path(name).name == name)]
 
 
 def _audit_key(samples: Sequence[Sample], view: AnyView, seed: int) -> str:

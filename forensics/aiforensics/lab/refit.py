@@ -47,12 +47,17 @@ def refit(
     Raises
     ------
     DatasetError
-        The bundle does not state a recipe that can be followed, is a fusion of which the head alone was fitted, or
-        started from a file of weights and none is there.
+        The bundle does not state a recipe that can be followed, went on from another, is a fusion of which the head
+        alone was fitted, or started from a file of weights and none is there.
     """
     recipe, training = str(manifest.get("recipe", "")), manifest.get("training", {})
     if not recipe or "config" not in training:
         raise DatasetError(f"the bundle's recipe ({recipe or 'none'}) cannot be fitted again: it does not state how")
+    if "extended" in training:
+        raise DatasetError(
+            f"the bundle went on from {training['extended']['from']}, and what it was before cannot be fitted again "
+            "from its recipe: leave sources out of that one"
+        )
     head_only = bool(training.get("head_only"))
     if head_only and recipe.startswith("fusion-"):
         raise DatasetError(

@@ -94,3 +94,24 @@ def test_new_sources_make_thresholds_stricter_alone(odds, expected):
     assert found.ai_from == pytest.approx(expected[1], abs=2e-3)
     assert found.real_below <= 0.2
     assert found.ai_from >= 0.9
+
+
+def test_how_many_of_a_condition_are_ai_says_nothing():
+    """Both conditions are equally hard; one holds three AI pictures to a real one, the other the reverse."""
+    rng = np.random.default_rng(8)
+    conditions = np.repeat(["good", "small"], 4000)
+    labels = (rng.random(8000) < np.where(conditions == "small", 0.75, 0.25)).astype(float)
+    log_odds = rng.normal(np.where(labels > 0.5, 1.0, -1.0), 1.4)
+    sources = [f"s{i % 40}" for i in range(8000)]
+    calibration = calibrate(log_odds, labels, conditions, np.ones(8000), sources)
+    for name in ("good", "small"):
+        assert calibration.probability(0.0, name) == pytest.approx(0.5, abs=0.03)
+
+
+def test_alike_sources_leave_a_line_little_spread():
+    rng = np.random.default_rng(9)
+    labels = np.tile([0.0, 1.0], 3000)
+    log_odds = rng.normal(np.where(labels > 0.5, 1.0, -1.0), 1.4)
+    sources = [f"s{i % 6}" for i in range(6000)]  # three of each class
+    line = calibrate(log_odds, labels, np.full(6000, "good"), np.ones(6000), sources).conditions["good"]
+    assert 0 < line.spread < 0.1

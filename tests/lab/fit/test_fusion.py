@@ -17,7 +17,7 @@ from aiforensics.lab.data.overlap import seen  # noqa: E402
 from aiforensics.lab.fit import fusion  # noqa: E402
 from aiforensics.lab.fit.fusion import train_fusion  # noqa: E402
 from aiforensics.lab.fit.knobs import FusionConfig  # noqa: E402
-from aiforensics.lab.train.cycles import FinetuneConfig  # noqa: E402
+from aiforensics.lab.train.cycles import FinetuneConfig, cycles_of  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
@@ -94,3 +94,9 @@ def test_a_fusion_bundle_scans(samples, tmp_path, head, architecture, tiny):
     from aiforensics_models.gradcam import GradCam
 
     assert np.isfinite(GradCam(bundle)(read(samples[0].path).windows[0].pixels)).all()
+
+
+def test_fewer_steps_hold_for_every_cycle():
+    config = FusionConfig(network=FinetuneConfig(free_steps=16200)).shortened(10)
+    assert [cycle.steps for cycle in cycles_of(config.network)] == [10, 10, 10]
+    assert [cycle.steps for cycle in cycles_of(FusionConfig().shortened(10).network)] == [10, 10], "no cycle comes"

@@ -162,3 +162,16 @@ def test_too_few_sources_are_named() -> None:
 
     with pytest.raises(ValueError, match="0 predictions"):
         leave_one_source_out(world(), mute, draws=10)
+
+
+def test_a_real_picture_counts_once_however_often_it_is_left_out() -> None:
+    def always_ai(_train):
+        said = {"ai": Prediction(0.9, "ai"), "real": Prediction(0.1, "inconclusive")}
+        return lambda samples, _view: [said[sample.label] for sample in samples]
+
+    found = leave_one_source_out(world(), always_ai, conditions=(CLEAN, JPEG90), draws=10)
+    content = found.to_dict()["rows"]
+    for row in ("unseen generator", "double"):
+        tested = {s.key for s in world() if s.label == "real" and (row == "double" or s.split == "test")}
+        ai = sum(one["pictures"] for one in content[row]["ai_sources"].values())
+        assert content[row]["pooled"]["coverage"] == pytest.approx(ai / (ai + len(tested)))

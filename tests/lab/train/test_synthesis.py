@@ -132,6 +132,11 @@ def test_wrong_input_is_one_line(pictures, tmp_path):
         find_pictures(tmp_path / "nowhere")
     with pytest.raises(SynthesisError, match="holds no trained generator"):
         load_generator(tmp_path)
+    train_generator(find_pictures(pictures), tmp_path / "torn", SynthConfig("vae", steps=1, batch=4))
+    (weights,) = (tmp_path / "torn").glob("*.safetensors")
+    weights.write_bytes(b"torn")
+    with pytest.raises(SynthesisError, match="holds no trained generator"):
+        load_generator(tmp_path / "torn")
     with pytest.raises(SynthesisError, match="32 or 64 px"):
         train_generator(find_pictures(pictures), tmp_path / "g", SynthConfig("gan", side=50))
 

@@ -33,8 +33,6 @@ _FLAT = 2.0
 _BANDS = ((0, 13), (13, 13), (26, 13), (39, 13), (52, 12))
 """Five bands of bits: two hashes that differ in at most four bits agree in one band."""
 
-"""Called with the number of pictures done and their total."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from aiforensics.lab.fit.weighing import levelled
 from aiforensics_models.calibration import Calibration, Line
 
 Floats = NDArray[np.float64]
@@ -81,9 +82,17 @@ def thresholds(p: Floats, labels: Floats, weights: Floats) -> tuple[float, float
 
 
 def logistic(
-    x: Floats, labels: Floats, weights: Floats, *, ridge: float = 1e-3, bounds: tuple[float, float] = (-np.inf, np.inf)
+    x: Floats,
+    labels: Floats,
+    weights: Floats,
+    *,
+    known: Floats | float = 0.0,
+    ridge: float = 1e-3,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[Floats, float]:
     """Weighted logistic regression with a light ridge: slopes (k,) within `bounds`, and the offset.
+
+    It is fitted to what `known` log-odds leave.
 
     Raises
     ------
@@ -95,7 +104,7 @@ def logistic(
     share = weights / weights.sum()
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        z = x @ theta[:-1] + theta[-1]
+        z = x @ theta[:-1] + theta[-1] + known
         p = 1.0 / (1.0 + np.exp(-z))
         value = float(share @ np.logaddexp(0.0, np.where(labels > 0.5, -z, z)))
         slope = x.T @ (share * (p - labels)) + ridge * theta[:-1]
@@ -109,7 +118,8 @@ def logistic(
 
 
 def _line(log_odds: Floats, labels: Floats, weights: Floats, sources: Sequence[str], seed: int) -> Line:
-    slope, offset = logistic(log_odds[:, None], labels, weights, bounds=(0.05, np.inf))
+    """A line under which both classes weigh alike, or how many of a condition are AI would speak for a class."""
+    slope, offset = logistic(log_odds[:, None], labels, levelled(weights, labels), bounds=(0.05, np.inf))
     rng = np.random.default_rng([seed, 3])
     names, owner = np.unique(np.asarray(sources), return_inverse=True)
     middle = -offset / slope[0]
@@ -117,6 +127,6 @@ def _line(log_odds: Floats, labels: Floats, weights: Floats, sources: Sequence[s
     for _ in range(50):
         factor = rng.poisson(1.0, len(names))[owner] * weights
         if min(factor[labels > 0.5].sum(), factor[labels < 0.5].sum()) > 0:
-            a, b = logistic(log_odds[:, None], labels, factor, bounds=(0.05, np.inf))
+            a, b = logistic(log_odds[:, None], labels, levelled(factor, labels), bounds=(0.05, np.inf))
             drawn.append(a[0] * middle + b)
     return Line(float(slope[0]), offset, float(np.std(drawn)))

@@ -52,6 +52,6 @@ class FusionConfig:
         return cls(**{**own, "network": FinetuneConfig(**network)})
 
     def shortened(self, steps: int) -> FusionConfig:
-        """The same with so many steps in every cycle of every network."""
-        network = replace(self.network, steps=steps, held_steps=steps)
+        """The same with so many steps in every cycle of every network, and no more in one that has none."""
+        network = replace(self.network, steps=steps, held_steps=steps, free_steps=min(steps, self.network.free_steps))
         return replace(self, network=network, final_steps=steps, final_held_steps=steps, final_free_steps=steps)

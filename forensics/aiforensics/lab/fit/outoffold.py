@@ -62,7 +62,7 @@ def out_of_fold(
     `roc_auc` of each part, by view and by AI source of `min_pictures`; at the thresholds `false_alarms`, `detections`,
     `missed`, `coverage`, `selective_accuracy` and `ece`; false alarms by real source. Under `large` the same of the
     larger views, where there are any of both classes. Classes and sources are weighed as `balance` does, so that a
-    source of which much was collected is not what is judged.
+    source of which much was collected is not what is judged; of one real source every view counts alike.
     """
     p, verdicts = judged(stack.fused, table, samples, folds, kept, seed=seed)
     weights = row_weights(samples, table)

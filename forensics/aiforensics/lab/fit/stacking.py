@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from aiforensics.lab.fit.calibrating import Floats, logistic
 from aiforensics.lab.fit.heads import FittedHead, HeadKind, fit_head
 from aiforensics.lab.fit.perceptrons import PerceptronConfig, PerceptronFit
+from aiforensics.lab.fit.weighing import levelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +168,6 @@ def fit_joint(data: StackData, weights: Floats, known: Floats, seed: int) -> Per
 def joint_inputs(data: StackData) -> NDArray[np.float32]:
     """(n, features + dimension): handcrafted features and embeddings side by side."""
     return np.concatenate([data.rows.astype(np.float32), data.embedding], axis=1)
-
-
-def levelled(weights: Floats, labels: Floats) -> Floats:
-    """The weights with the same total in both classes."""
-    ai, real = weights[labels > 0.5].sum(), weights[labels < 0.5].sum()
-    even: Floats = np.where(labels > 0.5, weights / ai, weights / real) * 0.5 * weights.sum()
-    return even
 
 
 _JOINT = PerceptronConfig(epochs=6, least_steps=600)

@@ -41,3 +41,10 @@ def row_weights(
         if len({sample.label for sample in shown}) == 2:
             weights[rows] = balance(shown, emphasis)[place]
     return weights
+
+
+def levelled(weights: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) weights with the same total in both classes, of (n,) labels, 1 for `ai`; both classes are there."""
+    ai, real = weights[labels > 0.5].sum(), weights[labels < 0.5].sum()
+    even: NDArray[np.float64] = np.where(labels > 0.5, weights / ai, weights / real) * 0.5 * weights.sum()
+    return even

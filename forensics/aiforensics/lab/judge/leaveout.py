@@ -185,13 +185,13 @@ class _Table:
     def __init__(self, conditions: Sequence[View]) -> None:
         self.conditions = conditions
         self.by_source: dict[str, tuple[int, list[Judged]]] = {}
-        self.pooled: Judged = []
+        self.folds: list[list[Judged]] = []
 
     def add(self, predict: Predictor, ai: Sequence[Sample], real: Sequence[Sample]) -> None:
         """Judge what a fold left out, under every condition."""
         tested = [*ai, *real]
         per_view = [list(zip(tested, _predictions(predict, tested, view), strict=True)) for view in self.conditions]
-        self.pooled += [pair for judged in per_view for pair in judged]
+        self.folds.append(per_view)
         for source in sorted({sample.source for sample in ai}):
             mine = [[p for p in judged if p[0].label == "real" or p[0].source == source] for judged in per_view]
             self.by_source[source] = (sum(sample.source == source for sample in ai), mine)
@@ -201,11 +201,30 @@ class _Table:
         ai = {
             source: self._left_out(*found, draws=draws, seed=seed) for source, found in sorted(self.by_source.items())
         }
-        real = [pair for pair in self.pooled if pair[0].label == "real"]
+        pooled = [pair for per_view in self.folds for judged in per_view for pair in judged]
+        real = [pair for pair in pooled if pair[0].label == "real"]
         sources = [sample.source for sample, _ in real]
         alarms = metrics.by_key(scores_of(real), sources, draws=draws, seed=seed)
         title = "; ".join(view.title for view in self.conditions)
-        return Row(name, ai, alarms, panel(name, title, self.pooled, draws=draws, seed=seed))
+        return Row(name, ai, alarms, panel(name, title, self._once(), draws=draws, seed=seed))
+
+    def _once(self) -> Judged:
+        """Every picture as one of the folds judged it that left it out, each fold in its turn.
+
+        A real one may be left out of many, and counted so often it would outweigh the AI ones.
+        """
+        folds_of: dict[str, list[int]] = {}
+        for fold, per_view in enumerate(self.folds):
+            for sample, _ in per_view[0]:
+                folds_of.setdefault(sample.key, []).append(fold)
+        chosen = {key: folds[turn % len(folds)] for turn, (key, folds) in enumerate(sorted(folds_of.items()))}
+        return [
+            pair
+            for fold, per_view in enumerate(self.folds)
+            for judged in per_view
+            for pair in judged
+            if chosen[pair[0].key] == fold
+        ]
 
     def _left_out(self, pictures: int, judged: list[Judged], *, draws: int, seed: int) -> LeftOut:
         scores = [scores_of(pairs) for pairs in judged]

@@ -94,7 +94,7 @@ def finetune(
         if compiled:
             network.backbone.compile()
         made_with = asdict(config) | {"pictures": digest([*train, *val])}
-        made_with |= first_weights(weights) if start is None else {"start": sum_of(start)}
+        made_with |= {"start": sum_of(trained)} if trained is not None else first_weights(weights)
         path = out if cycle is cycles[-1] and not before_last else _beside(out, cycle.title)
         told = _train_cycle(network, train, val, path, config, cycle, made_with, unscaled=unscaled, report=report)
         before = history[-1]["step"] if history else 0.0

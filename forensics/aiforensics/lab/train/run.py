@@ -32,7 +32,7 @@ class Run:
         self, network: Detector, out: Path, config: FinetuneConfig, cycle: Cycle, made_with: Mapping[str, Any]
     ) -> None:
         self.network, self.out, self.config, self.cycle = network, out, config, cycle
-        self._made_with = dict(made_with) | asdict(cycle)
+        self._made_with = {**made_with, "cycle": asdict(cycle)}
         self.averaged = torch.optim.swa_utils.AveragedModel(
             network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True
         )

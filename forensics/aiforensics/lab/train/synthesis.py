@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -174,7 +175,7 @@ def load_generator(folder: Path) -> tuple[PictureModel, dict[str, Any]]:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         model = _build(manifest["kind"], manifest["settings"], "cpu")
         model.sampler.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, RuntimeError, SafetensorError) as error:
         raise SynthesisError(
             f"{folder} holds no trained generator: train one with synth train --out ({error})"
         ) from error
