@@ -76,7 +76,7 @@ def test_a_finding_has_every_key_of_the_contract(scanner):
 
 def test_reasons_are_shares_of_the_score(scanner):
     picture = decode(encoded(pictures.astronaut()))
-    values, opinion = measure(picture, scanner.bundle.network())
+    _, values, opinion = measure(picture, scanner.bundle.network(), scanner.bundle.enlargement)
     answer = scanner.bundle.head(row_of(scanner.bundle.features, values), opinion.embedding)
     assert answer.base + answer.shares.sum() == pytest.approx(answer.log_odds, abs=1e-4)
     finding = scanner.examine_picture(picture).finding
@@ -90,7 +90,7 @@ def test_reasons_are_shares_of_the_score(scanner):
 def test_the_share_of_a_cue_is_that_of_all_its_features(scanner):
     picture = decode(encoded(pictures.astronaut()))
     told = scanner.examine_picture(picture).finding.to_dict()
-    values, opinion = measure(picture, scanner.bundle.network())
+    _, values, opinion = measure(picture, scanner.bundle.network(), scanner.bundle.enlargement)
     answer = scanner.bundle.head(row_of(scanner.bundle.features, values), opinion.embedding)
     scored = dict(zip(scanner.bundle.features, answer.shares, strict=True))
     assert set(told["contributions"]) == {name.partition(".")[0] for name in scored}
@@ -123,7 +123,7 @@ def test_container_name_and_metadata_never_move_the_score(scanner):
 )
 def test_probability_and_interval_are_those_of_the_condition_and_the_spread(scanner, condition, change):
     picture = from_array(change(pictures.astronaut()))
-    values, opinion = measure(picture, scanner.bundle.network())
+    _, values, opinion = measure(picture, scanner.bundle.network(), scanner.bundle.enlargement)
     log_odds = scanner.bundle.head(row_of(scanner.bundle.features, values), opinion.embedding).log_odds
     finding = scanner.examine_picture(picture).finding
     calibration = scanner.bundle.calibration
@@ -155,6 +155,17 @@ def test_a_reason_says_its_side_and_its_strength(scanner, monkeypatch):
         "slightly for a real picture.",
         "slightly for AI.",
     ]
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_network_that_outweighs_its_own_last_layer_says_so(scanner, monkeypatch, agrees):
+    picture = from_array(pictures.astronaut())
+    _, values, _ = measure(picture, scanner.bundle.network(), scanner.bundle.enlargement)
+    shares = np.zeros(len(scanner.bundle.features))
+    shares[scanner.bundle.features.index(EMBEDDING)] = np.copysign(0.5, values[EMBEDDING]) * (1 if agrees else -1)
+    monkeypatch.setitem(scanner.bundle.__dict__, "head", lambda _row, _embedding: Answer(1.0, shares, 0.0))
+    (reason,) = scanner.examine_picture(picture).finding.reasons
+    assert ("with all else that it sees, it speaks clearly for" in reason.text) == (not agrees)
 
 
 def test_a_picture_far_from_the_reference_is_inconclusive(scanner, monkeypatch):
@@ -258,9 +269,9 @@ def test_a_palette_that_was_fitted_to_its_picture_limits_the_evidence(scanner):
 
 @pytest.mark.parametrize("name", ["texture.mscn_shape", EMBEDDING])
 def test_no_verdict_rests_on_what_is_no_number(scanner, name, monkeypatch):
-    def spoilt(picture, network):
-        values, opinion = measure(picture, network)
-        return {**values, name: float("nan")}, opinion
+    def spoilt(picture, network, enlargement):
+        picture, values, opinion = measure(picture, network, enlargement)
+        return picture, {**values, name: float("nan")}, opinion
 
     monkeypatch.setattr("aiforensics.pipeline.measure", spoilt)
     with pytest.raises(ArithmeticError, match=f"{name} is nan"):

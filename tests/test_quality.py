@@ -134,3 +134,27 @@ def test_an_earlier_compression_off_the_grid_counts(earlier, expected):
     found = assess(from_array(pictures.astronaut()), {"jpeg.quality_other": earlier}, 0.0)
     assert (found.quality.level, found.condition) == (expected, "good")
     assert ("earlier compression" in " ".join(found.quality.reasons)) == (expected != "good")
+
+
+def test_of_an_enlarged_picture_the_detail_counts_that_it_holds():
+    picture = from_array(pictures.astronaut())
+    good = assess(picture, {"spectrum.top_share": -5.0}, 0.0)
+    assert good.quality.reasons == ("hardly any fine detail: out of focus, blurred or enlarged",)
+    assert (good.condition, good.quality.level) == ("good", "limited")
+    twice = assess(replace(picture, enlarged=2.0), {"spectrum.top_share": -5.0}, 0.0)
+    assert twice.quality.reasons == (
+        "no more detail than 256 × 256 pixels hold (enlarged, blurred or noisy): examined at that size",
+    )
+    assert (twice.condition, twice.quality.level) == ("good", "limited")
+    assert assess(replace(picture, enlarged=3.0), {}, 0.0).condition == "small"
+    poor = assess(replace(picture, enlarged=6.0), {}, 0.0).quality
+    assert (poor.level, poor.reasons[0]) == ("poor", "the detail of only 85 × 85 pixels")
+
+
+def test_colours_are_counted_before_an_enlarged_picture_is_reduced():
+    levels = np.random.default_rng(2).integers(0, 4, (300, 300, 3)).astype(np.uint8) * 80
+    quality = assess(replace(from_array(levels), enlarged=2.0), {}, 0.0).quality
+    assert (quality.level, quality.reasons[0]) == (
+        "poor",
+        "only 64 colours, which hide the traces of the picture's making",
+    )

@@ -78,5 +78,7 @@ def _reason(spec: FeatureSpec, value: float, share: float) -> Reason:
     side = "AI" if share > 0 else "a real picture"
     strength = "strongly" if abs(share) >= 0.75 else "clearly" if abs(share) >= 0.25 else "slightly"
     unit = "" if spec.unit == "1" else f" {spec.unit}"
-    text = f"{spec.meaning[:1].upper()}{spec.meaning[1:]}: {value:.3g}{unit}; it speaks {strength} for {side}."
+    # The network's share weighs its whole embedding, which may point elsewhere than its last layer.
+    more = "with all else that it sees, " if spec.name == EMBEDDING and value * share < 0 else ""
+    text = f"{spec.meaning[:1].upper()}{spec.meaning[1:]}: {value:.3g}{unit}; {more}it speaks {strength} for {side}."
     return Reason(spec.name, value, spec.unit, share, text)

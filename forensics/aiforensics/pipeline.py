@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypedDict, Unpack, get_args
@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics import __version__
-from aiforensics.analyzers import ANALYZERS, Exhibit
-from aiforensics.analyzers.protocol import Forecast
+from aiforensics.analyzers import ANALYZERS, SCORED, UNCERTAINTY, Exhibit
 from aiforensics.decision import SPECS, decide, measurements, reasons
 from aiforensics.evidence import (
     Finding,
@@ -31,11 +30,14 @@ from aiforensics.opinion import Opinion
 from aiforensics.provenance import read_anchors, read_provenance, redact
 from aiforensics.quality import assess, strangeness
 from aiforensics_models.bundle import Bundle, Device
+from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
 from aiforensics_models.runtime import Network, NetworkOutput, mirrored
 
 Pixels = NDArray[np.uint8]
 TOOL = ToolRef("aiforensics", __version__)
+LEFT = 120
+"""Pixels along the shorter side that have to be left of an enlarged picture when it is reduced."""
 LEAST_SIDE = 8
 """Shorter side in pixels, one block of JPEG, below which there is nothing to measure."""
 
@@ -139,7 +141,8 @@ class Scanner:
         check_edition(self.bundle.features, self.bundle.manifest.get("edition"))
         self._ref = ModelRef(self.bundle.name, self.bundle.version, self.bundle.sha256)
         self._network: Network = self.bundle.network(device)
-        _ = self.bundle.head, self.bundle.reference  # one that cannot be opened is told here, not of every picture
+        # A part that cannot be opened is told here, not of every picture.
+        _ = self.bundle.head, self.bundle.reference, self.bundle.enlargement
         self._redact = redact
         self._online = online
         self._trust = anchors
@@ -218,7 +221,7 @@ class Scanner:
         if min(picture.width, picture.height) < LEAST_SIDE:
             size = f"{picture.width} × {picture.height} pixels"
             raise InputError("unsupported", f"the picture has only {size}: give one of at least {LEAST_SIDE} on a side")
-        values, opinion = measure(picture, self._network)
+        picture, values, opinion = measure(picture, self._network, self.bundle.enlargement)
         answer = self.bundle.head(row(self.bundle.features, values), opinion.embedding)
         for name, value in {**values, "the head's answer": answer.log_odds, "its spread": opinion.spread}.items():
             if not math.isfinite(value):  # no verdict may rest on it, and no number may stand for it
@@ -339,8 +342,25 @@ def scan_many(
     return results()
 
 
-def measure(picture: Picture, network: Network) -> tuple[dict[str, float], Opinion]:
-    """Every feature of a picture by full name, and what the network makes of it."""
+def measure(
+    picture: Picture, network: Network, enlargement: Enlargement | None = None
+) -> tuple[Picture, dict[str, float], Opinion]:
+    """Every feature of a picture by full name, and what the network makes of it.
+
+    Parameters
+    ----------
+    picture
+        A decoded picture.
+    network
+        Asked of every window.
+    enlargement
+        What tells enlarged pictures; without it every picture is examined as it is.
+
+    Returns
+    -------
+    The picture as it was examined, its features, and the network's opinion.
+    """
+    picture, values = examined(picture, enlargement)
     opinion = Opinion.of(picture.windows, network)
     known = {window.pixels.tobytes(): output for window, output in zip(picture.windows, opinion.outputs, strict=True)}
     known[mirrored(picture.windows[0].pixels).tobytes()] = opinion.mirror
@@ -349,16 +369,29 @@ def measure(picture: Picture, network: Network) -> tuple[dict[str, float], Opini
         output = known.get(pixels.tobytes()) or network(pixels)
         return 1.0 / (1.0 + np.exp(-np.clip(output.logits, -30.0, 30.0)))
 
-    return {**handcrafted(picture, forecast), EMBEDDING: opinion.log_odds}, opinion
+    values |= UNCERTAINTY.measure(Exhibit(picture.windows, forecast))
+    return picture, {**values, EMBEDDING: opinion.log_odds}, opinion
 
 
-def handcrafted(picture: Picture, forecast: Forecast | None = None) -> dict[str, float]:
-    """Every analyzer's features of a picture by full name; those that need a forecast are 0 without one."""
-    exhibit = Exhibit(picture.windows, forecast)
-    values: dict[str, float] = {}
-    for analyzer in ANALYZERS:
-        values |= analyzer.measure(exhibit)
-    return values
+def examined(picture: Picture, enlargement: Enlargement | None = None) -> tuple[Picture, dict[str, float]]:
+    """The picture at the size whose detail it holds, and every analyzer's features of it by full name.
+
+    No network is asked: the features that need its forecast are 0.
+    """
+    values = _handcrafted(picture)
+    if enlargement is None:
+        return picture, values
+    times = enlargement(np.array([values[name] for name in SCORED]))
+    times = min(times, min(picture.width, picture.height) / LEFT)
+    if times > 1.0:
+        picture = replace(picture, enlarged=times)
+        values = _handcrafted(picture)
+    return picture, values
+
+
+def _handcrafted(picture: Picture) -> dict[str, float]:
+    exhibit = Exhibit(picture.windows)
+    return {name: value for analyzer in ANALYZERS for name, value in analyzer.measure(exhibit).items()}
 
 
 def _activation_map(window: Window, activation: NDArray[np.float32]) -> Pixels:

@@ -7,7 +7,7 @@ makes the verdict `inconclusive` whatever the score says.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     Parameters
     ----------
     picture
-        The decoded picture.
+        The decoded picture as it was examined.
     values
         Measured values by full feature name, those of `READ` among them.
     strangeness
@@ -62,15 +62,20 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     """
     poor: list[str] = []
     limited: list[str] = []
-    short = min(picture.width, picture.height)
+    width, height = (round(side / picture.enlarged) for side in (picture.width, picture.height))
+    short, size = min(width, height), f"{width} × {height} pixels"
+    enlarged = picture.enlarged > 1.0
+    if enlarged:
+        limited.append(f"no more detail than {size} hold (enlarged, blurred or noisy): examined at that size")
     if short < TINY:
-        poor.append(f"only {picture.width} × {picture.height} pixels")
-    elif short < SMALL:
-        limited.append(f"{picture.width} × {picture.height} pixels")
+        poor.append(f"the detail of only {size}" if enlarged else f"only {size}")
+    elif short < SMALL and not enlarged:
+        limited.append(size)
     seen = float(values.get("jpeg.quality_estimate", 100.0))
     _compression(picture, seen, float(values.get("jpeg.quality_other", 100.0)), poor, limited)
     grey = not any(coloured(window.pixels) for window in picture.windows)
-    shades = max(distinct(window.pixels, enough=PALETTE) for window in picture.windows)
+    as_it_is = replace(picture, enlarged=1.0) if enlarged else picture  # reducing mixes colours
+    shades = max(distinct(window.pixels, enough=PALETTE) for window in as_it_is.windows)
     flat = max(float(window.luma.std()) for window in picture.windows) < FLAT
     if flat:
         poor.append("almost no texture to examine")
@@ -84,7 +89,7 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         limited.append(
             f"{'one tint' if tinted(picture.windows[0].pixels) else 'black and white'}: no colour to measure"
         )
-    if not flat and float(values.get("spectrum.top_share", 0.0)) < SOFT:
+    if not flat and not enlarged and float(values.get("spectrum.top_share", 0.0)) < SOFT:
         limited.append("hardly any fine detail: out of focus, blurred or enlarged")
     if strangeness > 2.0:
         poor.append("unlike anything that the model was trained on")

@@ -22,14 +22,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from aiforensics_models.calibration import Calibration
-from aiforensics_models.heads import Head, load_head
+from aiforensics_models.enlargement import Enlargement
+from aiforensics_models.heads import EMBEDDING, Head, load_head
 from aiforensics_models.runtime import Network, load_network
 from aiforensics_models.small import Twice
 
 SCHEMA = "aiforensics.bundle/1"
 MANIFEST = "bundle.json"
-MAX_BYTES = 16 * 2**20
-"""A shipped bundle is at most this large."""
 CLASSES = ["real", "ai"]
 """What log-odds speak against and for."""
 Device = Literal["auto", "cpu", "cuda"]
@@ -170,7 +169,7 @@ class Bundle:
             If a part cannot be used.
         """
         network = self.network("cpu")
-        _ = self.reference, self.calibration
+        _ = self.reference, self.enlargement, self.calibration
         head = self.head
         with self._opening("network"):
             embedding = network(np.zeros((self.manifest["window"],) * 2 + (3,), np.uint8)).embedding
@@ -205,6 +204,15 @@ class Bundle:
         with self._opening("reference"):
             tensors = load_file(self.folder / entry["file"])
             return Reference(tensors["centre"], tensors["scale"], float(entry["usual"]))
+
+    @cached_property
+    def enlargement(self) -> Enlargement | None:
+        """What tells enlarged pictures; None for a bundle that examines every picture as it is."""
+        entry = self.manifest.get("enlargement")
+        if entry is None:
+            return None
+        with self._opening("enlargement"):
+            return Enlargement.load(self.folder, entry, sum(name != EMBEDDING for name in self.features))
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -278,7 +286,11 @@ def _bad_entry(manifest: Mapping[str, Any]) -> str | None:
         return "reference lacks usual"
     if usual is not None and not 0 < usual < math.inf:
         return f"reference.usual is {usual}: it is a distance, above 0"
-    return None
+    enlargement = manifest.get("enlargement")
+    least = enlargement.get("from") if isinstance(enlargement, dict) else None
+    if enlargement is not None and (isinstance(least, bool) or not isinstance(least, int | float)):
+        return "enlargement lacks from"
+    return None if least is None or 1 <= least < math.inf else f"enlargement.from is {least}: it is a factor, 1 or more"
 
 
 def _bad_file(manifest: Mapping[str, Any]) -> str | None:
@@ -287,6 +299,7 @@ def _bad_file(manifest: Mapping[str, Any]) -> str | None:
     needed += [] if head["kind"] == "none" else [head.get("file")]
     needed += [head["joint"].get("file")] if isinstance(head.get("joint"), dict) else []
     needed += [reference.get("file")] if reference else []
+    needed += [manifest["enlargement"].get("file")] if manifest.get("enlargement") else []
     for name in (*manifest["files"], *needed):
         if not isinstance(name, str) or Path(name).name != name or name == "..":
             return f"it names a file outside its folder: {name}"

@@ -1,9 +1,11 @@
-"""A finished fusion's mix, fitted once more: `python models/training/remix.py BUNDLE DATA --out DIR`.
+"""A finished fusion's mix, fitted once more: `python models/training/remix.py BUNDLE DATA --test PHOTOS --out DIR`.
 
 The mix of a bundle was fitted on what networks said that each had left a part of its sources out, and weighs one that
 none of them is: the mean of their weights. Pictures of sources that came when it was finished, DATA, are judged by the
-network that ships, so on them the weights of its three parts can be fitted as they are used. Nothing else is: lines
-stay, and thresholds become stricter where DATA asks for it.
+network that ships, so on them the weights of its three parts can be fitted as they are used. The joint perceptron,
+which knows least of old generators, gets the least weight that is no worse by more than a standard error. What tells
+enlarged pictures is fitted on DATA as well, where the bundle has none. Nothing else is: lines stay, and thresholds
+become stricter where DATA asks for it.
 """
 
 from __future__ import annotations
@@ -18,20 +20,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from aiforensics.analyzers import SCORED
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, load_dataset
+from aiforensics.lab.data.folds import origins
 from aiforensics.lab.data.sums import sum_of
-from aiforensics.lab.fit.assembling import chosen, measured, stack_data
-from aiforensics.lab.fit.calibrating import logistic, tightened
+from aiforensics.lab.fit.assembling import chosen, enlargement_of, measured, stack_data
+from aiforensics.lab.fit.calibrating import Floats, logistic, tightened
 from aiforensics.lab.fit.kept import KeptHead
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.measure import VIEWS
-from aiforensics.lab.fit.stacking import joint_inputs, levelled
+from aiforensics.lab.fit.stacking import joint_inputs
+from aiforensics.lab.fit.weighing import levelled
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import Job, judge_test, state_figures
 from aiforensics_models.bundle import Bundle, write_manifest
 from aiforensics_models.calibration import Calibration
+from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
 from aiforensics_models.perceptron import Perceptron
 
@@ -44,7 +51,7 @@ def main() -> None:
     parser.add_argument("--test", type=Path, required=True, help="data set whose split `test` the card has figures of")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle")
     parser.add_argument("--per-source", type=int, default=8, help="pictures of each source at most")
-    parser.add_argument("--table", type=Path, help="keep what was measured here")
+    parser.add_argument("--work", type=Path, help="keep what was measured in this folder")
     options = parser.parse_args()
     bundle, config = Bundle.load(options.bundle), FusionConfig(per_source=options.per_source)
     samples = load_dataset(options.data, need=())
@@ -57,7 +64,11 @@ def main() -> None:
     for name in bundle.manifest["files"]:
         shutil.copyfile(bundle.folder / name, options.out / name)
     with tempfile.TemporaryDirectory() as folder:
-        mix, calibration = remixed(bundle, picked, options.table or Path(folder) / "table.npz", config)
+        work = options.work or Path(folder)
+        work.mkdir(parents=True, exist_ok=True)
+        entry = bundle.manifest.get("enlargement") or enlargement_of(samples, options.out, work, config, tell)
+        enlargement = Enlargement.load(options.out, entry, len(SCORED))
+        mix, calibration = remixed(bundle, enlargement, picked, work / "table.npz", config)
         overlap.record(options.out, [replace(sample, split="train") for sample in picked], known)
         sources = Counter(label for label, _ in {(sample.label, sample.source) for sample in picked})
         training = bundle.manifest["training"]
@@ -71,11 +82,12 @@ def main() -> None:
         manifest = {
             **bundle.manifest,
             "head": {**bundle.manifest["head"], "mix": mix},
+            "enlargement": entry,
             "calibration": calibration.to_dict(),
             "training": {**training, "remixed": told},
         }
         write_manifest(options.out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
-        job = Job(options.out, Path(folder), training.get("data", ()), training.get("command", ""))
+        job = Job(options.out, work, training.get("data", ()), training.get("command", ""))
         test = [sample for sample in load_dataset(options.test, need=("test",)) if sample.split == "test"]
         made = Bundle.load(options.out)
         metrics = judge_test(test, open_detector(options.out), job, tell, of=len(test), seen=overlap.seen(made))
@@ -83,22 +95,50 @@ def main() -> None:
 
 
 def remixed(
-    bundle: Bundle, samples: Sequence[Sample], table_file: Path, config: FusionConfig
+    bundle: Bundle, enlargement: Enlargement, samples: Sequence[Sample], table_file: Path, config: FusionConfig
 ) -> tuple[dict[str, float], Calibration]:
     """Fit a fusion's mix on pictures that none of its parts had seen, and tighten its thresholds by them."""
     head = bundle.manifest["head"]
     onnx = bundle.folder / bundle.manifest["network"]["onnx"]
-    table = measured(table_file, samples, [onnx], [0] * len(samples), VIEWS, config, tell)
+    judges = [0] * len(samples)
+    table = measured(table_file, samples, [onnx], judges, VIEWS, config, tell, enlargement)
     data = stack_data(table, samples, np.zeros(len(samples), np.int64), config)
     groups = ["measurements"] * data.rows.shape[1]
     joint = Perceptron.load(bundle.folder / head["joint"]["file"], groups, EMBEDDING)
     margins = KeptHead(head["kind"], bundle.folder / head["file"]).margin(data.rows)
     parts = np.column_stack([data.log_odds, margins, joint.margin(joint_inputs(data).astype(np.float64))])
-    weights = levelled(data.weights, data.labels)
-    slopes, offset = logistic(parts, data.labels, weights, bounds=(0.0, np.inf))
+    owner = np.unique(origins(samples), return_inverse=True)[1][table.sample]
+    slopes, offset = sparing(parts, data.labels, levelled(data.weights, data.labels), owner)
     mix = dict(zip(("embedding", "handcrafted", "joint"), slopes.tolist(), strict=True)) | {"offset": offset}
     tell(", ".join(f"{name} {head['mix'][name]:.3f} to {value:.3f}" for name, value in mix.items()))
     return mix, tightened(bundle.calibration, parts @ slopes + offset, data.labels, table.condition, data.weights)
+
+
+def sparing(parts: Floats, labels: Floats, weights: Floats, owner: NDArray[np.int64]) -> tuple[Floats, float]:
+    """Slopes and offset of a mix whose last part has the least weight that is as good as the best.
+
+    As good is what loses no more than a standard error, over sources (Breiman et al. 1984, "Classification and
+    Regression Trees", the one-standard-error rule).
+
+    Parameters
+    ----------
+    parts, labels, weights, owner
+        (n, parts) log-odds, and of each row 1 for `ai`, its weight and its source.
+    """
+
+    def loss(slopes: Floats, offset: float) -> Floats:
+        odds = parts @ slopes + offset
+        return np.asarray(weights / weights.sum() * np.logaddexp(0.0, np.where(labels > 0.5, -odds, odds)))
+
+    slopes, offset = logistic(parts, labels, weights, bounds=(0.0, np.inf))
+    best, most = loss(slopes, offset), slopes[-1]
+    for last in np.linspace(0.0, 1.0, 21) * most:
+        others, offset = logistic(parts[:, :-1], labels, weights, known=last * parts[:, -1], bounds=(0.0, np.inf))
+        slopes = np.append(others, last)
+        by_source = np.bincount(owner, loss(slopes, offset) - best)
+        if by_source.sum() <= np.sqrt(np.square(by_source).sum()):
+            break
+    return slopes, offset
 
 
 def tell(line: str) -> None:

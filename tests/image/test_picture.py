@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -102,3 +103,26 @@ def _seconds_for_windows(picture):
     start = time.process_time()
     assert picture.windows
     return time.process_time() - start
+
+
+@pytest.mark.parametrize("times", [1.4, 2.0, 3.3])
+@pytest.mark.parametrize(("width", "height"), [(200, 150), (700, 600), (1700, 1300)])
+def test_windows_of_an_enlarged_picture_show_more_of_it(width, height, times):
+    pixels = np.random.default_rng(5).integers(0, 256, (height, width, 3), np.uint8)
+    picture = replace(from_array(pixels), enlarged=times)
+    assert 1 <= len(picture.windows) <= 4
+    for window in picture.windows:
+        x, y, across, down = window.box
+        assert 0 <= x <= x + across <= width
+        assert 0 <= y <= y + down <= height
+        shown = np.array(window.pixels.shape[1::-1])
+        assert shown.max() <= WINDOW
+        np.testing.assert_allclose(np.maximum(np.round(np.array([across, down]) / times), MIN_SIDE), shown)
+
+
+def test_an_enlarged_picture_is_examined_as_it_was_before():
+    photo = data.astronaut()[100:340, 150:400]
+    larger = np.asarray(Image.fromarray(photo).resize((500, 480), Image.Resampling.NEAREST))
+    (window,) = replace(from_array(larger), enlarged=2.0).windows
+    np.testing.assert_array_equal(window.pixels, photo)
+    assert window.box == (0, 0, 500, 480)

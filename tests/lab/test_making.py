@@ -35,6 +35,7 @@ from aiforensics.lab.making import (  # noqa: E402
     check_output,
     classification_report,
     make_bundle,
+    publish,
 )
 from aiforensics.lab.refit import refit  # noqa: E402
 from aiforensics.lab.systems import System  # noqa: E402
@@ -319,6 +320,8 @@ def test_a_fusion_with_another_head_says_what_made_which_part(old, fusion, tmp_p
     assert manifest["adapted"]["training_before"] == before
     assert manifest["adapted"]["sources"] == training["sources"]
     assert any("The mix gives the network no weight" in line for line in lines)
+    assert any("are known to fusion" in line for line in lines), "it was made of these very pictures"
+    assert set(manifest["metrics"]) == {"not_out_of_fold"}
     with pytest.raises(DatasetError, match="leave sources out of the bundle that it was adapted from"):
         refit(manifest, tmp_path / "refits")
     console = Console(width=100, file=io.StringIO())
@@ -400,3 +403,13 @@ def test_the_classification_report_adds_up():
     text = classification_report({"real": {"real": 8, "ai": 2}, "ai": {"real": 1, "ai": 9}})
     assert "0.850" in text.splitlines()[-1]
     assert text.splitlines()[2].split() == ["ai", "0.818", "0.900", "0.857", "10"]
+
+
+def test_a_new_bundle_replaces_the_files_of_the_old_one_alone(made, tmp_path):
+    shutil.copytree(made[0] / "mine", tmp_path / "out")
+    (tmp_path / "out" / "notes.txt").write_text("of its owner")
+    draft = shutil.copytree(made[0] / "mine", tmp_path / "draft")
+    (draft / "seen.bin").rename(draft / "later.bin")
+    publish(draft, tmp_path / "out")
+    there = {path.name for path in (tmp_path / "out").iterdir()}
+    assert there == {path.name for path in draft.iterdir()} | {"notes.txt"}

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from aiforensics_models.bundle import MANIFEST, MAX_BYTES, Bundle, BundleError, available, write_manifest
+from aiforensics_models.bundle import MANIFEST, Bundle, BundleError, available, write_manifest
 from aiforensics_models.runtime import NetworkOutput
 
 from .conftest import TOY
@@ -74,6 +74,12 @@ def test_a_file_outside_the_folder_is_refused(folder, name):
         *(({"reference": {"usual": usual, "file": "r"}}, "above 0") for usual in (float("nan"), float("inf"), 0, -1)),
         ({"reference": {"usual": True, "file": "r"}}, "reference lacks usual"),
         ({"reference": {"usual": 1.0, "file": "r"}}, "r has no sha256"),
+        ({"enlargement": []}, "enlargement lacks from"),
+        ({"enlargement": {"from": True, "file": "e"}}, "enlargement lacks from"),
+        ({"enlargement": {"from": 0.5, "file": "e"}}, "enlargement.from is 0.5: it is a factor, 1 or more"),
+        ({"enlargement": {"from": float("nan"), "file": "e"}}, "it is a factor"),
+        ({"enlargement": {"from": 1.3, "file": "e"}}, "e has no sha256"),
+        ({"enlargement": {"from": 1.3, "file": "../e"}}, "outside its folder"),
         ({"name": "\x1b[31mred"}, "control signs"),
         ({"version": "1\n2"}, "control signs"),
         ({"features": ["a.b", "embedding.log_odds", "a.b"]}, "features names 'a.b' twice"),
@@ -188,7 +194,7 @@ def test_the_shipped_bundles_are_intact_and_small():
     for name in available():
         bundle = Bundle.load(name)
         assert bundle.name == name
-        assert bundle.size <= MAX_BYTES
+        assert bundle.size <= 16 * 2**20
 
 
 def test_cuda_without_a_gpu_is_one_line():

@@ -11,7 +11,10 @@ from aiforensics.analyzers.spectrum import Spectrum
 from aiforensics.analyzers.texture import Texture
 from aiforensics.analyzers.uncertainty import Uncertainty
 
-__all__ = ["ANALYZERS", "NOT_SCORED", "SCORED", "Analyzer", "Exhibit"]
+__all__ = ["ANALYZERS", "NOT_SCORED", "SCORED", "UNCERTAINTY", "Analyzer", "Exhibit"]
+
+UNCERTAINTY = Uncertainty()
+"""The one analyzer that asks the network."""
 
 ANALYZERS: tuple[Analyzer, ...] = (
     ErrorLevel(),
@@ -20,7 +23,7 @@ ANALYZERS: tuple[Analyzer, ...] = (
     Noise(),
     Jpeg(),
     Color(),
-    Uncertainty(),
+    UNCERTAINTY,
     Lighting(),
     Background(),
 )

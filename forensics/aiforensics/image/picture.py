@@ -29,19 +29,29 @@ _GRID = 16
 
 @dataclass(frozen=True)
 class Window:
-    """A native-resolution part of a picture, at grid-aligned offset (x, y) of the picture as stored.
+    """A part of a picture, at grid-aligned offset (x, y) of the picture as stored.
 
     Attributes
     ----------
     pixels
-        (h, w, 3) uint8, RGB in sRGB, read-only, 64 ≤ h, w ≤ 256.
+        (h, w, 3) uint8, RGB in sRGB, read-only, 64 ≤ h, w ≤ 256; at native resolution, unless the picture is examined
+        as enlarged.
     x, y
         Offset of the upper left corner in the stored picture, multiples of 16.
+    size
+        Pixels of the stored picture that it shows, across and down; None for as many as it has.
     """
 
     pixels: NDArray[np.uint8]
     x: int = 0
     y: int = 0
+    size: tuple[int, int] | None = None
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Offset and size in the stored picture: x, y, pixels across, pixels down."""
+        across, down = self.size or (self.pixels.shape[1], self.pixels.shape[0])
+        return self.x, self.y, across, down
 
     @cached_property
     def luma(self) -> NDArray[np.float32]:
@@ -102,6 +112,10 @@ class Picture:
         From `stored` to sRGB, pixel by pixel; None where it is sRGB already.
     alpha
         The alpha channel as decoded (mode `L`), where it is not wholly opaque.
+    enlarged
+        How many times larger the picture is than the detail that it holds: windows show that much more of it, reduced
+        by as much, because the traces of its making were spread with it, or lie hidden at its full size under blur or
+        noise. 1 for a picture as good as its size.
     """
 
     path: str
@@ -115,6 +129,7 @@ class Picture:
     notes: tuple[str, ...] = ()
     transform: Callable[[Image.Image], Image.Image] | None = field(default=None, repr=False)
     alpha: Image.Image | None = field(default=None, repr=False)
+    enlarged: float = 1.0
 
     @property
     def width(self) -> int:
@@ -137,11 +152,11 @@ class Picture:
 
     @cached_property
     def windows(self) -> tuple[Window, ...]:
-        """At most `MAX_WINDOWS` windows at native resolution, the most detailed first; deterministic."""
-        boxes = _candidate_boxes(self.width, self.height)
+        """At most `MAX_WINDOWS` windows, the most detailed first; deterministic."""
+        boxes = _candidate_boxes(self.width, self.height, round(WINDOW * self.enlarged))
         if len(boxes) > MAX_WINDOWS:
             boxes = sorted(boxes, key=self._detail, reverse=True)[:LARGE_WINDOWS]
-        return tuple(Window(_pixels(self._in_srgb(self.stored.crop(box))), x=box[0], y=box[1]) for box in boxes)
+        return tuple(self._window(box) for box in boxes)
 
     def upright(self, max_side: int) -> Image.Image:
         """Return a copy for the eye: EXIF orientation applied, longest side at most `max_side` pixels."""
@@ -150,6 +165,14 @@ class Picture:
         # The gap reduces by whole factors first: many times faster, and no eye sees the difference.
         small = self._in_srgb(self.stored.resize(size, Image.Resampling.LANCZOS, reducing_gap=1.5))
         return upright(small, self.orientation)
+
+    def _window(self, box: tuple[int, int, int, int]) -> Window:
+        part, shown = self.stored.crop(box), (box[2] - box[0], box[3] - box[1])
+        if self.enlarged > 1.0:
+            part = part.resize(
+                (max(1, round(shown[0] / self.enlarged)), max(1, round(shown[1] / self.enlarged))), Image.Resampling.BOX
+            )
+        return Window(_pixels(self._in_srgb(part)), x=box[0], y=box[1], size=shown)
 
     def _in_srgb(self, part: Image.Image) -> Image.Image:
         return part if self.transform is None else self.transform(part)
@@ -161,22 +184,22 @@ class Picture:
         return float(np.abs(luma[1:, 1:] - luma[:-1, :-1]).mean()) * (1.0 - clipped)
 
 
-def _candidate_boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """Grid-aligned boxes of at most `WINDOW` pixels, at most 3 × 3, spread from edge to edge.
+def _candidate_boxes(width: int, height: int, side: int = WINDOW) -> list[tuple[int, int, int, int]]:
+    """Grid-aligned boxes of at most `side` pixels, at most 3 × 3, spread from edge to edge.
 
     From one and a half windows on, an axis takes one more box than fits beside each other: the boxes overlap by at most
     half, and almost no pixel is left out of a small picture. In a large one they are far apart.
     """
 
     def starts(length: int) -> list[int]:
-        if length <= WINDOW:
+        if length <= side:
             return [0]
-        count = min(3, (length + WINDOW // 2) // WINDOW)
+        count = min(3, (length + side // 2) // side)
         if count == 1:
-            return [(length - WINDOW) // 2 // _GRID * _GRID]
-        return [round(i * (length - WINDOW) / (count - 1)) // _GRID * _GRID for i in range(count)]
+            return [(length - side) // 2 // _GRID * _GRID]
+        return [round(i * (length - side) / (count - 1)) // _GRID * _GRID for i in range(count)]
 
-    return [(x, y, min(x + WINDOW, width), min(y + WINDOW, height)) for y in starts(height) for x in starts(width)]
+    return [(x, y, min(x + side, width), min(y + side, height)) for y in starts(height) for x in starts(width)]
 
 
 def _pixels(part: Image.Image) -> NDArray[np.uint8]:

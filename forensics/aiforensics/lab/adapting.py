@@ -20,6 +20,7 @@ from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, joined
 from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.data.progress import Report
+from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.fit.assembling import fit
 from aiforensics.lab.fit.classifiers import train_classifier
 from aiforensics.lab.fit.fusion import fold_count, train_fusion
@@ -47,6 +48,8 @@ SEEN = (
     "promise; `train --extend` on both data sets keeps the promise"
 )
 """What follows where every network of a fusion starts from one that was trained on all old sources."""
+FLATTER = "the figures on them flatter, and the thresholds that were held to them promise too much"
+"""What follows where a fusion's head goes on with pictures that it has seen."""
 
 
 class AdaptError(Exception):
@@ -141,6 +144,9 @@ def adapt(
         _classifier(bundle, train, draft, how, job, report)
     elif how.strategy == "head":
         _fusion_head(bundle, train, draft, job, report)
+        if met := _met(bundle, train):
+            remarks.append(f"{met} of the new pictures are known to {bundle.name}: {FLATTER}")
+            report(f"mind: {remarks[-1]}")
     else:
         _fusion_full(bundle, train, draft, how, job, report)
         remarks.append(SEEN)
@@ -278,6 +284,7 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, r
         [onnx],
         [0] * len(seen),
         VIEWS,
+        enlargement=bundle.enlargement,
         workers=config.workers,
     )
     stack, calibration, figures = fit(table, seen, folds, config, kept=Kept.of(bundle))
@@ -304,6 +311,12 @@ def _fusion_head(bundle: Bundle, train: Sequence[Sample], out: Path, job: Job, r
     )
 
 
+def _met(bundle: Bundle, train: Sequence[Sample]) -> int:
+    """How many of the pictures a bundle has seen, as far as it states that."""
+    known = overlap.seen(bundle) or frozenset()
+    return sum(sum_of(sample.path)[: overlap.DIGITS] in known for sample in train if sample.split != "test")
+
+
 def _fusion_full(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adaptation, job: Job, report: Report) -> None:
     """Train the fusion again from the embedding network that the bundle has; see `SEEN`."""
     config = _fusion_config(bundle, job)
@@ -318,7 +331,8 @@ def _fusion_full(bundle: Bundle, train: Sequence[Sample], out: Path, how: Adapta
 
 def _fusion_config(bundle: Bundle, job: Job) -> FusionConfig:
     """The knobs that the bundle was trained with, where it states them, under the seed of this run."""
-    kept = bundle.manifest.get("training", {}).get("config")
+    training = bundle.manifest.get("training", {})
+    kept = None if "extended" in training else training.get("config")  # those of going on are no whole training's
     config = FusionConfig.stated(kept) if kept else FusionConfig()
     network = replace(config.network, architecture=bundle.manifest["network"]["architecture"], seed=job.seed)
     return replace(config, head=bundle.manifest["head"]["kind"], network=network, seed=job.seed)

@@ -134,6 +134,7 @@ class View:
     thumb: Tile
     overview: Tile
     size: tuple[int, int]
+    enlarged: float
     boxes: tuple[Box, ...]
     crops: tuple[Tile, ...]
     groups: tuple[Group, ...]
@@ -161,15 +162,7 @@ def _view(examination: Examination, cards: Mapping[str, Card], redact: bool) -> 
     if redact:
         finding = replace(finding, path=PurePath(finding.path).name, provenance=provenance.redact(finding.provenance))
     windows = picture.windows
-    boxes = tuple(
-        upright_box(
-            (w.x, w.y, min(w.pixels.shape[1], picture.width - w.x), min(w.pixels.shape[0], picture.height - w.y)),
-            picture.width,
-            picture.height,
-            picture.orientation,
-        )
-        for w in windows
-    )
+    boxes = tuple(upright_box(w.box, picture.width, picture.height, picture.orientation) for w in windows)
     numbers = {(w.x, w.y): i for i, w in enumerate(windows, 1)}
     groups = _groups(finding, cards)
     turned = picture.orientation in (5, 6, 7, 8)
@@ -181,6 +174,7 @@ def _view(examination: Examination, cards: Mapping[str, Card], redact: bool) -> 
         thumb=_photo(picture, THUMB_SIDE, 12_000),
         overview=_photo(picture, OVERVIEW_SIDE, 90_000),
         size=(picture.height, picture.width) if turned else (picture.width, picture.height),
+        enlarged=picture.enlarged,
         boxes=boxes,
         crops=_tiles(
             [w.pixels for w in windows],
@@ -198,11 +192,16 @@ def _view(examination: Examination, cards: Mapping[str, Card], redact: bool) -> 
 
 
 def _command(finding: Finding) -> str:
-    """The line that repeats the scan; where a bundle of one's own lies, its finding does not tell."""
+    """The line that repeats the scan; where a bundle or a trust list of one's own lies, its finding does not tell."""
     model = finding.model
     name = shipped_as(model.sha256)
-    line = f"aiforensics scan --model {name or 'FOLDER'} --json -- {shlex.quote(finding.path)}"
-    return line if name else f"{line}  # FOLDER: the bundle {model.name}, sha256 {model.sha256[:12]}"
+    trusted = " --trust LIST" if finding.provenance.level == "signed-trusted" else ""
+    line = f"aiforensics scan --model {name or 'FOLDER'}{trusted} --json -- {shlex.quote(finding.path)}"
+    known = [
+        *([] if name else [f"FOLDER: the bundle {model.name}, sha256 {model.sha256[:12]}"]),
+        *(["LIST: the trust list that the signature's claim names"] if trusted else []),
+    ]
+    return f"{line}  # {'; '.join(known)}" if known else line
 
 
 def _cues(

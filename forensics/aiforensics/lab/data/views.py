@@ -41,7 +41,8 @@ _PIL_KERNELS: dict[str, Image.Resampling] = {
     "cubic-aa": Image.Resampling.BICUBIC,
     "lanczos-aa": Image.Resampling.LANCZOS,
 }
-_TRAIN_KERNELS: tuple[Kernel, ...] = ("area", "linear", "cubic", "lanczos", "linear-aa", "cubic-aa", "lanczos-aa")
+TRAIN_KERNELS: tuple[Kernel, ...] = ("area", "linear", "cubic", "lanczos", "linear-aa", "cubic-aa", "lanczos-aa")
+"""Kernels of the training distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def random_view(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         seen = np.ascontiguousarray(seen[:, ::-1])
     if rng.random() < 0.7:
         factor = 2.0 ** rng.uniform(-1.3, 0.0) if rng.random() < 0.85 else rng.uniform(1.0, 1.4)
-        seen = resize(seen, factor, _TRAIN_KERNELS[rng.integers(len(_TRAIN_KERNELS))])
+        seen = resize(seen, factor, TRAIN_KERNELS[rng.integers(len(TRAIN_KERNELS))])
     seen = _disturb(seen, rng)
     for _ in range(1 + (rng.random() < 0.25)):
         kind = rng.random()

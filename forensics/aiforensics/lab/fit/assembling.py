@@ -6,6 +6,7 @@ What was measured is kept in the work folder, so that a stopped run goes on wher
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from aiforensics.lab.data.folds import fold_parts, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.calibrating import calibrate, tightened
+from aiforensics.lab.fit.enlarging import fit_enlargement
 from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.kept import Kept
 from aiforensics.lab.fit.knobs import FusionConfig
@@ -37,6 +39,7 @@ from aiforensics.lab.train.export import ONNX_FILE, export_detector
 from aiforensics.lab.train.networks import WEIGHTS
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
+from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
 
 PARTS = 3
@@ -109,9 +112,12 @@ def assemble(
     if trained.kept is not None:  # a picture of no fold is there for the handcrafted head, which stays
         indices = indices[trained.folds[indices] >= 0]
     picked, folds = [seen[i] for i in indices], trained.folds[indices]
+    out.mkdir(parents=True, exist_ok=True)
+    entry = enlargement_of(seen, out, work, config, report) if trained.kept is None else trained.kept.told_in(out)
+    enlargement = Enlargement.load(out, entry, len(SCORED)) if entry else None
     networks = [folder / ONNX_FILE for folder in trained.left_out]
     # No network is asked of a picture of no fold.
-    table = measured(work / "out-of-fold.npz", picked, networks, folds.tolist(), VIEWS, config, report)
+    table = measured(work / "out-of-fold.npz", picked, networks, folds.tolist(), VIEWS, config, report, enlargement)
     fitted = (
         "the heads, their mix, calibration and thresholds" if trained.kept is None else "the joint perceptron further"
     )
@@ -119,7 +125,6 @@ def assemble(
     stack, calibration, figures = fit(table, picked, folds, config, trained.familiar, trained.kept)
     if before is not None:
         figures["before"] = dict(before)
-    out.mkdir(parents=True, exist_ok=True)
     record(out, samples, earlier)
     network = export_detector(trained.final / WEIGHTS, config.network.architecture, out)
     manifest = {
@@ -132,7 +137,8 @@ def assemble(
         "edition": EDITION,
         "network": network,
         "head": stack.save(out),
-        "reference": _reference(trained.final / ONNX_FILE, work, seen, out, config, report),
+        "reference": _reference(trained.final / ONNX_FILE, work, seen, out, config, report, enlargement),
+        **({"enlargement": entry} if entry else {}),
         "calibration": calibration.to_dict(),
         "training": {"config": asdict(config), **stated, **census(seen)},
         "metrics": {"out_of_fold": figures},
@@ -218,6 +224,7 @@ def measured(
     views: Sequence[str],
     config: FusionConfig,
     report: Report,
+    enlargement: Enlargement | None = None,
 ) -> Table:
     """Measure what the file does not hold yet, and keep everything there: a run may go on with more data.
 
@@ -229,6 +236,8 @@ def measured(
         As of `aiforensics.lab.fit.measure.measure_all`.
     config, report
         Knobs, of which `workers` counts here, and what takes a line of progress.
+    enlargement
+        What tells enlarged pictures, where the bundle has it.
     """
 
     def progress(done: int, total: int) -> None:
@@ -238,15 +247,39 @@ def measured(
         elif done % 800 == 0 or done == total:
             report(f"measured {done}/{total}")
 
-    return measure_all(samples, networks, network_of, views, workers=config.workers, keep=path, progress=progress)
+    return measure_all(
+        samples,
+        networks,
+        network_of,
+        views,
+        enlargement=enlargement,
+        workers=config.workers,
+        keep=path,
+        progress=progress,
+    )
+
+
+def enlargement_of(
+    samples: Sequence[Sample], out: Path, work: Path, config: FusionConfig, report: Report
+) -> dict[str, Any]:
+    """Fit what tells enlarged pictures in a work folder and copy it into the bundle's; the manifest's entry."""
+    entry = fit_enlargement(samples, work, workers=config.workers, seed=config.seed, report=report)
+    shutil.copyfile(work / entry["file"], out / entry["file"])
+    return entry
 
 
 def _reference(
-    network: Path, work: Path, samples: Sequence[Sample], out: Path, config: FusionConfig, report: Report
+    network: Path,
+    work: Path,
+    samples: Sequence[Sample],
+    out: Path,
+    config: FusionConfig,
+    report: Report,
+    enlargement: Enlargement | None,
 ) -> dict[str, Any]:
     """Where the final network puts the training pictures: centre, scale and the distance that 99 % stay within."""
     few = thin(samples, 1200, seed=config.seed)
-    table = measured(work / "reference.npz", few, [network], [0] * len(few), [RANDOM], config, report)
+    table = measured(work / "reference.npz", few, [network], [0] * len(few), [RANDOM], config, report, enlargement)
     embedding = table.embedding
     centre, scale = embedding.mean(axis=0), embedding.std(axis=0) + 1e-3
     scores = np.clip((embedding - centre) / scale, -10.0, 10.0)

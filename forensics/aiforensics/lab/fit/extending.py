@@ -159,7 +159,8 @@ def judged_by(
     """
     picked = [strange[i] for i in chosen(strange, config)]
     views, onnx = [view.name for view in CONDITIONS], start.folder / start.manifest["network"]["onnx"]
-    table = measured(work / "before.npz", picked, [onnx], [0] * len(picked), views, config, report)
+    judges = [0] * len(picked)
+    table = measured(work / "before.npz", picked, [onnx], judges, views, config, report, start.enlargement)
     data = stack_data(table, picked, np.zeros(len(picked), np.int64), config)
     weights, calibration = row_weights(picked, table), start.calibration
     rows = np.column_stack([data.rows, data.log_odds])

@@ -9,8 +9,10 @@ sources can make a verdict rarer.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,8 @@ from aiforensics.features import EDITION
 from aiforensics.lab.fit.calibrating import Floats
 from aiforensics.lab.fit.heads import HeadKind
 from aiforensics.lab.fit.perceptrons import PerceptronConfig, PerceptronFit
-from aiforensics.lab.fit.stacking import Stack, StackData, joint_inputs, judged_by_parts, levelled
+from aiforensics.lab.fit.stacking import Stack, StackData, joint_inputs, judged_by_parts
+from aiforensics.lab.fit.weighing import levelled
 from aiforensics.lab.train.recipes import RecipeError
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.calibration import Calibration
@@ -44,12 +47,18 @@ class Kept:
         The weights.
     calibration
         Lines and thresholds.
+    enlargement
+        The manifest's entry of what tells enlarged pictures, where the bundle has it, and
+    folder
+        the folder where its file lies.
     """
 
     head: KeptHead
     joint: Perceptron
     mix: Mix
     calibration: Calibration
+    enlargement: Mapping[str, Any] | None
+    folder: Path
 
     @classmethod
     def of(cls, bundle: Bundle) -> Kept:
@@ -65,7 +74,14 @@ class Kept:
             raise RecipeError(f"{bundle.name} is of another version, whose head cannot go on: train it with this one")
         mix, groups = Mix.from_dict(head["mix"]), ["measurements"] * len(SCORED)
         joint = Perceptron.load(folder / head["joint"]["file"], groups, EMBEDDING).times(mix.joint)
-        return cls(KeptHead(head["kind"], folder / head["file"]), joint, mix, bundle.calibration)
+        told = bundle.manifest.get("enlargement")
+        return cls(KeptHead(head["kind"], folder / head["file"]), joint, mix, bundle.calibration, told, folder)
+
+    def told_in(self, folder: Path) -> Mapping[str, Any] | None:
+        """Copy what tells enlarged pictures into a bundle's folder; the manifest's entry, None where there is none."""
+        if self.enlargement is not None:
+            shutil.copyfile(self.folder / self.enlargement["file"], folder / self.enlargement["file"])
+        return self.enlargement
 
     def stack(self, data: StackData, seed: int) -> Stack:
         """Let the joint perceptron go on, on pictures that neither the bundle's head nor their network had seen.

@@ -19,8 +19,9 @@ from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, GREY, LARGE_CONDITIONS, seeded, training_view
-from aiforensics.pipeline import handcrafted, measure
+from aiforensics.pipeline import examined, measure
 from aiforensics.quality import LARGE, assess
+from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
 from aiforensics_models.runtime import OnnxNetwork, Preparation
 from aiforensics_models.small import SMALL, Twice
@@ -52,7 +53,8 @@ class Table:
     sample, view
         (n,) index of the sample and name of the view.
     origin
-        (n,) what was measured by what: the picture's key, the sums of its file and of the network's, if one was asked.
+        (n,) what was measured by what: the picture's key, the sums of its file and of the network's, if one was asked,
+        and that of what tells enlarged pictures.
     condition
         (n,) the calibration condition that the pipeline saw.
     values
@@ -118,6 +120,7 @@ def measure_all(
     network_of: Sequence[int],
     views: Sequence[str],
     *,
+    enlargement: Enlargement | None = None,
     workers: int = 2,
     keep: Path | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
@@ -132,6 +135,8 @@ def measure_all(
         ONNX files, and for each sample the index of the one that judges it; -1 where none is asked.
     views
         Names out of `VIEWS`; those of `LARGE_VIEWS` are measured of large files alone.
+    enlargement
+        What tells enlarged pictures; without it every picture is measured as it is.
     workers
         Processes.
     keep
@@ -146,14 +151,17 @@ def measure_all(
         If `keep` was measured by a version with other features.
     """
     sums = [*(sum_of(path)[:16] for path in networks), "-"]  # -1 is the last
-    origins = [f"{one.key} {sum_of(one.path)[:16]} {sums[net]}" for one, net in zip(samples, network_of, strict=True)]
+    told = "" if enlargement is None else f" {enlargement.sum[:16]}"
+    origins = [
+        f"{one.key} {sum_of(one.path)[:16]} {sums[net]}{told}" for one, net in zip(samples, network_of, strict=True)
+    ]
     rows = _rows_of(Table.load(keep)) if keep is not None and keep.exists() else {}
     seen_as = [_fitting(sample.path, views) for sample in samples]
     wanted = {i: tuple(v for v in seen_as[i] if (origin, v) not in rows) for i, origin in enumerate(origins)}
     missing = [i for i, few in wanted.items() if few]
     judges = [*map(str, networks), None]
     jobs = [
-        [(i, samples[i], judges[network_of[i]], wanted[i]) for i in missing[at : at + _CHUNK]]
+        (enlargement, [(i, samples[i], judges[network_of[i]], wanted[i]) for i in missing[at : at + _CHUNK]])
         for at in range(0, len(missing), _CHUNK)
     ]
     progress(0, len(missing))
@@ -172,7 +180,7 @@ def measure_all(
 
 _Row = tuple[str, NDArray[np.float64], float, NDArray[np.float32]]
 """Condition, values, spread, embedding, which is empty where no network was asked."""
-_Job = tuple[int, Sample, str | None, tuple[str, ...]]
+_Job = tuple[Enlargement | None, Sequence[tuple[int, Sample, str | None, tuple[str, ...]]]]
 _NETWORKS: dict[str, Twice] = {}
 """Networks that this worker process has opened."""
 
@@ -222,22 +230,25 @@ def _fitting(path: Path, views: Sequence[str]) -> tuple[str, ...]:
     return tuple(view for view in views if large or view not in LARGE_VIEWS)
 
 
-def _measure_chunk(jobs: Sequence[_Job]) -> list[tuple[int, str, _Row]]:
+def _measure_chunk(job: _Job) -> list[tuple[int, str, _Row]]:
     cv2.setNumThreads(1)
+    enlargement, pictures = job
     found = []
-    for index, sample, network, views in jobs:
+    for index, sample, network, views in pictures:
         picture = read(sample.path)
-        found += [(index, view, _measure_one(_delivered(picture, sample, view), network)) for view in views]
+        rows = (_measure_one(_delivered(picture, sample, view), network, enlargement) for view in views)
+        found += [(index, view, row) for view, row in zip(views, rows, strict=True)]
     return found
 
 
-def _measure_one(picture: Picture, network: str | None) -> _Row:
+def _measure_one(picture: Picture, network: str | None, enlargement: Enlargement | None) -> _Row:
     if network is None:
-        values = {**handcrafted(picture), EMBEDDING: 0.0}
+        picture, values = examined(picture, enlargement)
+        values |= {EMBEDDING: 0.0}
         return _condition(picture, values), _ordered(values), 0.0, np.zeros(0, np.float32)
     if network not in _NETWORKS:
         _NETWORKS[network] = Twice(OnnxNetwork(Path(network), Preparation("window", 0)), SMALL)
-    values, opinion = measure(picture, _NETWORKS[network])
+    picture, values, opinion = measure(picture, _NETWORKS[network], enlargement)
     logits = np.stack([output.logits for output in opinion.outputs])
     return (
         _condition(picture, values),

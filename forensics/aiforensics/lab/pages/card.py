@@ -70,6 +70,7 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         _NOT_FOR,
         "## Limits",
         _LIMITS,
+        _enlargement(manifest),
         "## Rebuild",
         *_rebuild(training),
         f"```json\n{_config(training)}\n```" if training.get("config") else "",
@@ -114,6 +115,7 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         _NOT_FOR,
         "## Limits",
         _LIMITS,
+        _enlargement(manifest),
         "## Rebuild",
         _command(adapted["command"]) or "The command was not recorded.",
     ]
@@ -169,6 +171,19 @@ _LIMITS = """\
 - Strong compression, small pictures and screenshots weaken every trace: such pictures are often `inconclusive`.
 - The probability supposes that one picture in two is made by AI, and says too much where fewer are.
 - Labels are taken as the data gives them: a wrong one misleads the training, and the figures too."""
+
+
+def _enlargement(manifest: Mapping[str, Any]) -> str:
+    """Say how pictures are treated that are larger than the detail they hold, where the bundle tells them."""
+    told = manifest.get("enlargement")
+    if told is None:
+        return ""
+    found = "" if told["found"] is None else f", {percent(told['found'])} of those made about twice as large were found"
+    return (
+        f"Pictures that are {told['from']:g} times larger than the detail they hold, or more (enlarged, blurred, "
+        "noisy), are examined in windows reduced by as much. Of draws from sources that the estimate had not seen "
+        f"{percent(told['false'])} were taken for such and are none{found}."
+    )
 
 
 def _network(manifest: Mapping[str, Any]) -> str:
