@@ -13,13 +13,14 @@ from skimage import data as pictures
 
 import aiforensics
 from aiforensics import features, pipeline
+from aiforensics.analyzers import SCORED
 from aiforensics.decision import decide
 from aiforensics.evidence import Claim, InputError, Provenance, Quality, Refusal
 from aiforensics.explain import CONDITION_WORDS
 from aiforensics.features import FeatureError
 from aiforensics.features import row as row_of
 from aiforensics.image import Limits, decode, from_array
-from aiforensics.pipeline import Scanner, measure
+from aiforensics.pipeline import Scanner, examined, measure
 from aiforensics_models.bundle import BundleError
 from aiforensics_models.calibration import Calibration, Line
 from aiforensics_models.heads import EMBEDDING, Answer
@@ -155,6 +156,36 @@ def test_a_reason_says_its_side_and_its_strength(scanner, monkeypatch):
         "slightly for a real picture.",
         "slightly for AI.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("side", "told", "expected"), [(512, 1.4, 1.0), (512, 1.5, 1.5), (512, 4.0, 4.0), (300, 4.0, 2.5), (160, 2.0, 1.0)]
+)
+def test_a_picture_is_examined_as_enlarged_where_it_is_told_and_enough_is_left(side, told, expected):
+    class Told:
+        least = 1.45
+
+        def __call__(self, row):
+            assert len(row) == len(SCORED)
+            return told
+
+    picture, values = examined(from_array(pictures.astronaut()[:side, :side]), Told())
+    assert picture.enlarged == expected
+    assert values == examined(picture)[1]
+
+
+def test_the_shipped_bundle_tells_an_enlarged_photograph(scanner):
+    photo = Image.fromarray(pictures.coffee()[:300, :300])
+    larger = np.asarray(photo.resize((900, 900), Image.Resampling.BICUBIC))
+    first, thrice = (scanner.examine(encoded(np.asarray(pixels))) for pixels in (photo, larger))
+    assert first.picture.enlarged == 1.0
+    assert 2.0 <= thrice.picture.enlarged <= 3.5
+    assert thrice.finding.width == 900, "the file is as large as it is"
+    assert "no more detail than" in thrice.finding.quality.reasons[0]
+    for window in thrice.picture.windows:
+        x, y, across, down = window.box
+        assert max(window.pixels.shape[:2]) <= 256 < max(across, down)
+        assert max(x + across, y + down) <= 900
 
 
 @pytest.mark.parametrize("agrees", [True, False])

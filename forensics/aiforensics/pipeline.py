@@ -383,7 +383,7 @@ def examined(picture: Picture, enlargement: Enlargement | None = None) -> tuple[
         return picture, values
     times = enlargement(np.array([values[name] for name in SCORED]))
     times = min(times, min(picture.width, picture.height) / LEFT)
-    if times > 1.0:
+    if times >= enlargement.least:  # a small picture is examined as it is
         picture = replace(picture, enlarged=times)
         values = _handcrafted(picture)
     return picture, values

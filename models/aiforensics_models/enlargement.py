@@ -69,6 +69,5 @@ class Enlargement:
         return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
     def __call__(self, row: NDArray[np.float64]) -> float:
-        """(measurements,) of a picture as it is → the factor, 1 where it is below `least`, at most `MOST`."""
-        times = float(2.0 ** np.clip(self.perceptron.margin(row[None])[0], 0.0, np.log2(MOST)))
-        return times if times >= self.least else 1.0
+        """(measurements,) of a picture as it is → the factor, from 1 to `MOST`."""
+        return float(2.0 ** np.clip(self.perceptron.margin(row[None])[0], 0.0, np.log2(MOST)))
