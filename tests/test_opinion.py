@@ -55,7 +55,7 @@ def test_a_small_picture_is_mirrored_before_it_is_extended():
 
 def test_the_row_holds_the_mean_and_nothing_is_asked_twice(slope):
     network = Tilt()
-    values, opinion = measure(from_array(slope), network)
+    _, values, opinion = measure(from_array(slope), network)
     assert values[EMBEDDING] == opinion.log_odds
     assert network.asked == 3, "the window, its mirror image and the window with noise"
 

@@ -362,7 +362,7 @@ def test_a_real_examination_makes_a_page(tmp_path):
     Image.fromarray(pictures.chelsea()).save(path)
     write_report([Scanner().examine(path)], tmp_path / "r.html")
     page = check((tmp_path / "r.html").read_text(encoding="utf-8"))
-    assert "Calibrated asa picture without strong compression" in page.text
+    assert "Calibrated asno strong compression on the file's own grid, shorter side up to 512 pixels" in page.text
     assert "Its map" not in page.text
     assert "Edges are bright in every picture" in page.text, "the key of a map"
     assert f"--json -- '{path}'" in page.text, "a path that begins like an option is none"
