@@ -148,7 +148,7 @@ def test_of_an_enlarged_picture_the_detail_counts_that_it_holds():
     assert (twice.condition, twice.quality.level) == ("good", "limited")
     assert assess(replace(picture, enlarged=3.0), {}, 0.0).condition == "small"
     poor = assess(replace(picture, enlarged=6.0), {}, 0.0).quality
-    assert (poor.level, poor.reasons[0]) == ("poor", "the detail of only 85 × 85 pixels")
+    assert (poor.level, poor.reasons[0]) == ("poor", "only 85 × 85 pixels")
 
 
 def test_colours_are_counted_before_an_enlarged_picture_is_reduced():

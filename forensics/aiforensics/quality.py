@@ -68,7 +68,7 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     if enlarged:
         limited.append(f"no more detail than {size} hold (enlarged, blurred or noisy): examined at that size")
     if short < TINY:
-        poor.append(f"the detail of only {size}" if enlarged else f"only {size}")
+        poor.append(f"only {size}")
     elif short < SMALL and not enlarged:
         limited.append(size)
     seen = float(values.get("jpeg.quality_estimate", 100.0))

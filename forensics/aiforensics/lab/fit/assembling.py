@@ -113,7 +113,8 @@ def assemble(
         indices = indices[trained.folds[indices] >= 0]
     picked, folds = [seen[i] for i in indices], trained.folds[indices]
     out.mkdir(parents=True, exist_ok=True)
-    entry = enlargement_of(seen, out, work, config, report) if trained.kept is None else trained.kept.told_in(out)
+    kept = trained.kept
+    entry = enlargement_of(seen, out, work, config, report) if kept is None else kept.copy_enlargement(out)
     enlargement = Enlargement.load(out, entry, len(SCORED)) if entry else None
     networks = [folder / ONNX_FILE for folder in trained.left_out]
     # No network is asked of a picture of no fold.

@@ -48,9 +48,7 @@ class Kept:
     calibration
         Lines and thresholds.
     enlargement
-        The manifest's entry of what tells enlarged pictures, where the bundle has it, and
-    folder
-        the folder where its file lies.
+        The manifest's entry of what tells enlarged pictures, where the bundle has it; its file lies beside the head's.
     """
 
     head: KeptHead
@@ -58,7 +56,6 @@ class Kept:
     mix: Mix
     calibration: Calibration
     enlargement: Mapping[str, Any] | None
-    folder: Path
 
     @classmethod
     def of(cls, bundle: Bundle) -> Kept:
@@ -74,13 +71,13 @@ class Kept:
             raise RecipeError(f"{bundle.name} is of another version, whose head cannot go on: train it with this one")
         mix, groups = Mix.from_dict(head["mix"]), ["measurements"] * len(SCORED)
         joint = Perceptron.load(folder / head["joint"]["file"], groups, EMBEDDING).times(mix.joint)
-        told = bundle.manifest.get("enlargement")
-        return cls(KeptHead(head["kind"], folder / head["file"]), joint, mix, bundle.calibration, told, folder)
+        enlargement = bundle.manifest.get("enlargement")
+        return cls(KeptHead(head["kind"], folder / head["file"]), joint, mix, bundle.calibration, enlargement)
 
-    def told_in(self, folder: Path) -> Mapping[str, Any] | None:
+    def copy_enlargement(self, folder: Path) -> Mapping[str, Any] | None:
         """Copy what tells enlarged pictures into a bundle's folder; the manifest's entry, None where there is none."""
         if self.enlargement is not None:
-            shutil.copyfile(self.folder / self.enlargement["file"], folder / self.enlargement["file"])
+            shutil.copyfile(self.head.path.parent / self.enlargement["file"], folder / self.enlargement["file"])
         return self.enlargement
 
     def stack(self, data: StackData, seed: int) -> Stack:
