@@ -385,7 +385,7 @@ def test_without_the_extra_the_manifest_is_named(signed, read, values, monkeypat
     monkeypatch.setattr(builtins, "__import__", without)
     provenance = read(content, trust=trust)
     assert provenance.level == "claimed"
-    assert "install aiforensics-toolkit[c2pa]" in values(provenance, "signature")[0]
+    assert "pip install '.[c2pa]'" in values(provenance, "signature")[0]
 
 
 def test_files_without_a_manifest_never_load_the_library(make, read, monkeypatch):

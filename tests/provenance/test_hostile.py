@@ -156,7 +156,9 @@ def test_texts_that_make_a_pattern_start_again_and_again(text, make, read):
     assert time.process_time() - start < 1.0
 
 
-@pytest.mark.parametrize("credit", ["made with ", "edited with ", "made with a"])
+@pytest.mark.parametrize(
+    "credit", ["made with ", "edited with ", "made with a", "not made with AI ", "made with A B the "]
+)
 def test_credits_that_make_a_pattern_start_again_and_again(credit, make, read):
     xmp = make.xmp({"photoshop:Credit": credit * (1_000_000 // len(credit))}).decode()
     start = time.process_time()
@@ -353,3 +355,36 @@ def test_values_of_one_property_are_bounded(make):
     found = xmp_packet.read([b"<a>" + b"<b>c</b>" * 1500 + b"</a>"])
     assert len(found.values["b"]) == 1000
     assert found.problems == ["only the first 1000 values of an XMP property were read"]
+
+
+@pytest.mark.parametrize("form", ["<a:t{}/>", '<b a:t{}="c"/>', "<a:t{}>d</a:t{}>"])
+def test_a_long_namespace_stands_once_in_memory_and_hides_nothing(form, make, peak):
+    inside = "".join(form.replace("{}", str(n)) for n in range(2000))
+    one_tag = "<b " + " ".join(f'a:u{n}="e"' for n in range(2000)) + "/>"
+    head, tail = make.xmp({"photoshop:Credit": "Made with Google AI"}).decode().split("</rdf:RDF>")
+    packet = f'{head}<c xmlns:a="{"u" * 200_000}">{inside}{one_tag}</c></rdf:RDF>{tail}'.encode()
+    assert peak(xmp_packet.read, [packet]) < 10_000_000
+    assert xmp_packet.read([packet]).first("photoshop:Credit") == "Made with Google AI"
+
+
+def test_prefixes_mean_what_the_element_around_them_says():
+    inner = (
+        '<p:Credit xmlns:p="http://ns.adobe.com/photoshop/1.0/"><p:City xmlns:p="http://x/other/">a</p:City></p:Credit>'
+    )
+    packet = f'<r xmlns:p="http://x/y#">{inner}<p:z>b</p:z><d xmlns="http://x/e/">c</d></r>'
+    assert xmp_packet.read([packet.encode()]).values == {"other:City": ["a"], "y:z": ["b"], "e:d": ["c"]}
+
+
+def test_memory_that_is_short_costs_one_packet_once(make, read, values, monkeypatch):
+    calls = []
+
+    def short(packet):
+        calls.append(packet)
+        raise MemoryError
+
+    monkeypatch.setattr(xmp_packet, "_text", short)
+    content = make.jpeg(make.xmp_segment({"photoshop:Credit": "me"}), make.exif_segment(first={0x0131: "NovelAI"}))
+    provenance = read(content)
+    assert provenance.origin == "ai"
+    assert values(provenance, "unreadable") == ["an XMP packet takes too much memory"]
+    assert len(calls) == 1

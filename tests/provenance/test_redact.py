@@ -83,7 +83,8 @@ def test_the_name_of_a_raw_profile_is_in_no_problem(make, read):
     [
         (f"Portrait of {NAME}, made with AI", "made with AI"),
         (f"Edited with Google AI by {NAME}", "Edited with Google AI"),
-        (f"made with love by {NAME} and AI", "made with … AI"),
+        (f"Created with {NAME} AI", "Created with … AI"),
+        (f"Made with the help of Leonardo.AI by {NAME}", "Made with the help of Leonardo.AI"),
     ],
 )
 def test_of_a_credit_to_ai_only_its_own_words_stay(credit, words, make, read, values):
@@ -91,3 +92,62 @@ def test_of_a_credit_to_ai_only_its_own_words_stay(credit, words, make, read, va
     assert values(found, "credit") == [f"the file claims: {words}"]
     assert values(found, "person") == [f"credit: {credit}"]
     assert NAME not in repr(redact(found))
+
+
+def test_a_credit_far_from_ai_claims_none(make, read, values):
+    found = read(make.jpeg(make.xmp_segment({"photoshop:Credit": f"made with love by {NAME} and AI"})))
+    assert values(found, "credit") == []
+    assert NAME not in repr(redact(found))
+
+
+@pytest.mark.parametrize("kind", ["Seed", "Sampler", "Model"])
+def test_settings_that_hold_other_words_are_private(kind, make, read):
+    settings = {"Seed": "7", "Sampler": "DPM++ 2M SDE Karras", "Model": "Juggernaut XL v9 Lightning"}
+
+    def claims(values):
+        line = ", ".join(f"{name}: {value}" for name, value in values.items())
+        return redact(read(make.png(make.text("parameters", f"a fox\nSteps: 20, {line}")))).claims
+
+    assert {c.value for c in claims(settings)} > set(settings.values())
+    hidden = claims({**settings, kind: f"a portrait of {NAME} at home"})
+    assert NAME not in repr(hidden)
+    assert [c.value for c in hidden if c.kind == kind.lower()] == ["(removed)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("sRGB IEC61966-2.1", True),
+        ("GIMP built-in sRGB", True),
+        ("Adobe RGB (1998)", True),
+        ("Display P3", True),
+        ("Dot Gain 20%", True),
+        ("Coated FOGRA39 (ISO 12647-2:2004)", True),
+        ("U.S. Web Coated (SWOP) v2", True),
+        (f"{NAME}'s Color LCD", False),
+    ],
+)
+def test_only_usual_names_of_colour_profiles_are_public(name, shown, make, read, values):
+    body = b"desc" + struct.pack(">II", 0, len(name) + 1) + name.encode() + b"\0"
+    profile = bytes(128) + struct.pack(">I4sII", 1, b"desc", 144, len(body)) + body
+    found = read(make.jpeg((0xE2, b"ICC_PROFILE\0\1\1" + profile)))
+    assert values(found, "colour-profile") == [name]
+    assert values(redact(found), "colour-profile") == [name if shown else "(removed)"]
+
+
+@pytest.mark.parametrize(
+    ("program", "shown"),
+    [
+        ("C:\\Users\\annamueller\\retouch", "retouch"),
+        ("Retouch (/home/annamueller/retouch) 2", "Retouch (retouch) 2"),
+        ("samsung/a52q/a52q:11", "samsung/a52q/a52q:11"),
+    ],
+)
+def test_a_program_is_named_without_the_folders_that_it_lies_in(program, shown, make, read, values):
+    for content in (
+        make.jpeg(make.exif_segment(first={0x0131: program})),
+        make.jpeg(make.xmp_segment({"xmp:CreatorTool": program})),
+        make.png(make.text("Software", program)),
+    ):
+        assert values(read(content), "software") == [shown]
+    assert values(read(iptc(make, (65, program))), "iptc") == [f"originating program: {shown}"]

@@ -28,7 +28,7 @@ _NOT_BROKEN = ("signingCredential.", "cawg.", "timeStamp.")
 _UNASKED = "cawg.ica.did_unavailable"
 _UNBOUND, _BOUND = "assertion.dataHash.mismatch", "assertion.dataHash.match"
 _SPLIT = "other segments stand between its parts"
-_MISSING = "a Content Credentials manifest is present but was not validated: install aiforensics-toolkit[c2pa]"
+_MISSING = "a Content Credentials manifest is present but was not validated: pip install '.[c2pa]' in the checkout"
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ BROKEN = (ValueError, TypeError, LookupError, ArithmeticError, OSError, Recursio
 """What a hostile file can raise in code that parses bytes; anything else is a fault of this program, to be seen."""
 MAX_VALUE = 300
 """Characters of a claim's value; longer ones are cut."""
+_FOLDERS = re.compile(r"(?:^|(?<=[\s\"'(=]))(?:[A-Za-z]:|[~%$]\w{0,40}%?|file:)?[\\/](?=\S).*[\\/]", re.DOTALL)
+_WEIGHTS = re.compile(r"\.(?:safetensors|ckpt|gguf|pth?|bin|sft)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -89,3 +92,18 @@ def clean(value: object, limit: int = MAX_VALUE) -> str:
     text = str(value).strip()[: 4 * limit]
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def without_folders(value: str) -> str:
+    r"""Cut the folders of a path, where accounts have their names; `owner/name` is no path.
+
+    >>> without_folders("C:\\Users\\someone\\x.exe"), without_folders("black-forest-labs/FLUX.1-dev")
+    ('x.exe', 'black-forest-labs/FLUX.1-dev')
+    """
+    value = _FOLDERS.sub("", value.rstrip("\\/"))
+    return re.split(r"[\\/]", value)[-1] if "\\" in value or is_weights(value) else value
+
+
+def is_weights(value: str) -> bool:
+    """Whether a value names a file of a model's weights."""
+    return _WEIGHTS.search(value) is not None

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim
-from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance.dossier import Dossier, clean, without_folders
 from aiforensics.provenance.tiff_ifd import Directories, Fields, Value
 
 EDITORS = re.compile(
@@ -20,6 +20,11 @@ EDITORS = re.compile(
     re.IGNORECASE,
 )
 """Names of programs that change pictures; a developer of raw files is one of them."""
+_SCANNER = re.compile(
+    r"scan(?!d)|\b(?:perfection|epson expression|lide|plustek|opticfilm|opticpro|opticbook|flextight|primefilm"
+    r"|reflecta|documate|imageformula|fi-\d{4}|ls-\d000|gt-x\d{3})\b",
+    re.IGNORECASE,
+)
 _MAKE, _MODEL, _SOFTWARE = 0x010F, 0x0110, 0x0131
 _UNUSUAL = {"Cc", "Cn", "Co", "Cs"}
 _SAMPLE = 4096
@@ -111,15 +116,19 @@ def _block(tags: Directories, at: str) -> Iterator[Claim]:
 
 
 def _camera(make: str, model: str, source: str) -> Iterator[Claim]:
-    """Claimed make and model, unless a generator put something else there."""
+    """Claimed make and model of a camera or a scanner, unless a generator put something else there."""
     make, model = ("" if len(value) > 120 or _WORKFLOW.match(value) else value.strip() for value in (make, model))
     if make or model:
-        name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
-        yield Claim("camera", clean(f"the file claims a camera: {name.strip()}"), source, "camera")
+        name = (model if model.lower().startswith(make.lower()) else f"{make} {model}").strip()
+        if _SCANNER.search(name):
+            # A print, a film or a page of a book can show anything.
+            yield Claim("scanner", clean(f"the file claims a scanner: {name}"), source)
+        else:
+            yield Claim("camera", clean(f"the file claims a camera: {name}"), source, "camera")
 
 
 def _program(name: str, source: str) -> Claim:
-    return Claim("software", clean(name), source, "edited" if EDITORS.search(name) else "unknown")
+    return Claim("software", clean(without_folders(name)), source, "edited" if EDITORS.search(name) else "unknown")
 
 
 def _dates(tags: Directories, at: str) -> Iterator[Claim]:

@@ -41,6 +41,23 @@ def is_parameters(text: str) -> bool:
     )
 
 
+def is_workflow(text: str) -> bool:
+    """Whether a JSON text is ComfyUI's workflow, and no other graph of nodes and links.
+
+    >>> is_workflow('{"nodes": [{"id": "Alice"}], "links": []}')
+    False
+    """
+    if '"nodes"' not in text or '"links"' not in text:
+        return False
+    if '"last_node_id"' in text:
+        return True
+    content = load(text)
+    nodes = content.get("nodes") if isinstance(content, dict) else None
+    return isinstance(nodes, list) and any(
+        isinstance(node, dict) and "type" in node and ("widgets_values" in node or "inputs" in node) for node in nodes
+    )
+
+
 def from_parameters(text: str) -> dict[str, str]:
     """Fields of the AUTOMATIC1111 form."""
     cut = _END_OF_PROMPT.search(text)
@@ -69,12 +86,15 @@ def from_graph(text: str) -> dict[str, str]:
         content = content["prompt"]
     nodes = list(content.values())[:_MAX_NODES] if isinstance(content, dict) else []
     fields: dict[str, str] = {}
+    other = ""
     for node in nodes:
         inputs = node.get("inputs") if isinstance(node, dict) else None
         if not isinstance(inputs, dict):
             continue
+        # Loaders of enlargers and the like have a model_name too, and may come first.
+        other = other or _first(inputs, ("model_name", "model"))
         for kind, names in (
-            ("model", ("ckpt_name", "unet_name", "model_name", "model")),
+            ("model", ("ckpt_name", "unet_name")),
             ("sampler", ("sampler_name", "sampler")),
             ("seed", ("seed", "noise_seed")),
         ):
@@ -84,7 +104,7 @@ def from_graph(text: str) -> dict[str, str]:
         prompt = _first(inputs, ("text", "prompt", "text_g", "clip_l", "t5xxl"))
         if "encode" in str(node.get("class_type", "")).lower() and len(prompt) > len(fields.get("prompt", "")):
             fields["prompt"] = prompt
-    return fields
+    return _filled({"model": other, **fields})
 
 
 def from_any(text: str) -> dict[str, str]:

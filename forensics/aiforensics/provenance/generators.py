@@ -11,38 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from aiforensics.evidence import Claim
-from aiforensics.provenance import generator_fields
-from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance import generator_fields, generator_names
+from aiforensics.provenance.dossier import Dossier, clean, is_weights, without_folders
 from aiforensics.provenance.generator_texts import Entries, collect
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _VERSION = re.compile(r"(?:^|[,\n])[ \t]{0,8}Version:[ \t]{0,8}([^\s,]{1,100})")
-_PRODUCTS = (
-    r"NovelAI|Midjourney|DALL[·\-. ]E|ChatGPT|gpt-image|Stable ?Diffusion|DreamStudio|Adobe Firefly"
-    r"|Google (?:Gemini|Imagen)|Bing Image Creator|Microsoft Designer|Leonardo\.? ?AI|Ideogram\.? ?AI"
-    r"|Recraft ?(?:AI|V\d)|Playground AI|Krea\.? ?AI|Kling AI|FLUX\.\d|NightCafe|Dreamina|Jimeng|Seedream|Craiyon"
-    r"|Draw ?Things|Fooocus|InvokeAI|ComfyUI|SwarmUI|SD\.Next|Easy Diffusion|DiffusionBee|Mochi Diffusion"
-    r"|Nano ?Banana|Qwen-Image|Imagined with AI|Tensor\.?Art"
-)
-"""Names that mean a generator of pictures wherever they stand."""
-_MAKERS = r"OpenAI|Stability\.? ?AI|Black Forest Labs|Meta AI|Civitai|Hunyuan"
-"""Names of makers, who hand out photographs too."""
-_WORDS = r"Firefly|Imagen|Gemini|Grok|Ideogram|Recraft|Krea|Kling|DALLE"
-"""Names that are words or surnames as well."""
-_PRODUCT = re.compile(rf"\b(?:{_PRODUCTS})\b", re.IGNORECASE)
-_PROGRAM = re.compile(
-    rf"\b(?:{_PRODUCTS}|{_MAKERS})\b"
-    rf"|^(?:(?:Google|Adobe|xAI|OpenAI|Kuaishou)\s)?(?:{_WORDS})(?:[\s/.-]*+(?:AI|Image|Pro|Ultra|Fast|v?\d[\w.]*+))*+$",
-    re.IGNORECASE,
-)
-_WHOLE_PRODUCT = re.compile(rf"^\s*(?P<product>{_PRODUCTS})(?:[\s-]*v?\d[\w.]*)?\s*$", re.IGNORECASE)
 _NOVELAI_MODEL = re.compile(r"(?:Stable Diffusion|NovelAI)\b", re.IGNORECASE)
-_DEED = re.compile(
-    r"\b(?:made|created|generated|imagined|rendered|produced)\s(?:with|by|using|in)\s(?:the\s)?(?:Google\s|Adobe\s|xAI\s)?"
-    rf"(?P<name>{_PRODUCTS}|{_MAKERS}|{_WORDS})\b"
-    rf"|\b(?P<product>{_PRODUCTS})[\s-]generated\b",
-    re.IGNORECASE,
-)
 _AUTOMATIC_VERSIONS = (
     (re.compile(r"^f\d+\.\d+(\.\d+)?v\d+-v"), "reForge"),
     (re.compile(r"^f\d+\.\d+(\.\d+)?-v"), "EasyReforge"),
@@ -52,9 +27,9 @@ _AUTOMATIC_VERSIONS = (
     (re.compile(r"^Fooocus"), "Fooocus"),
     (re.compile(r"^ComfyUI"), "ComfyUI"),
 )
-_PATH = re.compile(r"[A-Za-z]:[\\/]|[\\/~]|file:")
-_MAX_NAME = 200
-"""Characters of a field that names a program; a longer one is prose in which such a name proves nothing."""
+_NUMBER = re.compile(r"-?\d{1,40}(?:\.\d{1,20})?")
+_MAX_WORDS = 4
+_MAX_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +52,28 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         words += " (a screenshot or photograph that went through a workflow carries the same data)"
     yield Claim("generator", words, hit.source, "ai")
     for kind in ("model", "sampler", "seed"):
-        if hit.fields.get(kind):
-            yield Claim(kind, clean(_without_folders(hit.fields[kind])), hit.source, "ai")
+        if value := _model(hit.fields.get(kind, "")):
+            yield Claim(kind, clean(value), hit.source, "ai", private=not _is_setting(kind, value))
     if hit.fields.get("prompt"):
         yield Claim("prompt", clean(hit.fields["prompt"], 1000), hit.source, "ai", private=True)
 
 
-def _without_folders(value: str) -> str:
-    r"""Return the file's name of a path that begins at a drive, a root or a home, where accounts have their names.
+def _model(value: str) -> str:
+    """Return a model's name without the folders of a path; an owner's name before it is no folder.
 
-    >>> _without_folders("C:\\Users\\someone\\x.safetensors"), _without_folders("black-forest-labs/FLUX.1-dev")
+    >>> _model("home/someone/x.safetensors"), _model("black-forest-labs/FLUX.1-dev")
     ('x.safetensors', 'black-forest-labs/FLUX.1-dev')
     """
-    return re.split(r"[\\/]", value)[-1] if _PATH.match(value) else value
+    value = without_folders(value)
+    return value.rpartition("/")[2] if value.count("/") > 1 else value
+
+
+def _is_setting(kind: str, value: str) -> bool:
+    """Whether a value looks like what it is said to be: a number, or a name of few words; else it can be anything."""
+    if kind == "seed":
+        return _NUMBER.fullmatch(value.strip()) is not None
+    words = [word for word in value.split() if not any(sign.isdigit() for sign in word)]
+    return len(value) <= _MAX_NAME and (len(words) <= _MAX_WORDS or is_weights(value[-12:]))
 
 
 def _recognise(entries: Entries) -> _Hit | None:
@@ -168,8 +152,7 @@ def _by_graph(entries: Entries) -> _Hit | None:
     for entry in entries.of("prompt", "workflow", "UserComment", "Comment", "ImageDescription", "Make", "parameters"):
         if not entry.text.startswith("{"):
             continue
-        graph = '"class_type"' in entry.text or ('"nodes"' in entry.text and '"links"' in entry.text)
-        if graph:
+        if '"class_type"' in entry.text or generator_fields.is_workflow(entry.text):
             fields = generator_fields.from_graph(entry.text)
             text = entries.text("parameters")
             if text and not fields.get("prompt"):
@@ -228,28 +211,12 @@ def _by_description(entries: Entries) -> _Hit | None:
 
 
 def _by_name(entries: Entries) -> _Hit | None:
-    """Look for a generator's name in a field that names the program, the source or the author.
-
-    What names a program may be any of the names; a credit must name a product or the deed ("made with …"), and a title
-    or an author the deed, or nothing but a product: photographers are called Kling, and pictures show the Gemini.
-    """
-    rules = (
-        (("Software", "CreatorTool", "generator"), (_PROGRAM,)),
-        (("Source", "Credit", "Make", "Model"), (_PRODUCT, _DEED)),
-        (("Title", "Artist", "Author"), (_WHOLE_PRODUCT, _DEED)),
-    )
-    for keywords, patterns in rules:
+    """Look for a generator's name in a field that names the program, the source or the author."""
+    for keywords, patterns in generator_names.FIELDS:
         for entry in entries.of(*keywords):
-            found = (
-                [m for pattern in patterns if (m := pattern.search(entry.text))] if len(entry.text) <= _MAX_NAME else []
-            )
-            if found:
-                return _Hit(_name(found[0]), entry.source, _named_fields(_name(found[0]), entries))
+            if name := generator_names.named(entry.text, patterns):
+                return _Hit(name, entry.source, _named_fields(name, entries))
     return None
-
-
-def _name(found: re.Match[str]) -> str:
-    return next((name for name in found.groupdict().values() if name), found[0])
 
 
 def _named_fields(name: str, entries: Entries) -> dict[str, str]:

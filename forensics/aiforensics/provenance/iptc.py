@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from aiforensics.evidence import Claim
 from aiforensics.provenance import source_types
-from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance.dossier import Dossier, clean, without_folders
+from aiforensics.provenance.xmp_packet import PART
 
 _MAX_RECORDS = 500
 _MAX_UNKNOWN = 4
@@ -41,9 +42,13 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         if len(unknown) > _MAX_UNKNOWN:
             left_out = f"{len(unknown) - _MAX_UNKNOWN} further unknown source types were left out"
             yield Claim("unreadable", left_out, f"IPTC {name}")
+        of_parts = map(source_types.meaning, dossier.xmp.values.get(PART + name, ()))
+        if any(known is not None and known[0] == "ai" for known in of_parts):
+            words = "the file claims: a part made by a trained AI model was placed in it"
+            yield Claim("ai-edit", words, f"IPTC {name}", "edited")
     for number, text in records(dossier.contents.photoshop):
         if number in _PUBLIC:
-            yield Claim("iptc", clean(f"{_PUBLIC[number]}: {text}"), f"IPTC record 2:{number}")
+            yield Claim("iptc", clean(f"{_PUBLIC[number]}: {without_folders(text)}"), f"IPTC record 2:{number}")
         elif number in _PRIVATE:
             yield Claim("person", clean(f"{_PRIVATE[number]}: {text}"), f"IPTC record 2:{number}", private=True)
 

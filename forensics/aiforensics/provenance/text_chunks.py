@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim, ProvenanceOrigin
-from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance.dossier import Dossier, clean, without_folders
 from aiforensics.provenance.exif import EDITORS
 
 _PROGRAM = {"Software", "Creator", "generator"}
@@ -21,9 +21,9 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     for text in dossier.contents.texts:
         if _is_editor(text.keyword, text.text):
             origin: ProvenanceOrigin = "edited"
-            yield Claim("software", clean(text.text), text.source, origin)
+            yield Claim("software", clean(without_folders(text.text)), text.source, origin)
         elif text.keyword == "Software":
-            yield Claim("software", clean(text.text), text.source)
+            yield Claim("software", clean(without_folders(text.text)), text.source)
         else:
             yield Claim("text", clean(f"{text.keyword}: {text.text}"), text.source, private=True)
 

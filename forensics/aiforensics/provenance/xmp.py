@@ -5,17 +5,41 @@ Source: ISO 16684-1 (XMP); Google, "Metadata for images edited or made with Goog
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim, ProvenanceOrigin
+from aiforensics.provenance.denial import denied
 from aiforensics.provenance.dossier import Dossier, clean
 
-_MADE = re.compile(r"\b(?:made|created|generated|imagined) with\b", re.IGNORECASE)
-_EDITED = re.compile(r"\bedited with\b", re.IGNORECASE)
-_AI = re.compile(r"\bai\b", re.IGNORECASE)
-_NEAR = 20
-"""Signs between the deed and AI that hold a service's name; more of them hold other words."""
+_SERVICES = (
+    r"Google|Adobe|Meta|Microsoft|OpenAI|xAI|Amazon|Apple|Samsung|Galaxy|Bing|Canva|Leonardo|Ideogram|Krea|Kling|Recraft"
+    r"|Playground|Stability|Luma|Runway|Picsart|Pixlr|Freepik|Shutterstock|Getty Images"
+)
+_MAX_DENIALS = 1000
+"""A credit that denies it more often denies it, and costs no more."""
+_NAME = r"[A-Z0-9][\w&'’%+-]{1,20}"
+_FILLERS = r"(?i:(?:the|an?|help|use|aid|assistance|of|some|generative)[ \t]{1,4}){0,4}"
+# In capitals, because Ai is a name; and no name, such as Weiwei, follows.
+_AI = (
+    r"\bAI\b(?![- ]free\b)"
+    r"(?![ \t]{1,4}(?!(?i:by|for|from|in|on|at|and|or|with|via|using|tools?|studio|images?|generator|art|models?)\b)"
+    r"[A-Z])"
+)
+
+
+def _deed(verbs: str) -> re.Pattern[str]:
+    """Words from the deed to AI; nothing but a service's name stands between them, and after `by` only a known one."""
+    known = rf"(?P<known>(?i:{_SERVICES})(?:[. \t]|['’]s[ \t]))?"
+    return re.compile(
+        rf"\b(?P<deed>(?i:{verbs}) (?:(?i:with|using|by)[ \t]{{1,4}}{_FILLERS}{known}"
+        rf"|(?i:with|using)[ \t]{{1,4}}{_FILLERS}(?P<unknown>(?:{_NAME}[. \t]){{1,3}})))(?P<ai>{_AI})"
+    )
+
+
+_MADE = _deed("made|created|generated|imagined")
+_EDITED = _deed("edited")
 _PRIVATE = {
     "dc:creator": "creator",
     "photoshop:AuthorsPosition": "author's position",
@@ -59,11 +83,11 @@ def _credit(credit: str) -> Iterator[Claim]:
 
 
 def _names_ai(deed: re.Pattern[str], credit: str) -> str:
-    """Words of a line from the deed to AI, or none; only its first deed is tried, which keeps the cost linear."""
-    for line in credit.split("\n"):
-        found = deed.search(line)
-        ai = found and _AI.search(line, found.end())
-        if found and ai:
-            near = ai.start() - found.end() <= _NEAR
-            return line[found.start() : ai.end()] if near else f"{found[0]} … {ai[0]}"
+    """Words from the deed to AI, or none where it is denied; a name that is no known service's is left out."""
+    for found in itertools.islice(deed.finditer(credit), _MAX_DENIALS):
+        if not denied(credit, found.start(), found.start("ai")):
+            words = found["deed"]
+            if found["unknown"]:
+                words = f"{words.removesuffix(found['unknown'])}… "
+            return words + found["ai"]
     return ""

@@ -1,6 +1,7 @@
 """XMP packets as flat properties: prefixed name → values.
 
-Document types and entities are refused, so that nothing can expand; depth and number of nodes are bounded.
+Document types and entities are refused, and namespaces are resolved here, so that nothing can expand; the number of
+nodes is bounded.
 Source: ISO 16684-1 (XMP), section 7.
 """
 
@@ -10,13 +11,14 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from xml.etree import ElementTree
+from xml.parsers import expat
 
 _MAX_NODES = 20_000
 _MAX_VALUES = 1000
 _MAX_ATTRIBUTES = 100_000
-_PIECE = 1 << 18
 _MAX_VALUE = 1 << 20
+_MAX_PREFIX = 40
+_TEXT_AT_ONCE = 1 << 16
 _ATTRIBUTE = re.compile("=\\s*[\"']")
 _ROOT = re.compile(r"<(\w+:xmpmeta|rdf:RDF)\b")
 # Signs that XML does not allow; some old programs write them into empty values.
@@ -46,6 +48,10 @@ _PREFIXES = {
     "http://www.metadataworkinggroup.com/schemas/regions/": "mwg-rs",
     _RDF: "rdf",
 }
+_PARTS = ("xmpMM:Ingredients", "xmpMM:Pantry")
+"""Below these stands what is said of other pictures, of which parts are in this one."""
+PART = "part/"
+"""Stands before the name of a property of a part, another picture that was placed in this one."""
 
 
 @dataclass
@@ -56,7 +62,7 @@ class Properties:
     ----------
     values
         Prefixed name (such as `photoshop:Credit`) → values in document order. A name of an unknown namespace keeps
-        the namespace's last path element as its prefix.
+        the namespace's last path element as its prefix. What is said of a part has `PART` before its name.
     problems
         What could not be read, one plain phrase each.
     """
@@ -78,43 +84,104 @@ def read(packets: Sequence[bytes]) -> Properties:
     found = Properties()
     left = _MAX_NODES
     for packet in packets:
-        text = _text(packet)
-        if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            found.problems.append("an XMP packet with a document type was refused")
-            continue
-        root = _parse(text, left, found)
-        if root is not None:
-            left -= _flatten(root, found, left)
+        left -= _read(packet, found, left)
         if left <= 0:
             found.problems.append(f"only the first {_MAX_NODES} XMP nodes were read")
             break
     return found
 
 
-def _parse(text: str, most: int, found: Properties) -> ElementTree.Element | None:
-    """Parse piece by piece, so that a bomb is left after `most` nodes; a fault keeps what came before it.
+def _read(packet: bytes, found: Properties, most: int) -> int:
+    """Note the properties of at most `most` nodes and attributes, and return how many there were.
 
-    Document types, and with them entities, are refused before.
+    A fault keeps what came before it.
     """
-    parser: ElementTree.XMLPullParser[ElementTree.Element] = ElementTree.XMLPullParser(("start",))
-    # A tag of a million attributes would cost seconds before its first event.
-    excess = next(itertools.islice(_ATTRIBUTE.finditer(text), _MAX_ATTRIBUTES, None), None)
-    text = text[: excess.start()] if excess else text
-    root: ElementTree.Element | None = None
-    nodes = 0
+    walk = _Walk(found, most)
     try:
-        for start in range(0, len(text), _PIECE):
-            parser.feed(text[start : start + _PIECE])
-            for event in parser.read_events():
-                nodes += 1
-                if root is None and isinstance(event[-1], ElementTree.Element):
-                    root = event[-1]
-            if nodes > most:
-                return root
-        parser.close()
-    except (ElementTree.ParseError, ValueError):
+        text = _text(packet)
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            found.problems.append("an XMP packet with a document type was refused")
+            return 0
+        # A tag of a million attributes would cost seconds before its first event.
+        excess = next(itertools.islice(_ATTRIBUTE.finditer(text), _MAX_ATTRIBUTES, None), None)
+        # Where expat resolves namespaces, it writes the whole address into every name: kilobytes would fill gigabytes.
+        parser = expat.ParserCreate()
+        parser.buffer_text, parser.buffer_size = True, _TEXT_AT_ONCE
+        parser.StartElementHandler = walk.start
+        parser.EndElementHandler = walk.end
+        parser.CharacterDataHandler = walk.text
+        parser.Parse(text[: excess.start()] if excess else text, True)
+    except _EnoughError:
+        pass
+    except (expat.ExpatError, ValueError):
         found.problems.append("an XMP packet is not well-formed XML")
-    return root
+    except MemoryError:
+        found.problems.append("an XMP packet takes too much memory")
+    return walk.nodes
+
+
+class _EnoughError(Exception):
+    """Ends a packet after as many nodes as may be read."""
+
+
+class _Walk:
+    """Notes the properties of elements and attributes as the parser meets them."""
+
+    def __init__(self, found: Properties, most: int) -> None:
+        self.nodes = 0
+        self._found, self._most = found, most
+        self._prefixes: dict[str, list[str]] = {}
+        # Of every open element: the property that its text belongs to, and the prefixes that end with it.
+        self._open: list[tuple[str, list[str]]] = []
+        self._text: list[str] | None = None
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Note an element's attributes, at most as many as are left."""
+        self._note_text()
+        if self.nodes >= self._most:
+            raise _EnoughError
+        self.nodes += 1
+        spaces = {key[6:]: value for key, value in attributes.items() if f"{key}:".startswith("xmlns:")}
+        for prefix, space in spaces.items():
+            self._prefixes.setdefault(prefix, []).append(_prefix(space))
+        outer = self._open[-1][0] if self._open else ""
+        name = self._name(tag)
+        owner = outer if name.startswith("rdf:") else name
+        if outer.startswith((PART, *_PARTS)) and owner != outer:
+            owner = PART + name
+        self._open.append((owner, list(spaces)))
+        part = PART if owner.startswith((PART, *_PARTS)) else ""
+        for key, value in itertools.islice(attributes.items(), self._most - self.nodes):
+            self.nodes += 1
+            attribute = self._name(key) if ":" in key else key
+            if attribute == "rdf:resource":
+                _add(self._found, owner, value)
+            elif not attribute.startswith(("rdf:", "xml:", "xmlns")):
+                _add(self._found, part + attribute, value)
+        self._text = []
+
+    def end(self, _tag: str) -> None:
+        """Leave an element, and the prefixes that it declared."""
+        self._note_text()
+        for prefix in self._open.pop()[1]:
+            self._prefixes[prefix].pop()
+
+    def text(self, piece: str) -> None:
+        """Keep a piece of the text before an element's first child."""
+        if self._text is not None:
+            self._text.append(piece)
+
+    def _note_text(self) -> None:
+        if self._text and self._open:
+            _add(self._found, self._open[-1][0], "".join(self._text))
+        self._text = None
+
+    def _name(self, written: str) -> str:
+        """Name under its namespace's usual prefix; one that was never declared stays as it is written."""
+        prefix, _, local = written.rpartition(":")
+        declared = self._prefixes.get(prefix)
+        prefix = declared[-1] if declared else prefix
+        return f"{prefix}:{local}" if prefix else local
 
 
 def _text(packet: bytes) -> str:
@@ -132,28 +199,6 @@ def _text(packet: bytes) -> str:
     return text[root.start() : end + len(root[1]) + 3 if end > 0 else len(text)]
 
 
-def _flatten(root: ElementTree.Element, found: Properties, most: int) -> int:
-    """Note the properties of at most `most` nodes and attributes, and return how many there were."""
-    stack: list[tuple[ElementTree.Element, str]] = [(root, "")]
-    nodes = 0
-    while stack and nodes < most:
-        element, owner = stack.pop()
-        nodes += 1
-        name = _name(element.tag)
-        owner = owner if name.startswith("rdf:") else name
-        for key, value in itertools.islice(element.items(), max(0, most - nodes)):
-            nodes += 1
-            attribute = _name(key)
-            if attribute == "rdf:resource":
-                _add(found, owner, value)
-            elif not attribute.startswith(("rdf:", "xml:")):
-                _add(found, attribute, value)
-        if element.text and owner:
-            _add(found, owner, element.text)
-        stack.extend((child, owner) for child in reversed(element))
-    return nodes
-
-
 def _add(found: Properties, name: str, value: str) -> None:
     value = value.strip()[:_MAX_VALUE]
     if not value or not name:
@@ -165,10 +210,6 @@ def _add(found: Properties, name: str, value: str) -> None:
         found.problems.append(cut)
 
 
-def _name(tag: str) -> str:
-    namespace, _, local = tag.rpartition("}")
-    namespace = namespace.removeprefix("{")
-    if namespace in _PREFIXES:
-        return f"{_PREFIXES[namespace]}:{local}"
-    tail = namespace.rstrip("/#").rpartition("/")[2]
-    return f"{tail}:{local}" if tail else local
+def _prefix(space: str) -> str:
+    """Return the usual prefix of a namespace, or the last element of its address."""
+    return _PREFIXES.get(space) or space.rstrip("/#").rpartition("/")[2][:_MAX_PREFIX]
