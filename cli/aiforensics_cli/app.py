@@ -21,13 +21,13 @@ from aiforensics_cli.console import complain, hush
 DONE, MATCHED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of the contract: done; a `--fail-on` policy matched; usage error or refused input; Ctrl-C."""
 TERMINATED = 143
-"""What a shell reports for a program that was asked to end (128 + SIGTERM)."""
+"""What a shell reports for a program that was asked to end (128 + SIGTERM); that of a closed terminal (SIGHUP) too."""
 PIPE_CLOSED = 141
 """What a shell reports for a program whose reader went away (128 + SIGPIPE), such as `aiforensics … | head -1`."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends a command as Ctrl-C does, so that what is done is kept."""
+    """SIGTERM or SIGHUP: ends a command as Ctrl-C does, so that what is done is kept."""
 
 
 class Row(NamedTuple):
@@ -160,7 +160,7 @@ def expected(error: Exception) -> str | None:
         package = (error.name or "").partition(".")[0]
         extra = EXTRAS.get(package)
         if extra:
-            return f"this needs the package {package}: pip install 'aiforensics-toolkit[{extra}]'"
+            return f"this needs the package {package}: pip install '.[{extra}]' in the checkout"
         return f"this installation has no {error.name}" if package.startswith("aiforensics") else None
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
@@ -173,6 +173,8 @@ def main() -> None:
     """Run the command line of this process; never returns."""
     _ready_streams()
     signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
+        signal.signal(signal.SIGHUP, _terminate)
     args = sys.argv[1:]
     end = args.index("--") if "--" in args else len(args)
     debug = "--debug" in args[:end]
@@ -200,5 +202,7 @@ def _ready_streams() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _terminate(_number: int, _frame: object) -> None:
+def _terminate(number: int, _frame: object) -> None:
+    if number != signal.SIGTERM:
+        signal.signal(number, signal.SIG_IGN)  # of a closed terminal both the system and the shell may tell
     raise Terminated

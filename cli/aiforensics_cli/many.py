@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +15,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from aiforensics.batch import BatchError, Item, Ledger, Listing, Result, Scans, scan_items
-from aiforensics.batch.ledger import read_back
+from aiforensics.batch.ledger import missing, read_back, take_done
 from aiforensics.evidence import Refusal
-from aiforensics.explain import percent
+from aiforensics.explain import percent, top_reason
 from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED
 from aiforensics_cli.console import clean, hush, messages, named
 
@@ -56,8 +56,10 @@ class Outputs:
             self.ledgers.append(Ledger(_standard_output() if csv == "-" else Path(csv), "csv", resume=resume))
         if jsonl is not None:
             self.ledgers.append(Ledger(_standard_output() if jsonl == "-" else Path(jsonl), "jsonl", resume=resume))
-        if html and resume:
-            self.earlier += map(_slim, _earlier(self.ledgers))
+        self.done = take_done(self.ledgers)
+        self.fullest = _fullest(self.ledgers) if html and resume else None
+        if self.fullest and self.fullest.path and self.fullest.path.exists():
+            self.earlier += map(_slim, read_back(self.fullest.path, self.fullest.kind))
         self.on_terminal = (self.plain or "-" in (csv, jsonl)) and sys.stdout.isatty()
 
     def __enter__(self) -> Self:
@@ -72,9 +74,14 @@ class Outputs:
         """Refusals that the files which are continued hold already."""
         return max((ledger.refused for ledger in self.ledgers), default=0)
 
-    def lacks(self, item: Item | Refusal) -> bool:
-        """Whether an item has still to be scanned."""
-        return not self.ledgers or not all(ledger.holds(item.path) for ledger in self.ledgers)
+    def missing(self, items: Iterable[Item | Refusal]) -> Iterator[Item | Refusal]:
+        """Give the items that one of the files still lacks."""
+        return missing(items, self.done)
+
+    def check_redacted(self) -> None:
+        """Refuse to continue files with what `--redact` leaves out."""
+        for ledger in self.ledgers:
+            ledger.check_redacted()
 
     def write(self, result: Result) -> None:
         """Put a result everywhere that it belongs.
@@ -84,6 +91,8 @@ class Outputs:
         BrokenPipeError
             If the reader of standard output went away, as `head` does, and nothing is written elsewhere.
         """
+        # What the page has from the run before may be scanned anew, for another file that lacks it.
+        known = self.fullest is not None and self.fullest.holds(result["path"])
         for ledger in self.ledgers:
             try:
                 ledger.write(result)
@@ -92,7 +101,7 @@ class Outputs:
                     raise
                 hush()
                 self.unread = True
-        if self.html:
+        if self.html and not known:
             self.rows.append(_slim(result))
         if self.plain:
             sys.stdout.write(_plain(result) + "\n")
@@ -105,14 +114,7 @@ class Outputs:
         if self.html:
             from aiforensics.report import batch_page  # noqa: PLC0415 - only with --html
 
-            again = {row["path"] for row in self.rows}  # scanned anew, for a second file that lacked it
-            kept = [row for row in self.earlier if row["path"] not in again]
-            batch_page([*kept, *self.rows], self.html, title=self.title)
-
-    def keep(self) -> None:
-        """Write the page of a batch that ended early, if it got anywhere."""
-        if self.rows:
-            self.finish()
+            batch_page([*self.earlier, *self.rows], self.html, title=self.title)
 
 
 def run(
@@ -126,7 +128,7 @@ def run(
 ) -> int:
     """Scan everything and give the exit status; what is done is kept when it is interrupted."""
     listing = Listing(paths)
-    items = filter(outputs.lacks, listing)
+    items = outputs.missing(listing)
     if ray is None:
         found = scan_items(items, factory, workers=workers, timeout=timeout)
     else:
@@ -145,8 +147,9 @@ def run(
                 advance()
         ended = True
     except (KeyboardInterrupt, BatchError, OSError):
-        with suppress(OSError):  # what ended the batch is told, and the page may lie on the same full disk
-            outputs.keep()
+        if counts:
+            with suppress(OSError):  # what ended the batch is told, and the page may lie on the same full disk
+                outputs.finish()
         raise
     finally:
         found.close()
@@ -170,7 +173,7 @@ def _progress(listing: Listing, outputs: Outputs, counts: Counter[str]) -> Itera
     )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None, rate="", counts="listing")
-        progress.update(task, total=sum(1 for item in listing if outputs.lacks(item)), counts="starting")
+        progress.update(task, total=sum(1 for _ in outputs.missing(listing)), counts="starting")
         start = time.monotonic()
 
         def advance() -> None:
@@ -206,16 +209,15 @@ def _plain(result: Result) -> str:
 def _slim(result: Result) -> dict[str, Any]:
     row = {key: result[key] for key in _SLIM if key in result}
     if "error" not in row:
-        row |= {"provenance": {**result["provenance"], "claims": []}, "reasons": result["reasons"][:1]}
+        told = [{"text": reason}] if (reason := top_reason(result)) else []
+        row |= {"provenance": {**result["provenance"], "claims": []}, "reasons": told}
     return row
 
 
-def _earlier(ledgers: list[Ledger]) -> Iterator[Result]:
-    """Results of the run that is resumed, from the file that tells most."""
-    files = {ledger.kind: ledger.path for ledger in ledgers if ledger.path}
-    path = files.get("jsonl") or files["csv"]
-    if path.exists():
-        yield from read_back(path, "jsonl" if "jsonl" in files else "csv")
+def _fullest(ledgers: list[Ledger]) -> Ledger:
+    """The file that tells most of the run that is resumed."""
+    files = {ledger.kind: ledger for ledger in ledgers if ledger.path}
+    return files.get("jsonl") or files["csv"]
 
 
 def _standard_output() -> Any:  # noqa: ANN401 - reconfigure is not part of TextIO

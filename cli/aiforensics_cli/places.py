@@ -14,7 +14,7 @@ from aiforensics_cli.console import complain
 
 
 def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
-    """Refuse to write over an input, over a picture of whatever name, or twice to the same file.
+    """Refuse to write over an input, over a picture or document of whatever name, or twice to the same file.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
         if any(_same(output, source) for source in read):
             refuse(f"the results would overwrite an input: {output}")
         if output.is_file():
-            from aiforensics.image.sniff import is_picture  # noqa: PLC0415 - rarely needed
+            from aiforensics.image.sniff import known_as  # noqa: PLC0415 - rarely needed
 
-            if is_picture(output):
-                refuse(f"the results would overwrite a picture: {output}")
+            if known := known_as(output):
+                refuse(f"the results would overwrite {known}: {output}")
         taken.append(output)
 
 

@@ -1,13 +1,16 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from aiforensics import provenance
 from aiforensics.batch import COLUMNS, BatchError, Ledger, to_row
-from aiforensics.batch.ledger import from_cell, read_back, to_cell
-from aiforensics.evidence import Quality, Refusal
+from aiforensics.batch.ledger import _PRIVATE, from_cell, read_back, to_cell
+from aiforensics.evidence import Claim, Provenance, Quality, Reason, Refusal
 
 CONTRACT = "path,sha256,format,width,height,verdict,p_ai,low,high,quality,provenance,top_reason,error"
 
@@ -43,6 +46,15 @@ def test_a_csv_is_utf8_whatever_the_names_are(tmp_path, fakes):
 def test_of_poor_evidence_no_cue_is_the_top_reason(fakes):
     poor = replace(fakes.finding("a.png"), quality=Quality("poor", ("64 px", "heavy compression")))
     assert to_row(poor.to_dict())["top_reason"] == "not judged: 64 px; heavy compression"
+
+
+@pytest.mark.parametrize(("p_ai", "told"), [(0.8, "for AI"), (0.2, "for real")])
+def test_the_top_reason_speaks_for_the_probability(fakes, p_ai, told):
+    shares = {"for real": -2.0, "for AI": 1.0, "a little": 0.1}
+    reasons = tuple(Reason("ela.mean_error", 1.0, "", share, text) for text, share in shares.items())
+    assert to_row(replace(fakes.finding("a.png"), p_ai=p_ai, reasons=reasons).to_dict())["top_reason"] == told
+    against = replace(fakes.finding("a.png"), p_ai=0.8, reasons=reasons[:1])
+    assert to_row(against.to_dict())["top_reason"] == ""
 
 
 @pytest.mark.parametrize("start", [*"=+-@'", "＝", "\t=", "\r="])
@@ -95,6 +107,42 @@ def test_names_that_look_alike_in_a_cell_are_two_names(tmp_path, fakes, kind):
         ledger.write(fakes.finding(name).to_dict())
     ledger.close()
     assert [result["path"] for result in read_back(tmp_path / "o", kind)] == names
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_line_stands_for_one_of_the_results_of_its_name(tmp_path, fakes, kind):
+    for count in (1, 3):
+        ledger = Ledger(tmp_path / "o", kind, resume=True)
+        for data in (b"1", b"2", b"3")[:count]:
+            ledger.write(fakes.finding("a.zip!p.png", data).to_dict())
+        ledger.close()
+    told = [result["sha256"] for result in read_back(tmp_path / "o", kind)]
+    assert told == [fakes.finding("", data).sha256 for data in (b"1", b"2", b"3")]
+
+
+@pytest.mark.parametrize(
+    "claim", [Claim("prompt", "a cat", "XMP", private=True), Claim("seed", "7", "PNG tEXt my cat")]
+)
+def test_a_file_that_was_begun_without_redact_is_not_continued_with_it(tmp_path, fakes, claim):
+    open_one = replace(fakes.finding("a.png"), provenance=Provenance(claims=(claim,)))
+    refused = Refusal("b.png", "truncated", "ends early")
+    for held in (replace(open_one, provenance=provenance.redact(open_one.provenance)), open_one):
+        ledger = Ledger(tmp_path / "o", "jsonl")
+        ledger.write(refused.to_dict())
+        ledger.write(held.to_dict())
+        ledger.close()
+        again = Ledger(tmp_path / "o", "jsonl", resume=True)
+        if held is open_one:
+            with pytest.raises(BatchError, match="line 2 was written without --redact"):
+                again.check_redacted()
+        else:
+            again.check_redacted()
+
+
+def test_every_kind_of_claim_that_readers_call_private_is_known():
+    readers = Path(provenance.__file__).parent.glob("*.py")
+    found = re.findall(r'Claim\("([\w-]+)".*private=True', "".join(f.read_text("utf-8") for f in readers))
+    assert set(found) == _PRIVATE
 
 
 @pytest.mark.parametrize("model", ["+mine", "=x", "@home", "best;=2"])

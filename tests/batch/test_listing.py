@@ -39,7 +39,7 @@ def test_a_folder_gives_its_pictures_in_order_and_counts_the_rest(tmp_path):
     names = [os.path.relpath(item.path, tmp_path) for item in found]
     assert names == ["a.png", "b.JPG", "bare", "dangling.png", "link.png", str(Path("sub", "z.webp"))]
     assert [item.path.rpartition(os.sep)[2] for item in found if isinstance(item, Refusal)] == ["dangling.png"]
-    assert found.left_out == {".txt": 1, ".png": 1, ".lock": 1, "": 3}  # "": .git, barer, circle
+    assert found.left_out == {".txt": 1, "hidden": 2, ".lock": 1, "": 2}  # "": barer, circle
 
 
 def test_named_files_are_always_tried_and_missing_ones_are_refused(tmp_path):
@@ -155,7 +155,7 @@ def test_an_archive_gives_its_members_without_unpacking_to_disk(tmp_path):
     found = Listing([path])
     items = list(found)
     assert [item.path for item in items] == [f"{path}!d/one.png", f"{path}!../../up.jpg"]
-    assert found.left_out == {".png": 2, ".txt": 1}
+    assert found.left_out == {"hidden": 2, ".txt": 1}
     assert read_member(items[0]) == PNG
     assert [f.name for f in tmp_path.iterdir()] == ["a.zip"]
 
@@ -201,6 +201,25 @@ def test_an_archive_that_changed_is_read_anew_and_the_one_before_closed(tmp_path
     archive(tmp_path / "a.zip", {"p.png": PNG + b"changed"})
     assert read_member(item) == PNG + b"changed"
     assert stream.closed
+
+
+@pytest.mark.parametrize("inner", [{"p.png": PNG}, {}])
+@pytest.mark.parametrize("lost", [22, 80])  # the record at the end, a part of the list too
+def test_an_archive_that_is_cut_is_not_taken_for_the_one_inside_it(tmp_path, inner, lost):
+    archive(tmp_path / "in.zip", inner)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
+        out.writestr("first.png", PNG)
+        out.write(tmp_path / "in.zip", "in.zip")
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:-lost])
+    (refusal,) = Listing([tmp_path / "a.zip"])
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind == "truncated"
+
+
+def test_an_archive_behind_a_program_that_unpacks_it_is_read(tmp_path):
+    path = archive(tmp_path / "a.zip", {"p.png": PNG})
+    Path(path).write_bytes(b"MZ a program" + Path(path).read_bytes())
+    assert [read_member(item) for item in Listing([path])] == [PNG]
 
 
 def test_an_archive_is_known_by_its_bytes(tmp_path):

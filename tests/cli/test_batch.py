@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,6 +109,49 @@ def test_resume_scans_only_what_is_missing(run, album, tmp_path, kind):
     assert "nothing to do" in run(*flags, "--resume").err
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_resume_scans_a_second_picture_of_the_same_name(run, picture, tmp_path, kind):
+    out, page = tmp_path / f"o.{kind}", tmp_path / "o.html"
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(picture("p.png"), "p.png")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.write(picture("q.png", seed=1), "p.png")
+    flags = ["batch", tmp_path / "a.zip", picture("r.png"), tmp_path / "r.png", f"--{kind}", out, "--workers", 1]
+    assert run(*flags).status == 0
+    whole = out.read_bytes().splitlines(keepends=True)
+    for rest in (1, 2, 3, 4):
+        out.write_bytes(b"".join(whole[:-rest]))
+        assert f"{rest} picture" in run(*flags, "--resume", "--html", page).err
+        assert len(out.read_bytes().splitlines()) == len(whole)
+        assert [page.read_text().count(f"{name}</bdi>") for name in ("a.zip!p.png", "r.png")] == [2, 2]
+    assert "nothing to do" in run(*flags, "--resume").err
+
+
+def test_two_files_are_continued_from_where_each_ended(run, picture, tmp_path):
+    table, lines, page = tmp_path / "o.csv", tmp_path / "o.jsonl", tmp_path / "o.html"
+    flags = ["batch", *[picture("p.png")] * 4, "--csv", table, "--jsonl", lines, "--workers", 1]
+    assert run(*flags).status == 0
+    for short, rest in ((table, 3), (lines, 3)):
+        for file, cut in ((table, 1), (lines, 1), (short, rest - 1)):
+            file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-cut]))
+        assert "3 pictures in" in run(*flags, "--resume", "--html", page).err
+        assert len(rows(table.read_text())) == len(lines.read_text().splitlines()) == 4
+        assert page.read_text().count("p.png</bdi>") == 4
+
+
+def test_what_redact_leaves_out_is_not_kept_from_the_run_before(run, picture, tmp_path):
+    out = tmp_path / "o.jsonl"
+    flags = ["batch", picture("private.png"), picture("z.png"), "--jsonl", out, "--workers", 1, "--resume"]
+    assert run(*flags).status == 0
+    before = out.read_bytes()
+    done = run(*flags, "--redact")
+    assert (done.status, out.read_bytes()) == (2, before)
+    assert done.err == f"aiforensics: {out}: line 1 was written without --redact: use another file\n"
+    out.unlink()
+    assert [run(*flags, "--redact").status for _ in range(2)] == [0, 0]
+    assert "Jane" not in out.read_text()
+
+
 def test_a_resumed_batch_tells_of_what_was_refused_before(run, album, tmp_path):
     assert run("batch", album, "--csv", tmp_path / "o.csv", "--workers", 1).status == 2
     done = run("batch", album, "--csv", tmp_path / "o.csv", "--resume", "--workers", 1)
@@ -130,8 +174,11 @@ def test_usage_errors(run, album):
 
 
 @pytest.mark.parametrize("option", ["csv", "jsonl", "html"])
-def test_results_never_overwrite_an_input_or_a_picture(run, album, tmp_path, picture, option):
-    for target in (album / "ai.png", tmp_path / "more.zip", picture("other.png")):
+def test_results_never_overwrite_an_input_a_picture_or_a_document(run, album, tmp_path, picture, option):
+    (tmp_path / "keep.psd").write_bytes(b"8BPS\0\1 a drawing")
+    shutil.copy(tmp_path / "more.zip", tmp_path / "keep.zip")
+    others = (tmp_path / "keep.psd", tmp_path / "keep.zip")
+    for target in (album / "ai.png", tmp_path / "more.zip", picture("other.png"), *others):
         before = target.read_bytes()
         done = run("batch", album, tmp_path / "more.zip", f"--{option}={target}", "--workers", 1)
         assert done.status == 2
@@ -215,28 +262,45 @@ def test_a_missing_ray_says_which_extra(run, album, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     done = run("batch", album, "--ray")
     assert done.status == 2
-    assert "pip install 'aiforensics-toolkit[ray]'" in done.err
+    assert "pip install '.[ray]' in the checkout" in done.err
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_keeps_what_is_done(tmp_path, picture, number, status):
-    for i in range(60):
-        picture(f"album/{i:02}-slow.png", 64, 64)
-    out = tmp_path / "o.csv"
-    page = tmp_path / "o.html"
-    command = [sys.executable, PORCH, "batch", tmp_path / "album", "--csv", out, "--html", page, "--workers", "2"]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # A background job is born ignoring it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
-    )
-    deadline = time.monotonic() + 60
-    while not (out.exists() and out.read_bytes().count(b"\n") > 2):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+@pytest.fixture
+def long_batch(tmp_path, picture):
+    """Starts a batch of many slow pictures, with a signal handled or ignored, and waits for its first results."""
+    begun = []
+
+    def start(count, number=signal.SIGINT, handler=signal.SIG_DFL):
+        for i in range(count):
+            picture(f"album/{i:02}-slow.png", 64, 64)
+        out, page = tmp_path / "o.csv", tmp_path / "o.html"
+        command = [sys.executable, PORCH, "batch", tmp_path / "album", "--csv", out, "--html", page, "--workers", "2"]
+        process = subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            # A background job is born ignoring SIGINT, and one under nohup SIGHUP.
+            preexec_fn=lambda: signal.signal(number, handler),  # noqa: PLW1509 - no threads here
+        )
+        begun.append(process)
+        deadline = time.monotonic() + 60
+        while not (out.exists() and out.read_bytes().count(b"\n") > 2):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return process, out, page
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), pytest.param(signal.SIGHUP, 143, id="SIGHUP")]
+)
+def test_a_signal_keeps_what_is_done(long_batch, number, status):
+    process, out, page = long_batch(60, number)
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == status
@@ -244,6 +308,29 @@ def test_a_signal_keeps_what_is_done(tmp_path, picture, number, status):
     assert "interrupted; what is done is kept" in err
     assert 2 <= len(rows(out.read_text())) < 60
     assert "00-slow.png" in page.read_text()
+
+
+def test_a_terminal_that_closes_does_not_end_a_batch_under_nohup(long_batch):
+    process, out, _ = long_batch(12, signal.SIGHUP, signal.SIG_IGN)
+    os.killpg(process.pid, signal.SIGHUP)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert len(rows(out.read_text())) == 12
+
+
+def test_workers_whose_parent_is_killed_end_without_a_word(long_batch):
+    process, *_ = long_batch(60)
+    process.kill()
+    _, err = process.communicate(timeout=30)  # until the last worker has closed it too
+    assert err == ""
+
+
+@pytest.mark.parametrize("place", ["album", "empty"])
+def test_a_full_disk_is_told_with_the_name_of_the_file(run, album, tmp_path, place):
+    (tmp_path / "empty").mkdir()
+    done = run("batch", album.parent / place, "--csv=/dev/full", "--workers", 1)
+    assert done.status == 2
+    assert done.err.splitlines()[-1] == "aiforensics: /dev/full: No space left on device"
 
 
 @pytest.mark.parametrize("command", [["scan", "--json"], ["batch", "--jsonl", "--workers", "1"]])

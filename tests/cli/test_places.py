@@ -69,6 +69,15 @@ def test_a_file_that_may_not_be_written(refused, tmp_path, monkeypatch, command,
     assert "this file may not be written" in refused(command, option, tmp_path / "shut.html")
 
 
+@pytest.mark.parametrize(("command", "option"), FILES)
+@pytest.mark.parametrize("start", [b"8BPS", b"PK\3\4", b"%PDF-1.7", b"\xff\x0a"])
+def test_a_document_in_the_place_of_a_result(run, picture, tmp_path, command, option, start):
+    (tmp_path / "keep").write_bytes(start + b" kept")
+    done = run(command, picture("in.png"), f"{option}={tmp_path / 'keep'}")
+    assert (done.status, done.out, (tmp_path / "keep").read_bytes()) == (2, "", start + b" kept")
+    assert done.err.startswith("aiforensics: the results would overwrite a")
+
+
 @pytest.mark.parametrize(("command", "option"), [c for c in FILES if c[1] in ("--json", "--csv", "--jsonl")])
 def test_a_folder_in_the_place_of_a_file(refused, tmp_path, command, option):
     assert "this is a folder" in refused(command, option, tmp_path)

@@ -59,5 +59,7 @@ def batch(
     check_places([csv, jsonl, html])
     title = f"Batch: {', '.join(paths)}"
     with Outputs(csv, jsonl, html, title=title, resume=resume) as outputs:
+        if redact:
+            outputs.check_redacted()
         factory = partial(Scanner, model, device=device, redact=redact, trust=trust)
         raise typer.Exit(run(sources, factory, outputs, workers=workers, timeout=timeout, ray=ray))

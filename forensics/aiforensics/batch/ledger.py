@@ -6,15 +6,21 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import reduce
 from hashlib import blake2b
+from operator import and_
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from aiforensics.batch.crew import BatchError
+from aiforensics.batch.listing import Item
 from aiforensics.batch.worker import Result
-from aiforensics.evidence import SCHEMA
+from aiforensics.evidence import SCHEMA, Claim, Provenance, Refusal
 from aiforensics.explain import top_reason
+from aiforensics.provenance import redact
 
 COLUMNS = (
     *("path", "sha256", "format", "width", "height", "verdict", "p_ai", "low", "high", "quality", "provenance"),
@@ -23,6 +29,8 @@ COLUMNS = (
 """Columns of the CSV: the contract's, then what the file says of its origin, and the model."""
 
 Kind = Literal["csv", "jsonl"]
+_PRIVATE = frozenset({"person", "place", "prompt", "text"})
+"""Kinds of claims that are private, which a line of a file does not say."""
 _SIGNS = "=+-@'＝＋－＠"
 _FORMULA = tuple(_SIGNS)
 _UNSAFE = re.compile(
@@ -70,12 +78,15 @@ class Ledger:
     kind
         `csv` or `jsonl`.
     resume
-        Continue the file: a last line without its end is cut off, and what it holds is not written again.
+        Continue the file: a last line without its end is cut off, and what it holds is not written again. Each line
+        stands for one result of its path, since two members of an archive may share a name.
 
     Attributes
     ----------
     refused
         How many refusals the file that is continued holds; 0 for a new one.
+    held
+        How many lines of the file that is continued still stand for a result to come, by the mark of their path.
 
     Raises
     ------
@@ -88,7 +99,7 @@ class Ledger:
         self.path = target if isinstance(target, Path) else None
         self.model = ""
         self.refused = 0
-        self._done: set[bytes] = set()
+        self.held: Counter[bytes] = Counter()
         self._begun = resume and isinstance(target, Path) and self._load(target)
         self._target = target  # a path until it is opened
 
@@ -97,42 +108,69 @@ class Ledger:
         if self._begun:
             return
         self._begun = True
-        stream = self._stream()
-        if self.path and self.path.is_file():  # a device or a pipe cannot be cut
-            stream.truncate(0)
-        if self.kind == "csv":
-            csv.DictWriter(stream, COLUMNS, lineterminator="\n").writeheader()
-            stream.flush()
+        with self._named():
+            stream = self._stream()
+            if self.path and self.path.is_file():  # a device or a pipe cannot be cut
+                stream.truncate(0)
+            if self.kind == "csv":
+                csv.DictWriter(stream, COLUMNS, lineterminator="\n").writeheader()
+                stream.flush()
 
     def holds(self, path: str) -> bool:
-        """Whether the file that is continued has a line for this path."""
-        return bool(self._done) and _mark(path) in self._done
+        """Whether the file that is continued has a line that stands for the next result of this path."""
+        return bool(self.held) and self.held[_mark(path)] > 0
+
+    def check_redacted(self) -> None:
+        """Refuse to continue a file with what `--redact` leaves out; a CSV never holds any of it.
+
+        Raises
+        ------
+        BatchError
+            If a line of the file was written without it.
+        """
+        if self.kind == "csv" or not self.path or not self._begun:
+            return
+        for number, result in enumerate(read_back(self.path, "jsonl"), 1):
+            try:
+                redacted = _is_redacted(result)
+            except (KeyError, TypeError, AttributeError):
+                raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
+            if not redacted:
+                raise BatchError(f"{self.path}: line {number} was written without --redact: use another file")
 
     def write(self, result: Result) -> None:
         """Append one result; one that the continued file holds is left out."""
         if self.holds(result["path"]):
+            self.held[_mark(result["path"])] -= 1
             return
         model = _model(result)
         if model and self.model not in ("", model):
             raise BatchError(f"{self.path} was written with the model {self.model}, this is {model}: use another file")
         self.model = model or self.model
         self.begin()
-        stream = self._stream()
-        try:
+        with self._named():
+            stream = self._stream()
             if self.kind == "csv":
                 csv.DictWriter(stream, COLUMNS, lineterminator="\n").writerow(to_row(result))
             else:
                 stream.write(json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n")
             stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path or "standard output")) from error
 
     def close(self) -> None:
         """Close the file; a stream stays open for its owner."""
         if self.path and not isinstance(self._target, Path):
-            self._target.close()
+            with self._named():  # it tries once more to write what a full disk did not take
+                self._target.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name the file in an error of the system."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path or "standard output")) from error
 
     def _stream(self) -> IO[str]:
         if isinstance(self._target, Path):
@@ -165,11 +203,30 @@ class Ledger:
             return
         try:
             result = _from_csv(line) if self.kind == "csv" else json.loads(line)
-            self._done.add(_mark(result["path"]))
+            self.held[_mark(result["path"])] += 1
             self.model = _model(result) or self.model
             self.refused += "error" in result
         except (csv.Error, ValueError, KeyError, TypeError, IndexError, AttributeError):
             raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
+
+
+def take_done(ledgers: Sequence[Ledger]) -> Counter[bytes]:
+    """Take the lines that all files hold out of `held`, and give them for `missing`."""
+    done = reduce(and_, (ledger.held for ledger in ledgers)) if ledgers else Counter()
+    for ledger in ledgers:
+        ledger.held = ledger.held - done  # a new one, because `done` may be that of a single ledger
+    return done
+
+
+def missing(items: Iterable[Item | Refusal], done: Counter[bytes]) -> Iterator[Item | Refusal]:
+    """Give the items that have still to be scanned: a line that is done stands for one item of its path."""
+    left = done.copy()
+    for item in items:
+        mark = _mark(item.path) if left else b""
+        if left[mark] > 0:
+            left[mark] -= 1
+        else:
+            yield item
 
 
 def read_back(path: Path, kind: Kind) -> Iterator[Result]:
@@ -180,6 +237,15 @@ def read_back(path: Path, kind: Kind) -> Iterator[Result]:
                 yield json.loads(line)
             elif number:
                 yield _from_csv(line)
+
+
+def _is_redacted(result: Result) -> bool:
+    """Whether a line is as `--redact` writes it."""
+    claims = result.get("provenance", {}).get("claims", [])
+    told = Provenance(
+        claims=tuple(Claim(c["kind"], c["value"], c["source"], private=c["kind"] in _PRIVATE) for c in claims)
+    )
+    return redact(told) == told
 
 
 def _from_csv(line: str) -> Result:

@@ -70,7 +70,8 @@ class Listing:
     Attributes
     ----------
     left_out
-        How many were left out, by ending in small letters; folders, names without an ending and odd ones under `""`.
+        How many were left out, by ending in small letters; hidden ones under `hidden`, links to folders, names without
+        an ending and odd ones under `""`.
     """
 
     def __init__(self, sources: str | Path | Iterable[str | Path]) -> None:
@@ -227,7 +228,9 @@ def _may_be_picture(name: str) -> bool:
 
 
 def _ending(name: str) -> str:
-    """The ending that a name is counted under; a stranger's odd ones are not told apart."""
+    """The ending that a name is counted under; a stranger's odd ones are not told apart, nor are hidden names."""
+    if Path(name).name.startswith("."):
+        return "hidden"
     suffix = Path(name).suffix.lower()
     return suffix if _ENDING.fullmatch(suffix) else ""
 
@@ -267,12 +270,21 @@ def _opened(file: str) -> zipfile.ZipFile:
         raise InputError("unreadable", f"this is not a readable ZIP archive: {error}") from None
 
 
+def _check_whole(stream: io.BufferedReader, archive: zipfile.ZipFile) -> None:
+    """Refuse the directory of an archive inside this one, which zipfile takes for this one's where that was cut off."""
+    stream.seek(0)
+    first = min((info.header_offset for info in archive.infolist()), default=-1)
+    if first != 0 and stream.read(4) == b"PK\3\4":
+        raise InputError("truncated", "this archive is cut short or damaged, its list of members is gone: get it anew")
+
+
 @lru_cache(maxsize=1)
 def _open(file: str, changed: int, size: int) -> zipfile.ZipFile:
     """Open an archive as it is now: a file that changed is another one."""
     with ExitStack() as closing:
         stream = closing.enter_context(_BoundedFile(io.FileIO(file)))
         archive = zipfile.ZipFile(stream)
+        _check_whole(stream, archive)
         closing.pop_all()  # an archive that could be opened stays open
     stream.bounded = False
     weakref.finalize(archive, stream.close)  # when the cache has another one and nobody reads this one any more

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from aiforensics.batch.listing import Item, read_member
@@ -59,6 +60,11 @@ def serve(connection: socket.socket, factory: Callable[[], Scans]) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # standard output carries results, and only the parent's
+    with suppress(ConnectionError):  # the parent was killed, and nobody is left to tell
+        _answer(connection, factory)
+
+
+def _answer(connection: socket.socket, factory: Callable[[], Scans]) -> None:
     try:
         scanner = factory()
         _limit_opencv()

@@ -67,7 +67,7 @@ def sniff(data: bytes) -> str:
         return kind
     if data[:2] == b"BM" and len(data) > 18 and data[14:18] in _BMP_HEADERS:
         return "BMP"
-    what = next((name for magic, name in _OTHERS if data.startswith(magic)), "not a picture of a known type")
+    what = _other(data) or "not a picture of a known type"
     raise InputError("unsupported", f"this is {what}: give {SUPPORTED}")
 
 
@@ -79,13 +79,22 @@ def is_picture(file: str | PurePath) -> bool:
     OSError
         If it cannot be read.
     """
-    with open(file, "rb") as stream:  # noqa: PTH123 - a folder's walk has names, thousands of them
-        start = stream.read(4096)
     try:
-        sniff(start)
+        sniff(_start(file))
     except InputError:
         return False
     return True
+
+
+def known_as(file: str | PurePath) -> str | None:
+    """Say what a file on disk is by its first bytes, such as `a picture` or `a PDF document`; None of others, as text.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    return "a picture" if is_picture(file) else _other(_start(file))
 
 
 def named_otherwise(path: str, kind: str) -> str | None:
@@ -112,6 +121,15 @@ def claimed_size(kind: str, data: bytes) -> tuple[int, int] | None:
     else:
         return None
     return width, height
+
+
+def _start(file: str | PurePath) -> bytes:
+    with open(file, "rb") as stream:  # noqa: PTH123 - a folder's walk has names, thousands of them
+        return stream.read(4096)
+
+
+def _other(data: bytes) -> str | None:
+    return next((name for magic, name in _OTHERS if data.startswith(magic)), None)
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:
