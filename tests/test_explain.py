@@ -17,7 +17,16 @@ from aiforensics.evidence import (
     ToolRef,
     Verdict,
 )
-from aiforensics.explain import HEADLINES, LADDER, ORIGIN_WORDS, QUALITY_WORDS, SHORT_VERDICTS, overall, percent
+from aiforensics.explain import (
+    HEADLINES,
+    LADDER,
+    NETWORK_CARD,
+    ORIGIN_WORDS,
+    QUALITY_WORDS,
+    SHORT_VERDICTS,
+    overall,
+    percent,
+)
 from aiforensics.provenance.c2pa_story import UNCHECKED
 
 
@@ -34,6 +43,11 @@ def test_every_word_of_the_contract_is_explained():
     assert set(QUALITY_WORDS) == set(get_args(QualityLevel))
     assert set(ORIGIN_WORDS) == set(get_args(ProvenanceOrigin))
     assert [rung.level for rung in LADDER] == list(get_args(ProvenanceLevel))
+
+
+def test_the_networks_map_does_not_claim_the_whole_share():
+    assert "only the part that goes through the mean of the last layer" in NETWORK_CARD.map_key
+    assert "can disagree with the whole" in NETWORK_CARD.map_key
 
 
 @pytest.mark.parametrize("verdict", get_args(Verdict))

@@ -167,7 +167,7 @@ def tell_refused(refused: Sequence[Sequence[str]]) -> int:
 def show_audit(heading: str, content: Mapping[str, Any]) -> None:
     """Print what an audit found: the cues, then every remark with what to do."""
     console = _wide()
-    cues = _table(heading, ["Cue alone", "AUC", "95 % interval"])
+    cues = _table(heading, ["Cue alone", "AUC", "interval, 95 % for all at once"])
     for name, cue in content["cues"].items():
         cues.add_row(name, f"{cue['value']:.3f}", f"{cue['low']:.3f} to {cue['high']:.3f}")
     console.print(cues)

@@ -85,8 +85,9 @@ NETWORK_CARD: Final = Card(
     "and photographs processed heavily by a phone.",
     ignore_when="The evidence quality is poor, or the picture is a drawing, a scan or a screenshot.",
     source="The bundle's model card (aiforensics models show)",
-    map_key="Orange: what speaks for AI to the network; blue: for a real picture. The strongest place of the picture "
-    "has full colour, however weak it is.",
+    map_key="Orange: what speaks for AI to the network; blue: for a real picture. Of a fusion, as the default model "
+    "is, it is only the part that goes through the mean of the last layer: it can disagree with the whole. The "
+    "strongest place of the picture has full colour, however weak it is.",
 )
 """The card of the embedding network, which is part of the model and no analyzer."""
 
@@ -164,13 +165,15 @@ def overall(finding: Finding) -> str:
 
 
 def top_reason(finding: Mapping[str, Any]) -> str:
-    """Text of the strongest reason of a finding in the form of the command line contract; empty where it has none.
+    """Text of the strongest reason for the probability of a finding in the form of the command line contract.
 
-    Of evidence too poor to judge it is what makes it so, because no cue counts there.
+    A stronger one that speaks against it is not told beside it. Of evidence too poor to judge it is what makes it so,
+    because no cue counts there; empty where nothing is told.
     """
     if finding["quality"]["level"] == "poor" and finding["quality"]["reasons"]:
         return f"not judged: {'; '.join(finding['quality']['reasons'])}"
-    return str(finding["reasons"][0]["text"]) if finding["reasons"] else ""
+    side = finding["p_ai"] - 0.5
+    return next((str(one["text"]) for one in finding["reasons"] if one.get("contribution", side) * side >= 0), "")
 
 
 def _said(provenance: Provenance) -> str:

@@ -44,7 +44,9 @@ def test_evaluate_judges_by_the_bundles_own_split_and_tells_what_was_seen_in_tra
     assert 30 < seen < 60
     assert content["pictures"] == {"judged": 60, "of": 100}
     assert f"warning: {seen} of the 60 judged pictures were in this bundle's training; the figures flatter" in err
-    assert f"{seen} of 60 pictures" in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert f"{seen} of 60 pictures" in page
+    assert page.index(f"Mind: {seen} of the 60 judged pictures were in this bundle") < page.index("<table")
 
 
 def test_without_splits_every_picture_is_judged_and_with_them_it_is_said_which(run, data, tmp_path, fake_detector):

@@ -1,9 +1,13 @@
 """The commands train, compare, adapt and synth: what they refuse, and one whole way through."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from aiforensics.lab.judge.distance import Distance
+from aiforensics_cli.commands import synth, train
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration, Line
 
@@ -167,3 +171,24 @@ def test_synth_says_before_it_writes_what_a_distance_takes(run, tmp_path):
     assert found.status == 2
     assert "--count of at least 16" in " ".join(found.err.split())
     assert not (tmp_path / "made").exists()
+    assert "--count of at least 16" in " ".join(run(*args, "--count", 10, "--kind", "vae").err.split()), "told first"
+
+
+def test_synth_says_how_far_a_distance_of_few_pictures_goes(run):
+    words = " ".join(run("synth", "sample", "--help").out.replace("│", " ").split())
+    assert "--count 16 at least; half of each set is compared" in words
+    few, enough = (Distance(9.0, 3.0, 2 * half, 2 * half, half, "default", 1676) for half in (8, 1677))
+    assert "the covariance of 1676 numbers, which takes --count 3354" in synth._noise(few)
+    assert synth._noise(enough) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "warned"), [(0.48, 0.2, True), (0.3, 0.1, True), (0.7, 0.51, False), (0.5, None, True)]
+)
+def test_a_bundle_that_is_no_better_than_chance_is_told(capsys, value, low, warned):
+    interval = [None, None] if low is None else [low, value + 0.1]
+    found = {"roc_auc": value, "accuracy": 0.5}
+    train._show(Path("bundle"), found | {"intervals": {"roc_auc": interval}, "as_found": found})
+    told = capsys.readouterr()
+    assert "bundle: matched ROC AUC" in told.out
+    assert ("not shown to be better than chance" in told.err) is warned

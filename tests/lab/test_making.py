@@ -223,6 +223,7 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
     write_manifest(job.out, {key: value for key, value in here.items() if key not in ("schema", "files")})
     content = adapt(made[0] / "mine", new, old, Adaptation(strategy, epochs=1), job, lines.append)
     assert set(content["domains"]) == {"new", "old"}
+    assert not any("test pictures of the old data" in line for line in lines)
     before, after = content["domains"]["old"]["before"], content["domains"]["old"]["after"]
     assert content["forgetting"]["accuracy"] == pytest.approx(before["accuracy"] - after["accuracy"])
     bundle = Bundle.load(tmp_path / "adapted")
@@ -365,6 +366,8 @@ def test_a_fusion_that_is_adapted_whole_says_that_its_figures_are_not_out_of_fol
     assert content["remarks"] == adapted["adapted"]["remarks"] == [adapting.SEEN]
     assert adapted["metrics"] == {"not_out_of_fold": {"roc_auc": 0.99}}
     assert any(adapting.SEEN in line for line in lines)
+    both = "mind: 20 of the 20 test pictures of the old data are test pictures of the new data as well: on them no "
+    assert any(line.startswith(both) for line in lines)
 
 
 def test_adapt_refuses_what_train_refuses(made, tmp_path):

@@ -50,6 +50,18 @@ def test_pictures_keep_to_the_budget():
     assert data_uris([], 10) == ()
 
 
+def test_a_wide_last_column_is_the_batch_pages_alone():
+    wide = re.findall(r"\.(\w+) td:last-child \{ min-width", CSS)
+    assert wide == ["worded", "measurements"]
+    folder = Path(aiforensics.__file__).parent
+    assert [page.name for page in folder.rglob("*.j2") if "worded" in page.read_text("utf-8")] == ["batch.html.j2"]
+
+
+def test_a_name_in_an_index_keeps_some_width_on_a_phone():
+    phone = CSS.split("@media (max-width: 34rem) {")[1].split("@page")[0]
+    assert re.search(r"\.index th bdi \{ min-width: [5-9]rem; \}", phone)
+
+
 def _palettes():
     light, dark = (
         dict(re.findall(r"--([\w-]+): (#\w{6});", block)) for block in re.findall(r":root \{(.*?)\}", CSS, re.S)[:2]

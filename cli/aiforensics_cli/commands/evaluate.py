@@ -77,9 +77,10 @@ def evaluate(
 
 def _tell_overlap(content: dict[str, Any]) -> None:
     """Say on standard error, and on the page, how many of the judged pictures the bundle had learned from."""
+    from aiforensics.lab.pages.words import known  # noqa: PLC0415 - not for --help
+
     seen, judged = content["seen_in_training"], content["pictures"]["judged"]
     unknown = "not known: the bundle does not state what it learned from"
     content["settings"]["seen in training"] = unknown if seen is None else f"{seen} of {judged} pictures"
-    if seen:
-        line = f"{seen} of the {judged} judged pictures {'were' if seen > 1 else 'was'} in this bundle's training"
-        messages().print(f"warning: {line}; the figures flatter", soft_wrap=True)
+    if line := known(content):
+        messages().print(f"warning: {line}", soft_wrap=True)

@@ -11,6 +11,7 @@ from aiforensics_cli import options
 from aiforensics_cli.console import results
 
 if TYPE_CHECKING:
+    from aiforensics.lab.judge.distance import Distance
     from aiforensics.lab.train.synthesis import Pixels
 
 app = typer.Typer(no_args_is_help=True, help="Train small generators of pictures, and make pictures with them.")
@@ -55,7 +56,11 @@ def sample(
         int | None, typer.Option(min=1, max=100, metavar="QUALITY", help="Save as JPEG instead of PNG.")
     ] = None,
     compare_with: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Real pictures to measure the distance from.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Real pictures to measure the distance from: --count 16 at least; half of each set is compared.",
+        ),
     ] = None,
     model: Annotated[str, typer.Option(metavar="NAME|DIR", help="Bundle whose network measures it.")] = "default",
     kind: Annotated[
@@ -63,6 +68,9 @@ def sample(
     ] = None,
 ) -> None:
     """Make pictures with a trained generator, labelled as a data set."""
+    if compare_with is not None:
+        _check_count(count)
+
     from aiforensics.lab.data.views import Codec  # noqa: PLC0415
     from aiforensics.lab.train.synthesis import check_kind, load_squares, sample_to  # noqa: PLC0415 - PyTorch
 
@@ -78,17 +86,31 @@ def sample(
         found = picture_distance(load_squares(written, real.shape[1]), real, model)
         results().print(
             f"distance {found.value:.2f} of {found.half} made pictures from {found.half} real ones by the network of "
-            f"{found.model} (as many real ones from these: {found.floor:.2f})",
+            f"{found.model} (as many real ones from these: {found.floor:.2f}){_noise(found)}",
             soft_wrap=True,
         )
+
+
+def _check_count(count: int) -> None:
+    """Refuse a count that no distance can be measured with, before anything is loaded."""
+    from aiforensics.lab.judge.distance import LEAST  # noqa: PLC0415 - not for --help
+
+    if count < LEAST:
+        raise typer.BadParameter(f"--compare-with takes a --count of at least {LEAST}", param_hint="--count")
+
+
+def _noise(found: Distance) -> str:
+    """What follows where a distance rests on too few pictures."""
+    if not found.noisy:
+        return ""
+    takes = f"the covariance of {found.dimension} numbers, which takes --count {2 * found.dimension + 2}"
+    return f"; noise unless it is far above that in brackets: too few pictures for {takes} and as many real ones"
 
 
 def _real(folder: Path, generator: Path, count: int, seed: int) -> Pixels:
     """Read the real pictures of a distance, before any picture is made."""
     from aiforensics.lab.train import synthesis  # noqa: PLC0415
 
-    if count < synthesis.LEAST:
-        raise synthesis.SynthesisError(f"--compare-with takes a --count of at least {synthesis.LEAST}")
     _, manifest = synthesis.load_generator(generator)
     pictures = synthesis.draw(synthesis.find_pictures(folder), count, seed)
     return synthesis.load_squares(pictures, manifest["settings"]["side"])

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.console import results
+from aiforensics_cli.console import messages, results
 
 app = typer.Typer()
 _data, _training, _fusion, _output = (
@@ -199,3 +199,6 @@ def _show(out: Path, metrics: Mapping[str, Any]) -> None:
         f"accuracy {metrics['accuracy']:.3f}; as found {found['roc_auc']:.3f}, {found['accuracy']:.3f}",
         soft_wrap=True,
     )
+    if (metrics["roc_auc"] if low is None else low) <= 0.5:
+        line = "the matched ROC AUC is not shown to be better than chance (0.5): do not rely on this bundle"
+        messages().print(f"warning: {line}", soft_wrap=True)

@@ -33,9 +33,8 @@ from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import CARD, METRICS, Job, check_data, check_output, new_draft, publish
 from aiforensics.lab.pages.card import adapted_card, at_bounds
 from aiforensics.lab.train.batches import audited_view
-from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.recipes import stated
-from aiforensics_models.bundle import Bundle, write_manifest
+from aiforensics_models.bundle import Bundle, Device, write_manifest
 from aiforensics_models.small import SMALL
 
 Strategy = Literal["head", "full"]
@@ -134,6 +133,8 @@ def adapt(
         fold_count([sample for sample in train if sample.split != "test"], _fusion_config(bundle, job).folds)
         if how.strategy == "head":
             Kept.of(bundle)  # one that cannot go on is told here
+    if old and (line := _on_both(new, old)):
+        report(f"mind: {line}")
     job.work.mkdir(parents=True, exist_ok=True)
     if not audited:
         check_data(train, job, partial(audited_view, _delivered(bundle)), report)
@@ -238,6 +239,15 @@ def _figures(
         found[domain] = as_found([sample for sample in samples if sample.split == "test"], judge)
         report(f"{domain} domain: accuracy {found[domain]['accuracy']:.3f}, AUC {found[domain]['roc_auc']:.3f}")
     return found
+
+
+def _on_both(new: Sequence[Sample], old: Sequence[Sample]) -> str:
+    """Say how many test pictures of the old data are test pictures of the new as well; empty where none is."""
+    mine = {sum_of(one.path) for one in new if one.split == "test"}
+    before = [sum_of(one.path) for one in old if one.split == "test"]
+    met = sum(one in mine for one in before)
+    what = f"{met} of the {len(before)} test pictures of the old data are test pictures of the new data as well"
+    return f"{what}: on them no forgetting can be measured" if met else ""
 
 
 def _delivered(bundle: Bundle) -> bool:

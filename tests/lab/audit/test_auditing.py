@@ -12,9 +12,12 @@ from PIL import Image
 from skimage import data
 
 from aiforensics.lab.audit.auditing import audit, audit_prepared
+from aiforensics.lab.audit.filefacts import separabilities, separability
 from aiforensics.lab.audit.lastjpeg import last_quality
+from aiforensics.lab.audit.remarks import cue_remarks, leaks
 from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset
 from aiforensics.lab.data.views import CLEAN, JPEG75, Codec, resize, training_view, webp
+from aiforensics.lab.judge.metrics import Figure
 
 
 def leaking(report) -> set[str]:
@@ -106,6 +109,29 @@ def test_an_unmatched_view_is_caught(make_folder) -> None:
     assert report.leaks
     assert "aiforensics.lab" not in " ".join(remark.advice for remark in report.remarks)
     assert "one distribution of qualities" in report.remarks[0].advice
+
+
+def test_of_several_cues_each_has_to_show_more() -> None:
+    labels = np.arange(80) % 2
+    groups = [str(i) for i in range(80)]
+    table = np.random.default_rng(0).normal(0, 1, (80, 1)) + 0.7 * labels[:, None]
+    (alone,) = separabilities({"quality": table}, labels, groups).values()
+    among = separabilities({"size": table, "quality": table, "all": table}, labels, groups)["quality"]
+    assert alone.low == pytest.approx(separability(table, labels, groups).low)
+    assert among.value == alone.value
+    wider = pytest.approx(2.394 / 1.96, abs=0.001)  # both sides of a normal distribution: 1 - 0.05/3 against 0.95
+    assert ((among.value - among.low) / (alone.value - alone.low)) == wider
+    assert leaks(alone)
+    assert not leaks(among)
+    (remark,) = cue_remarks({"quality": among}, prepared=True)
+    assert (remark.level, remark.text.endswith("chance can explain it")) == ("note", True)
+
+
+def test_what_a_view_leaves_is_not_told_to_be_given_a_view() -> None:
+    leak = Figure(0.9, 0.8, 1.0)
+    remarks = list(cue_remarks({"size": leak, "quality": leak, "all": leak}, prepared=True))
+    assert not any("--augment" in remark.advice for remark in remarks)
+    assert sum("older compression shows through the view" in remark.advice for remark in remarks) == 2
 
 
 def test_duplicates_are_found_across_splits_and_classes(make_folder) -> None:

@@ -18,6 +18,7 @@ from aiforensics.lab.judge.evaluate import Evaluation, panel
 from aiforensics.lab.judge.leaveout import leave_one_source_out
 from aiforensics.lab.pages.audit import audit_page
 from aiforensics.lab.pages.charts import Axis, Series, interval_bar, line_chart
+from aiforensics.lab.pages.comparison import comparison_page
 from aiforensics.lab.pages.evaluation import evaluation_page
 from aiforensics.lab.pages.words import reach, with_interval
 
@@ -74,6 +75,43 @@ def test_the_evaluation_page_is_complete_and_safe(content, tmp_path) -> None:
     again = tmp_path / "again.html"
     evaluation_page(content, again, title="Of a set", generated=when)
     assert again.read_text() == page
+
+
+def test_the_headline_says_what_was_seen_in_training(content, tmp_path) -> None:
+    for seen, told in (
+        (None, ""),
+        (0, ""),
+        (1, "1 of the 60 judged pictures was"),
+        (34, "34 of the 60 judged pictures were"),
+    ):
+        evaluation_page(content | {"seen_in_training": seen, "pictures": {"judged": 60}}, tmp_path / "p.html")
+        summary, _ = (tmp_path / "p.html").read_text().split("</section>", 1)
+        assert ("the figures flatter" in summary) is bool(seen)
+        assert told in summary
+
+
+def compared(content, path, **seen) -> str:
+    """The page of systems that saw so many of 20 test pictures, the first of them with the best figures."""
+    costs = {"parameters": 1, "bytes": 1, "milliseconds": 1.0, "pictures": {"judged": 20}}
+    entries = {
+        name: content | costs | {"roc_auc": 0.9 - 0.1 * i, "seen_in_training": known}
+        for i, (name, known) in enumerate(seen.items())
+    }
+    comparison_page({"entries": entries, "settings": {"test": "20"}}, path)
+    return re.sub(r"\s+", " ", path.read_text())
+
+
+def test_a_system_that_was_tested_on_its_training_pictures_is_not_ahead(content, tmp_path) -> None:
+    page = compared(content, tmp_path / "p.html", known=15, strange=0, last=0)
+    assert "<b>strange</b> is ahead among those that saw none of these pictures in training" in page
+    assert "ROC AUC 0.800 under matched" in page
+    assert page.count("15 of 20 seen in training") == 2  # a row in each table
+    page = compared(content, tmp_path / "p.html", unsaid=None, known=20)
+    assert "None is ahead" in page
+    assert "not known what it learned from" in page
+    page = compared(content, tmp_path / "p.html", first=0, second=0)
+    assert re.search(r"<b>first</b> is ahead <span", page)
+    assert "training</b>" not in page
 
 
 def test_the_page_shows_sources_left_out(content, tmp_path) -> None:

@@ -189,8 +189,17 @@ def test_a_perfect_generator_lies_at_the_floor(monkeypatch):
     monkeypatch.setattr(distance, "embed", lambda _network, pictures: pictures)
     found = [picture_distance(rng.normal(size=(96, 12)), rng.normal(size=(64, 12))) for _ in range(20)]
     assert {(one.made, one.real, one.half) for one in found} == {(96, 64, 32)}
+    assert not any(one.noisy for one in found)
     shares = [one.value / one.floor for one in found]
     assert np.mean(shares) == pytest.approx(1, abs=0.1), "with all pictures against all it would be about half"
+
+
+def test_a_covariance_takes_more_pictures_than_numbers(monkeypatch):
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(distance, "embed", lambda _network, pictures: pictures)
+    for half, noisy in ((12, True), (13, False)):
+        found = picture_distance(rng.normal(size=(2 * half, 12)), rng.normal(size=(2 * half + 1, 12)))
+        assert (found.half, found.dimension, found.noisy) == (half, 12, noisy)
 
 
 class TestFrechet:

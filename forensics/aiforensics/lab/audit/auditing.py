@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aiforensics.evidence import InputError
 from aiforensics.image import Picture, read
-from aiforensics.lab.audit.filefacts import FileFacts, cue_tables, file_facts, separability
+from aiforensics.lab.audit.filefacts import FileFacts, cue_tables, file_facts, separabilities
 from aiforensics.lab.audit.lastjpeg import last_quality
 from aiforensics.lab.audit.remarks import balance_remarks, blank_remarks, broken_remarks, cue_remarks, duplicate_remarks
 from aiforensics.lab.audit.report import AuditReport, Duplicates, Remark, SourceRow
@@ -55,7 +55,7 @@ def audit(samples: Sequence[Sample], *, seed: int = 0, progress: Progress | None
     labels = _labels(kept)
     groups = [sample.group for sample in kept]
     tables = cue_tables(facts, [sample.path for sample in kept])
-    cues = {name: separability(table, labels, groups, seed=seed) for name, table in tables.items()}
+    cues = separabilities(tables, labels, groups, seed=seed)
     duplicates = _duplicates(kept, prints)
     sources = _source_rows(samples)
     split_groups = _split_groups(samples)
@@ -119,7 +119,7 @@ def audit_prepared(
     labels, groups = _labels(kept), [sample.group for sample in kept]
     table = np.array(rows)
     tables = {"size": table[:, :2], "quality": table[:, 2:], "all": table}
-    cues = {name: separability(columns, labels, groups, seed=seed) for name, columns in tables.items()}
+    cues = separabilities(tables, labels, groups, seed=seed)
     return AuditReport(
         pictures=dict(Counter(sample.label for sample in kept)),
         cues=cues,

@@ -27,8 +27,10 @@ _CUE_WORDS = {
 }
 _AFTER_A_VIEW = {
     "size": "bring both classes to one size, larger than the view, or leave the small pictures out",
-    "quality": "re-compress both classes before, with one distribution of qualities and chroma subsampling",
-    "all": "bring both classes to one size, larger than the view, and re-compress them alike before",
+    "quality": "gather both classes in the same formats and qualities, or re-compress their files first, with one "
+    "distribution of qualities: older compression shows through the view",
+    "all": "bring both classes to one size, larger than the view, and to the same formats and qualities first: older "
+    "compression shows through the view",
 }
 """What is left to do where a view has been applied: it hides neither what it cannot cut away nor older compression."""
 
@@ -47,7 +49,7 @@ def cue_remarks(cues: Mapping[str, Figure], *, prepared: bool) -> Iterable[Remar
 
 
 def leaks(cue: Figure) -> bool:
-    """Whether a cue tells the classes apart, beyond what chance can explain."""
+    """Whether a cue tells the classes apart, beyond what chance can explain in as many cues."""
     return cue.value > MAX_AUC and cue.low > 0.5
 
 

@@ -19,6 +19,9 @@ from aiforensics_models.runtime import Network
 
 Floats = NDArray[np.float64]
 
+LEAST = 16
+"""Pictures of each kind that a distance takes at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Distance:
@@ -36,6 +39,8 @@ class Distance:
         Pictures of each half. The distance of two samples falls with their size, so all halves are of one size.
     model
         Name of the bundle whose network embeds.
+    dimension
+        Numbers of an embedding.
     """
 
     value: float
@@ -44,6 +49,12 @@ class Distance:
     real: int
     half: int
     model: str
+    dimension: int
+
+    @property
+    def noisy(self) -> bool:
+        """Whether each half has too few pictures for a covariance of full rank, which takes more than `dimension`."""
+        return self.half <= self.dimension
 
 
 def picture_distance(made: NDArray[np.uint8], real: NDArray[np.uint8], model: str | Path = "default") -> Distance:
@@ -52,7 +63,7 @@ def picture_distance(made: NDArray[np.uint8], real: NDArray[np.uint8], model: st
     Parameters
     ----------
     made, real
-        (n, h, w, 3) uint8, RGB, of one size, in random order; at least 16 of each.
+        (n, h, w, 3) uint8, RGB, of one size, in random order; at least `LEAST` of each.
     model
         The bundle whose network embeds; embeddings are standardised by the real pictures.
 
@@ -68,7 +79,7 @@ def picture_distance(made: NDArray[np.uint8], real: NDArray[np.uint8], model: st
     ours, theirs = ours / scale, theirs / scale
     half = min(len(ours), len(theirs)) // 2
     value, floor = (frechet(other, theirs[:half]) for other in (ours[:half], theirs[half : 2 * half]))
-    return Distance(value, floor, len(made), len(real), half, bundle.name)
+    return Distance(value, floor, len(made), len(real), half, bundle.name, ours.shape[1])
 
 
 def embed(network: Network, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> Floats:

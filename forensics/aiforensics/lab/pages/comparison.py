@@ -38,15 +38,20 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
     """
     entries = content["entries"]
     ranked = sorted(entries, key=lambda name: -(entries[name]["roc_auc"] or 0.0))
+    strangers = [name for name in ranked if entries[name]["seen_in_training"] == 0]
+    marks = {name: _mark(entries[name]) for name in ranked}
     context = {
         "settings": content["settings"],
         "columns": [heading for _, heading in COLUMNS],
         "tables": [
             (
                 "Matched: both classes in the same window, size and codec",
-                [_row(name, entries[name]) for name in ranked],
+                [_row(name, marks[name], entries[name]) for name in ranked],
             ),
-            ("As found: the files as they are", [_row(name, entries[name]["as_found"]) for name in ranked]),
+            (
+                "As found: the files as they are",
+                [_row(name, marks[name], entries[name]["as_found"]) for name in ranked],
+            ),
         ],
         "costs": [(name, entries[name]) for name in ranked],
         "matrices": [(name, entries[name]["confusion_matrix"]) for name in ranked],
@@ -54,15 +59,24 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
         "sensitivity": [
             _sensitivity(name, entries[name]["sensitivity"]) for name in ranked if "sensitivity" in entries[name]
         ],
-        "best": ranked[0],
-        "best_auc": entries[ranked[0]]["roc_auc"],
+        "best": strangers[0] if strangers else "",
+        "best_auc": entries[strangers[0]]["roc_auc"] if strangers else None,
+        "flattered": len(strangers) < len(ranked),
     }
     write_page("comparison.html.j2", path, context, folder=TEMPLATES)
 
 
-def _row(name: str, panel: Mapping[str, Any]) -> dict[str, Any]:
+def _mark(entry: Mapping[str, Any]) -> str:
+    """What stands beside a system that the test pictures are not, or may not be, new to."""
+    seen = entry["seen_in_training"]
+    if seen is None:
+        return "not known what it learned from"
+    return f"{seen} of {entry['pictures']['judged']} seen in training" if seen else ""
+
+
+def _row(name: str, mark: str, panel: Mapping[str, Any]) -> dict[str, Any]:
     bar = interval_bar(panel["roc_auc"], panel["intervals"]["roc_auc"], "ai", base=0.5)
-    return {"name": name, "bar": bar, "cells": [with_interval(panel, key) for key, _ in COLUMNS]}
+    return {"name": name, "mark": mark, "bar": bar, "cells": [with_interval(panel, key) for key, _ in COLUMNS]}
 
 
 def _curves(name: str, histories: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Markup]:

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aiforensics.lab.pages.charts import Axis, Series, interval_bar, line_chart
-from aiforensics.lab.pages.words import TEMPLATES, percent, reach, with_interval
+from aiforensics.lab.pages.words import TEMPLATES, known, percent, reach, with_interval
 from aiforensics.report.page import write_page
 
 FIGURES = (
@@ -58,6 +58,7 @@ def evaluation_page(
     context: dict[str, object] = {
         "title": title,
         "m": content,
+        "known": known(content),
         "panels": panels,
         "figures": [(name, meaning, [with_interval(p, key) for p in panels]) for key, name, meaning in FIGURES],
         "sources": {label: _source_rows(content["per_source"], label) for label in ("ai", "real")},

@@ -27,6 +27,22 @@ def with_interval(panel: Mapping[str, Any], key: str) -> tuple[str, str]:
     return ("–", "") if value is None else (f"{value:.3f}", reach(interval))
 
 
+def known(content: Mapping[str, Any]) -> str:
+    """Say how many of the judged pictures a bundle had learned from, and what that does; empty where it had none.
+
+    Examples
+    --------
+    >>> known({"seen_in_training": 3, "pictures": {"judged": 20}})
+    "3 of the 20 judged pictures were in this bundle's training; the figures flatter"
+    """
+    seen = content["seen_in_training"]
+    if not seen:
+        return ""
+    judged = content["pictures"]["judged"]
+    verb = "were" if seen > 1 else "was"
+    return f"{seen} of the {judged} judged pictures {verb} in this bundle's training; the figures flatter"
+
+
 def reach(interval: Sequence[float | None], digits: int = 3, between: str = "–") -> str:
     """Write an interval (low, high); a dash where there is none, and its width where both ends would read alike.
 
