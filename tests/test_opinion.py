@@ -7,7 +7,8 @@ from aiforensics.image import from_array
 from aiforensics.opinion import Opinion
 from aiforensics.pipeline import measure
 from aiforensics_models.heads import EMBEDDING
-from aiforensics_models.runtime import NetworkOutput, mirrored
+from aiforensics_models.preparation import mirrored
+from aiforensics_models.runtime import NetworkOutput
 
 
 class Tilt:

@@ -163,7 +163,7 @@ def test_a_reason_says_its_side_and_its_strength(scanner, monkeypatch):
 )
 def test_a_picture_is_examined_as_enlarged_where_it_is_told_and_enough_is_left(side, told, expected):
     class Told:
-        least = 1.45
+        least, names = 1.45, SCORED
 
         def __call__(self, row):
             assert len(row) == len(SCORED)
@@ -172,6 +172,13 @@ def test_a_picture_is_examined_as_enlarged_where_it_is_told_and_enough_is_left(s
     picture, values = examined(from_array(pictures.astronaut()[:side, :side]), Told())
     assert picture.enlarged == expected
     assert values == examined(picture)[1]
+
+
+def test_every_analyzer_that_asks_the_network_gets_its_forecast(scanner):
+    finding = scanner.examine_picture(from_array(pictures.astronaut())).finding
+    found = {feature.name: feature.value for one in finding.analyzers for feature in one.features}
+    assert found["uncertainty.available"] == 1.0
+    assert found["background.uncertainty_gap"] != 0.0, "the windows of a portrait differ"
 
 
 def test_the_shipped_bundle_tells_an_enlarged_photograph(scanner):
@@ -411,6 +418,7 @@ def test_a_picture_under_one_tint_is_not_called_black_and_white(scanner):
         (0.6, "The probability 60% lies between 23% and 91%,"),
         (0.9125, "The probability 91.2% lies between 22.9% and 91.4%,"),
         (0.91396, "The probability 91.396% lies between 22.900% and 91.400%,"),
+        (0.2289999, "The probability 22.89999% is below 22.90000%,"),
         (0.004, "The probability <1% is below 23%,"),
         (0.997, "The probability >99% is at or above 91%,"),
     ],
@@ -419,6 +427,12 @@ def test_a_decision_tells_the_probability_from_the_thresholds(p, said):
     calibration = Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.229, 0.914)
     _, decision = decide(calibration, p, Quality("good"), (max(0.0, p - 0.01), min(1.0, p + 0.01)))
     assert decision.startswith(said)
+
+
+def test_thresholds_near_certainty_are_told_apart_from_it():
+    calibration = Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.004, 0.999)
+    _, decision = decide(calibration, 0.006, Quality("good"), (0.001, 0.02))
+    assert decision.startswith("The probability 0.6% lies between 0.4% and 99.9%,")
 
 
 @pytest.mark.parametrize(

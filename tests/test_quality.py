@@ -9,17 +9,19 @@ from PIL import Image
 from skimage import data as pictures
 
 from aiforensics.image import JpegFacts, decode, from_array
-from aiforensics.quality import assess
+from aiforensics.quality import READ, assess
 
 EDGE = ((0, 88), (0, 88), (0, 0))
+PLAIN = dict(zip(READ, (100.0, 100.0, 0.0), strict=True))
+"""Measured of a sharp picture that was never compressed."""
 
 
 def level(pixels, seen=100.0, strangeness=0.0):
-    return assess(from_array(pixels), {"jpeg.quality_estimate": seen}, strangeness).quality.level
+    return assess(from_array(pixels), {**PLAIN, "jpeg.quality_estimate": seen}, strangeness).quality.level
 
 
 def reasons(pixels, strangeness=0.0):
-    return assess(from_array(pixels), {}, strangeness).quality.reasons
+    return assess(from_array(pixels), PLAIN, strangeness).quality.reasons
 
 
 def grey_noise(deviation):
@@ -49,7 +51,7 @@ def test_compression_limits_the_evidence(seen, expected):
 @pytest.mark.parametrize(("seen", "condition"), [(83.0, "good"), (82.9, "compressed")])
 @pytest.mark.parametrize(("side", "prefix"), [(176, ""), (512, ""), (513, "large-")])
 def test_the_condition_is_that_of_the_compression_that_is_seen_and_of_the_size(side, prefix, seen, condition):
-    values = {"jpeg.quality_estimate": seen}
+    values = {**PLAIN, "jpeg.quality_estimate": seen}
     assert (
         assess(from_array(np.pad(pictures.astronaut(), EDGE, "edge")[:side]), values, 0.0).condition
         == prefix + condition
@@ -57,15 +59,15 @@ def test_the_condition_is_that_of_the_compression_that_is_seen_and_of_the_size(s
 
 
 def test_small_and_colourless_pictures_have_one_condition_each():
-    assert assess(from_array(pictures.astronaut()[:175]), {}, 0.0).condition == "small"
-    assert assess(from_array(pictures.astronaut()[..., :1].repeat(3, axis=2)), {}, 0.0).condition == "grey"
+    assert assess(from_array(pictures.astronaut()[:175]), PLAIN, 0.0).condition == "small"
+    assert assess(from_array(pictures.astronaut()[..., :1].repeat(3, axis=2)), PLAIN, 0.0).condition == "grey"
 
 
 @pytest.mark.parametrize(("seen", "stated"), [(30.0, 95), (95.0, 30)])
 def test_the_worse_of_what_is_seen_and_what_is_stated_counts(seen, stated):
     facts = JpegFacts(((1,) * 64,), stated, "4:2:0", progressive=False)
     picture = replace(from_array(pictures.astronaut()), jpeg=facts)
-    quality = assess(picture, {"jpeg.quality_estimate": seen}, 0.0).quality
+    quality = assess(picture, {**PLAIN, "jpeg.quality_estimate": seen}, 0.0).quality
     assert quality.level == "poor"
     assert "quality 30" in quality.reasons[0]
 
@@ -119,41 +121,51 @@ def test_colours_between_the_pixels_that_are_looked_at_first_count():
 def test_an_avif_of_few_bits_is_weak_evidence(quality, expected):
     stream = io.BytesIO()
     Image.fromarray(pictures.astronaut()).save(stream, "AVIF", quality=quality)
-    assert assess(decode(stream.getvalue()), {}, 0.0).quality.level == expected
+    assert assess(decode(stream.getvalue()), PLAIN, 0.0).quality.level == expected
 
 
 @pytest.mark.parametrize(("share", "expected"), [(-3.9, "good"), (-4.1, "limited")])
 def test_a_soft_picture_is_limited_evidence(share, expected):
-    found = assess(from_array(pictures.astronaut()), {"spectrum.top_share": share}, 0.0)
+    found = assess(from_array(pictures.astronaut()), {**PLAIN, "spectrum.top_share": share}, 0.0)
     assert found.quality.level == expected
     assert ("blurred or enlarged" in " ".join(found.quality.reasons)) == (expected == "limited")
 
 
 @pytest.mark.parametrize(("earlier", "expected"), [(20.0, "poor"), (60.0, "limited"), (75.0, "good")])
 def test_an_earlier_compression_off_the_grid_counts(earlier, expected):
-    found = assess(from_array(pictures.astronaut()), {"jpeg.quality_other": earlier}, 0.0)
+    found = assess(from_array(pictures.astronaut()), {**PLAIN, "jpeg.quality_other": earlier}, 0.0)
     assert (found.quality.level, found.condition) == (expected, "good")
     assert ("earlier compression" in " ".join(found.quality.reasons)) == (expected != "good")
 
 
 def test_of_an_enlarged_picture_the_detail_counts_that_it_holds():
     picture = from_array(pictures.astronaut())
-    good = assess(picture, {"spectrum.top_share": -5.0}, 0.0)
+    good = assess(picture, {**PLAIN, "spectrum.top_share": -5.0}, 0.0)
     assert good.quality.reasons == ("hardly any fine detail: out of focus, blurred or enlarged",)
     assert (good.condition, good.quality.level) == ("good", "limited")
-    twice = assess(replace(picture, enlarged=2.0), {"spectrum.top_share": -5.0}, 0.0)
+    twice = assess(replace(picture, enlarged=2.0), {**PLAIN, "spectrum.top_share": -5.0}, 0.0)
     assert twice.quality.reasons == (
         "no more detail than 256 × 256 pixels hold (enlarged, blurred or noisy): examined at that size",
     )
     assert (twice.condition, twice.quality.level) == ("good", "limited")
-    assert assess(replace(picture, enlarged=3.0), {}, 0.0).condition == "small"
-    poor = assess(replace(picture, enlarged=6.0), {}, 0.0).quality
+    assert assess(replace(picture, enlarged=3.0), PLAIN, 0.0).condition == "small"
+    poor = assess(replace(picture, enlarged=6.0), PLAIN, 0.0).quality
     assert (poor.level, poor.reasons[0]) == ("poor", "only 85 × 85 pixels")
+
+
+@pytest.mark.parametrize(("quality", "expected"), [(20, "poor"), (60, "limited")])
+def test_reducing_an_enlarged_picture_hides_no_compression(quality, expected):
+    stream = io.BytesIO()
+    Image.fromarray(pictures.astronaut()).resize((1024, 1024)).save(stream, "JPEG", quality=quality)
+    saved_again = replace(from_array(np.asarray(Image.open(stream))), enlarged=2.0)
+    found = assess(saved_again, PLAIN, 0.0)
+    assert (found.quality.level, found.condition) == (expected, "good")
+    assert any(f"compression (like JPEG quality {quality}" in reason for reason in found.quality.reasons)
 
 
 def test_colours_are_counted_before_an_enlarged_picture_is_reduced():
     levels = np.random.default_rng(2).integers(0, 4, (300, 300, 3)).astype(np.uint8) * 80
-    quality = assess(replace(from_array(levels), enlarged=2.0), {}, 0.0).quality
+    quality = assess(replace(from_array(levels), enlarged=2.0), PLAIN, 0.0).quality
     assert (quality.level, quality.reasons[0]) == (
         "poor",
         "only 64 colours, which hide the traces of the picture's making",

@@ -68,10 +68,15 @@ def reasons(names: tuple[str, ...], values: Mapping[str, float], answer: Answer)
 def _told_apart(p: float, *lines: float) -> tuple[str, ...]:
     """Write a probability and the thresholds in per cent, with the fewest digits that do not make two of them one."""
     digits = 0
-    while digits < 3 and f"{100 * p:.{digits}f}" in [f"{100 * line:.{digits}f}" for line in lines]:
+    while p not in lines and digits < 9 and _per_cent(p, digits) in [_per_cent(line, digits) for line in lines]:
         digits += 1
-    written = "<1%" if p < 0.01 else ">99%" if p > 0.99 else f"{100 * p:.{digits}f}%"
-    return (written, *(f"{100 * line:.{digits}f}%" for line in lines))
+    return tuple(_per_cent(value, digits) for value in (p, *lines))
+
+
+def _per_cent(share: float, digits: int) -> str:
+    if digits == 0 and (0.0 < share < 0.01 or 0.99 < share < 1.0):
+        return "<1%" if share < 0.5 else ">99%"
+    return f"{100 * share:.{digits}f}%"
 
 
 def _reason(spec: FeatureSpec, value: float, share: float) -> Reason:

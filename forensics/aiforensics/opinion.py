@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.image import Window
-from aiforensics_models.runtime import Network, NetworkOutput, mirrored
+from aiforensics_models.preparation import mirrored
+from aiforensics_models.runtime import Network, NetworkOutput
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics import __version__
-from aiforensics.analyzers import ANALYZERS, SCORED, UNCERTAINTY, Exhibit
+from aiforensics.analyzers import ANALYZERS, ASKING, Exhibit
+from aiforensics.analyzers.protocol import Forecast
 from aiforensics.decision import SPECS, decide, measurements, reasons
 from aiforensics.evidence import (
     Finding,
@@ -25,14 +26,16 @@ from aiforensics.evidence import (
     ToolRef,
 )
 from aiforensics.features import check_edition, row
-from aiforensics.image import Limits, Picture, Window, decode, read
+from aiforensics.image import Limits, Picture, decode, read
+from aiforensics.maps import Map, activation_maps, cue_maps
 from aiforensics.opinion import Opinion
 from aiforensics.provenance import read_anchors, read_provenance, redact
 from aiforensics.quality import assess, strangeness
 from aiforensics_models.bundle import Bundle, Device
 from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
-from aiforensics_models.runtime import Network, NetworkOutput, mirrored
+from aiforensics_models.preparation import mirrored
+from aiforensics_models.runtime import Network, NetworkOutput
 
 Pixels = NDArray[np.uint8]
 TOOL = ToolRef("aiforensics", __version__)
@@ -52,17 +55,6 @@ class Options(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Map:
-    """A picture of one cue over the examined window at offset (x, y) of the stored picture."""
-
-    analyzer: str
-    title: str
-    pixels: Pixels = field(repr=False)
-    x: int
-    y: int
-
-
-@dataclass(frozen=True)
 class Examination:
     """A finding with what it was made from, for whoever draws a page of it."""
 
@@ -74,22 +66,12 @@ class Examination:
     @cached_property
     def maps(self) -> tuple[Map, ...]:
         """The map of every analyzer that draws one, over every window."""
-        found = []
-        for analyzer in ANALYZERS:
-            for window in self.picture.windows:
-                pixels = analyzer.map(window)
-                if pixels is not None:
-                    found.append(Map(analyzer.name, analyzer.card.title, pixels, window.x, window.y))
-        return tuple(found)
+        return cue_maps(self.picture)
 
     @cached_property
     def activation(self) -> tuple[Map, ...]:
         """Class activation of the network over every window: orange speaks for `ai`, blue for `real`."""
-        reach = max(float(np.abs(output.activation).max()) for output in self.outputs) or 1.0
-        return tuple(
-            Map("embedding", "Class activation", _activation_map(window, output.activation / reach), window.x, window.y)
-            for window, output in zip(self.picture.windows, self.outputs, strict=True)
-        )
+        return activation_maps(self.picture, self.outputs)
 
 
 class Scanner:
@@ -369,19 +351,15 @@ def measure(
         output = known.get(pixels.tobytes()) or network(pixels)
         return 1.0 / (1.0 + np.exp(-np.clip(output.logits, -30.0, 30.0)))
 
-    values |= UNCERTAINTY.measure(Exhibit(picture.windows, forecast))
-    return picture, {**values, EMBEDDING: opinion.log_odds}, opinion
+    return picture, {**values, **asked(picture, forecast), EMBEDDING: opinion.log_odds}, opinion
 
 
 def examined(picture: Picture, enlargement: Enlargement | None = None) -> tuple[Picture, dict[str, float]]:
-    """The picture at the size whose detail it holds, and every analyzer's features of it by full name.
-
-    No network is asked: the features that need its forecast are 0.
-    """
+    """The picture at the size whose detail it holds, and by full name the features of it that ask no network."""
     values = _handcrafted(picture)
     if enlargement is None:
         return picture, values
-    times = enlargement(np.array([values[name] for name in SCORED]))
+    times = enlargement(row(enlargement.names, values))
     times = min(times, min(picture.width, picture.height) / LEFT)
     if times >= enlargement.least:  # a small picture is examined as it is
         picture = replace(picture, enlarged=times)
@@ -389,18 +367,12 @@ def examined(picture: Picture, enlargement: Enlargement | None = None) -> tuple[
     return picture, values
 
 
+def asked(picture: Picture, forecast: Forecast | None = None) -> dict[str, float]:
+    """By full name the features that ask the network; what needs a forecast is 0 where there is none."""
+    exhibit = Exhibit(picture.windows, forecast)
+    return {name: value for analyzer in ASKING for name, value in analyzer.measure(exhibit).items()}
+
+
 def _handcrafted(picture: Picture) -> dict[str, float]:
-    exhibit = Exhibit(picture.windows)
-    return {name: value for analyzer in ANALYZERS for name, value in analyzer.measure(exhibit).items()}
-
-
-def _activation_map(window: Window, activation: NDArray[np.float32]) -> Pixels:
-    """(h, w, 3) uint8: the window in grey under orange (speaks for `ai`) and blue (speaks for `real`)."""
-    import cv2  # noqa: PLC0415 - only for whoever draws a page
-
-    height, width = window.pixels.shape[:2]
-    strength = cv2.resize(activation, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
-    grey = np.repeat(window.luma[..., None], 3, axis=2) * 0.75 + 32.0
-    tint = np.where(strength > 0, np.array([230.0, 120.0, 0.0]), np.array([0.0, 110.0, 200.0]))
-    weight = np.clip(np.abs(strength), 0.0, 1.0) * 0.65
-    return np.clip(grey * (1.0 - weight) + tint * weight, 0, 255).astype(np.uint8)
+    exhibit, quiet = Exhibit(picture.windows), [analyzer for analyzer in ANALYZERS if analyzer not in ASKING]
+    return {name: value for analyzer in quiet for name, value in analyzer.measure(exhibit).items()}

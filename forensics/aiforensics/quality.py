@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from aiforensics.analyzers.jpeg import Jpeg
+from aiforensics.analyzers.protocol import Exhibit
 from aiforensics.evidence import Quality
 from aiforensics.image import Picture
 from aiforensics.image.picture import WINDOW
@@ -37,6 +39,7 @@ PALETTE, FEW_COLOURS, FEW_SHADES = 256, 128, 16
 
 READ = ("jpeg.quality_estimate", "jpeg.quality_other", "spectrum.top_share")
 """Measured values that `assess` reads, by full feature name."""
+_JPEG = Jpeg()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,12 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         poor.append(f"only {size}")
     elif short < SMALL and not enlarged:
         limited.append(size)
-    seen = float(values.get("jpeg.quality_estimate", 100.0))
-    _compression(picture, seen, float(values.get("jpeg.quality_other", 100.0)), poor, limited)
+    as_it_is = replace(picture, enlarged=1.0) if enlarged else picture
+    stored = _JPEG.measure(Exhibit(as_it_is.windows)) if enlarged else values  # reducing hides compression
+    seen, earlier = (min(values[name], stored[name]) for name in READ[:2])
+    _compression(picture, seen, earlier, poor, limited)
     grey = not any(coloured(window.pixels) for window in picture.windows)
-    as_it_is = replace(picture, enlarged=1.0) if enlarged else picture  # reducing mixes colours
-    shades = max(distinct(window.pixels, enough=PALETTE) for window in as_it_is.windows)
+    shades = max(distinct(window.pixels, enough=PALETTE) for window in as_it_is.windows)  # and mixes colours
     flat = max(float(window.luma.std()) for window in picture.windows) < FLAT
     if flat:
         poor.append("almost no texture to examine")
@@ -89,14 +93,14 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         limited.append(
             f"{'one tint' if tinted(picture.windows[0].pixels) else 'black and white'}: no colour to measure"
         )
-    if not flat and not enlarged and float(values.get("spectrum.top_share", 0.0)) < SOFT:
+    if not flat and not enlarged and values["spectrum.top_share"] < SOFT:
         limited.append("hardly any fine detail: out of focus, blurred or enlarged")
     if strangeness > 2.0:
         poor.append("unlike anything that the model was trained on")
     elif strangeness > 1.0:
         limited.append("unlike most pictures that the model was trained on")
     level = "poor" if poor else "limited" if limited else "good"
-    return Assessment(Quality(level, tuple(poor + limited)), _condition(short, grey, seen))  # type: ignore[arg-type]
+    return Assessment(Quality(level, tuple(poor + limited)), _condition(short, grey, values[READ[0]]))  # type: ignore[arg-type]
 
 
 def coloured(pixels: NDArray[np.uint8]) -> bool:

@@ -212,7 +212,7 @@ class Bundle:
         if entry is None:
             return None
         with self._opening("enlargement"):
-            return Enlargement.load(self.folder, entry, sum(name != EMBEDDING for name in self.features))
+            return Enlargement.load(self.folder, entry, [name for name in self.features if name != EMBEDDING])
 
     @cached_property
     def calibration(self) -> Calibration:

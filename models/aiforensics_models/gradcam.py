@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics_models.runtime import Preparation
+from aiforensics_models.preparation import Preparation
 
 if TYPE_CHECKING:
     from aiforensics_models.bundle import Bundle

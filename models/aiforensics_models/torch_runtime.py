@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from aiforensics_models.runtime import NetworkOutput
 
 if TYPE_CHECKING:
-    from aiforensics_models.runtime import Preparation
+    from aiforensics_models.preparation import Preparation
+
+    pass
 
 
 class TorchNetwork:
@@ -37,7 +39,7 @@ class TorchNetwork:
         try:
             import torch  # noqa: PLC0415 - only where a GPU is asked for
         except ImportError as error:
-            raise RuntimeError("--device cuda needs PyTorch: pip install 'aiforensics-toolkit[train]'") from error
+            raise RuntimeError("--device cuda needs PyTorch: pip install '.[train]' in the checkout") from error
         if device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("--device cuda was asked for, but PyTorch sees no CUDA GPU here: use --device cpu")
         from aiforensics_models.networks import load_detector  # noqa: PLC0415

@@ -62,3 +62,10 @@ def test_map_keeps_the_foreground_and_dims_the_rest(portrait, frozen):
     picture = Background().map(frozen(pixels))
     assert np.array_equal(picture[128, 128], pixels[128, 128])
     assert picture[4, 4].max() <= 0.4 * 255
+
+
+def test_the_map_stays_in_place_where_the_sides_are_no_multiple_of_a_block(portrait, frozen):
+    pixels = portrait[0]
+    whole, cut = (Background().map(frozen(p)) for p in (pixels, np.ascontiguousarray(pixels[:, :255])))
+    inside = np.s_[:240, :240]
+    assert (whole[inside] == cut[inside]).all(axis=2).mean() > 0.95

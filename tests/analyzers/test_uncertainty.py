@@ -58,3 +58,9 @@ def test_perturbations_are_small(photo):
     inner = (photo > 10) & (photo < 245)
     difference = changes["noise"].astype(float) - photo
     assert difference[inner].std() == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_narrow_picture_is_mirrored_before_it_is_extended(photo):
+    narrow = np.ascontiguousarray(photo[:, :40])
+    extended = np.pad(narrow, ((0, 0), (0, 24), (0, 0)), mode="symmetric")
+    assert np.array_equal(perturbed(extended)["flip"][:, :40], narrow[:, ::-1])

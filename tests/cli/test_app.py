@@ -85,7 +85,7 @@ def test_an_unexpected_error_is_one_line_and_debug_shows_where(run, picture, mon
 )
 def test_a_missing_extra_says_which(package, extra):
     error = ModuleNotFoundError(f"No module named '{package}.x'", name=f"{package}.x")
-    assert app.expected(error) == f"this needs the package {package}: pip install 'aiforensics-toolkit[{extra}]'"
+    assert app.expected(error) == f"this needs the package {package}: pip install '.[{extra}]' in the checkout"
 
 
 def test_only_expected_errors_become_lines(tmp_path):

@@ -114,5 +114,5 @@ def test_doctor_says_how_to_get_an_extra(run, bundle, no_torch, monkeypatch):
     known = checkup._version
     monkeypatch.setattr(checkup, "_version", lambda name: None if name in ("torch", "pillow-heif") else known(name))
     out = run("doctor").out
-    assert "pip install 'aiforensics-toolkit[train]'" in out
-    assert "for HEIC pictures: pip install 'aiforensics-toolkit[heif]'" in out
+    assert "pip install '.[train]' in the checkout" in out
+    assert "for HEIC pictures: pip install '.[heif]' in the checkout" in out

@@ -349,9 +349,9 @@ def test_dng(astronaut, capfd):
 @pytest.mark.parametrize(
     ("library", "data", "extra"),
     [
-        ("pillow_heif", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "aiforensics-toolkit[heif]"),
-        ("rawpy", b"FUJIFILMCCD-RAW " + bytes(64), "aiforensics-toolkit[raw]"),
-        ("rawpy", b"II*\0\x10\0\0\0CR\x02\0" + bytes(64), "aiforensics-toolkit[raw]"),
+        ("pillow_heif", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), ".[heif]"),
+        ("rawpy", b"FUJIFILMCCD-RAW " + bytes(64), ".[raw]"),
+        ("rawpy", b"II*\0\x10\0\0\0CR\x02\0" + bytes(64), ".[raw]"),
     ],
 )
 def test_a_missing_extra_is_named(monkeypatch, library, data, extra):

@@ -26,17 +26,17 @@ def folder(tmp_path):
     ("octaves", "times"), [(-1.0, 1.0), (0.0, 1.0), (0.5, 2**0.5), (1.0, 2.0), (2.0, MOST), (3.5, MOST)]
 )
 def test_the_factor_is_two_to_the_octaves(folder, octaves, times):
-    enlargement = Enlargement.load(folder, {"file": "e.safetensors", "from": 1.35}, 2)
+    enlargement = Enlargement.load(folder, {"file": "e.safetensors", "from": 1.35}, "ab")
     assert enlargement(np.array([octaves, 7.0])) == pytest.approx(times)
 
 
 def test_its_sum_tells_another_one_and_another_least_factor(folder):
     entry = {"file": "e.safetensors", "from": 1.35}
-    one = Enlargement.load(folder, entry, 2)
-    assert one.sum == Enlargement.load(folder, entry, 2).sum
-    assert one.sum != Enlargement.load(folder, {**entry, "from": 1.3}, 2).sum
+    one = Enlargement.load(folder, entry, "ab")
+    assert one.sum == Enlargement.load(folder, entry, "ab").sum
+    assert one.sum != Enlargement.load(folder, {**entry, "from": 1.3}, "ab").sum
 
 
 def test_one_of_other_measurements_is_refused(folder):
     with pytest.raises(ValueError, match="2 inputs"):
-        Enlargement.load(folder, {"file": "e.safetensors", "from": 1.35}, 3)
+        Enlargement.load(folder, {"file": "e.safetensors", "from": 1.35}, "abc")

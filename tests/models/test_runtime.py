@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data as pictures
 
-from aiforensics_models import runtime
+from aiforensics_models import onnxfile, runtime
 from aiforensics_models.bundle import Bundle, BundleError, write_manifest
-from aiforensics_models.runtime import OnnxNetwork, Preparation
+from aiforensics_models.onnxfile import has_external_data
+from aiforensics_models.preparation import Preparation
+from aiforensics_models.runtime import OnnxNetwork
 
 from .conftest import TOY
 
@@ -53,7 +55,7 @@ PLACES = {
 def test_weights_in_other_files_are_refused(tmp_path, path, outside):
     for tensor in (INSIDE, INSIDE + outside):
         data = b"\x08\x09" + message(*path, inside=INSIDE) + message(*path, inside=tensor) + message(2, inside=OUTSIDE)
-        assert runtime._has_external_data(memoryview(data), "Model") == (tensor != INSIDE)
+        assert has_external_data(data) == (tensor != INSIDE)
     (tmp_path / "network.onnx").write_bytes(data)
     write_manifest(tmp_path, TOY)
     with pytest.raises(BundleError, match="outside the bundle's sums") as caught:
@@ -74,25 +76,25 @@ def test_weights_in_other_files_are_refused(tmp_path, path, outside):
 )
 def test_what_is_no_onnx_is_told(data):
     with pytest.raises(ValueError, match=r"no ONNX model|nested too deeply"):
-        runtime._has_external_data(memoryview(data), "Model")
+        has_external_data(data)
 
 
 @given(st.binary(max_size=80))
 def test_any_bytes_end_in_an_answer_or_in_a_value_error(data):
     with suppress(ValueError):
-        runtime._has_external_data(memoryview(message(7, 1, 5, inside=data)), "Model")
+        has_external_data(message(7, 1, 5, inside=data))
 
 
 def test_the_fields_are_those_of_onnx():
     messages = pytest.importorskip("onnx").onnx_ml_pb2.DESCRIPTOR.message_types_by_name
-    for name, fields in runtime._INSIDE.items():
+    for name, fields in onnxfile._INSIDE.items():
         inside = {field.number: field.message_type.name for field in messages[_full(name)].fields if field.message_type}
         leading = {
-            number: kind for number, kind in inside.items() if kind in set(map(_full, [*runtime._INSIDE, "Tensor"]))
+            number: kind for number, kind in inside.items() if kind in set(map(_full, [*onnxfile._INSIDE, "Tensor"]))
         }
         assert leading == {number: _full(kind) for number, kind in fields.items()}
     numbers = {field.name: field.number for field in messages["TensorProto"].fields}
-    assert (numbers["external_data"], numbers["data_location"]) == (runtime._EXTERNAL_DATA, runtime._DATA_LOCATION)
+    assert (numbers["external_data"], numbers["data_location"]) == (onnxfile._EXTERNAL_DATA, onnxfile._DATA_LOCATION)
 
 
 def _full(name):
@@ -109,7 +111,7 @@ def test_a_file_in_onnx_runtimes_own_format_is_no_network(tmp_path, monkeypatch)
     onnxruntime.InferenceSession(
         Bundle.load("default").folder / "network.onnx", sess_options=options, providers=["CPUExecutionProvider"]
     )
-    monkeypatch.setattr(runtime, "_has_external_data", lambda *_: False)
+    monkeypatch.setattr(runtime, "has_external_data", lambda *_: False)
     with pytest.raises(Exception, match="ONNX"):
         OnnxNetwork(tmp_path / "network.ort", Preparation("window", 0))
 

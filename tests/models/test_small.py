@@ -7,7 +7,7 @@ import pytest
 
 from aiforensics_models.bundle import Bundle, BundleError, write_manifest
 from aiforensics_models.runtime import NetworkOutput
-from aiforensics_models.small import CONTINUED, ENLARGEMENT, SMALL, Twice, continued, enlarged
+from aiforensics_models.small import CONTINUED, SMALL, UPSAMPLING, Twice, continued, upsampled
 
 from .conftest import TOY
 
@@ -41,7 +41,7 @@ def test_a_small_window_gets_the_mean_of_two_looks(size):
     network, window = Sizes(), noise(*size)
     output = Twice(network)(window)
     near, wide = network.shown
-    assert near.shape[:2] == tuple(round(side * ENLARGEMENT) for side in size)
+    assert near.shape[:2] == tuple(round(side * UPSAMPLING) for side in size)
     assert wide.shape[:2] == (CONTINUED, CONTINUED)
     np.testing.assert_allclose(output.logits, (np.array(near.shape[:2]) + CONTINUED) / 2)
     np.testing.assert_allclose(output.embedding, (near.shape[0] + CONTINUED) / 2)
@@ -57,7 +57,7 @@ def test_the_reflection_begins_at_the_border():
 
 def test_enlarging_moves_nothing():
     slope = np.broadcast_to(np.linspace(20, 220, 120)[None, :, None], (120, 120, 3)).astype(np.uint8)
-    larger = enlarged(slope).astype(float)
+    larger = upsampled(slope).astype(float)
     assert abs(larger[:, :90].mean() - slope[:, :60].mean()) < 1.0
 
 
@@ -73,7 +73,7 @@ def test_a_bundle_that_does_not_state_it_is_read_as_it_was_fitted(tmp_path):
     once = Bundle.load(tmp_path).network("cpu")
     write_manifest(tmp_path, manifest | {"network": entry | {"small": SMALL}})
     twice = Bundle.load(tmp_path).network("cpu")
-    expected = (once(enlarged(photo)).logits + once(continued(photo)).logits) / 2
+    expected = (once(upsampled(photo)).logits + once(continued(photo)).logits) / 2
     np.testing.assert_array_equal(twice(photo).logits, expected)
     np.testing.assert_array_equal(twice(noise(SMALL, SMALL)).logits, once(noise(SMALL, SMALL)).logits)
 

@@ -11,10 +11,10 @@ from aiforensics.analyzers.spectrum import Spectrum
 from aiforensics.analyzers.texture import Texture
 from aiforensics.analyzers.uncertainty import Uncertainty
 
-__all__ = ["ANALYZERS", "NOT_SCORED", "SCORED", "UNCERTAINTY", "Analyzer", "Exhibit"]
+__all__ = ["ANALYZERS", "ASKING", "NOT_SCORED", "SCORED", "Analyzer", "Exhibit"]
 
-UNCERTAINTY = Uncertainty()
-"""The one analyzer that asks the network."""
+ASKING: tuple[Analyzer, ...] = (Uncertainty(), Background())
+"""Those that ask the network for a forecast; none of them is scored."""
 
 ANALYZERS: tuple[Analyzer, ...] = (
     ErrorLevel(),
@@ -23,9 +23,8 @@ ANALYZERS: tuple[Analyzer, ...] = (
     Noise(),
     Jpeg(),
     Color(),
-    UNCERTAINTY,
     Lighting(),
-    Background(),
+    *ASKING,
 )
 
 NOT_SCORED: tuple[str, ...] = ("jpeg.quality_estimate", "uncertainty", "lighting", "background")

@@ -15,6 +15,7 @@ from aiforensics.analyzers.numerics import (
     filtered,
     grey,
     log_ratio,
+    over_blocks,
 )
 from aiforensics.analyzers.protocol import Exhibit, Forecast, Pixels
 from aiforensics.evidence import Card, FeatureSpec
@@ -77,7 +78,7 @@ class Background:
     def map(self, window: Window) -> Pixels:
         """Picture with its background dimmed and in grey, and the border of the foreground drawn."""
         height, width = window.pixels.shape[:2]
-        mask = cv2.resize(foreground(window).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        mask = over_blocks(foreground(window).astype(np.uint8), (height, width))
         dimmed = np.repeat((window.luma * 0.35).astype(np.uint8)[:, :, None], 3, axis=2)
         canvas = np.ascontiguousarray(np.where(mask[:, :, None] > 0, window.pixels, dimmed))
         contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)

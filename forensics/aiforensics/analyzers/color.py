@@ -98,7 +98,9 @@ class Color:
 
 
 def displacements(planes: Sequence[Plane], reference: Plane) -> list[NDArray[np.float64]]:
-    """(n, 2) displacements in pixels (x, y) of each plane against a reference, over 4 × 4 parts; Lucas-Kanade.
+    """(n, 2) displacements in pixels (x, y) of each plane against a reference; Lucas-Kanade.
+
+    Parts are squares, four along the shorter side.
 
     Values and gradients are those of one interpolated surface (`_SMOOTH`, `_SLOPE`): plain differences make fine detail
     look flatter than it is, and its displacement larger.

@@ -155,7 +155,7 @@ def _measure(window: Window) -> dict[str, float]:
     luma = luma[: luma.shape[0] // 8 * 8, : luma.shape[1] // 8 * 8]
     on, other, (down, right) = _blocking(luma)
     grid = block_dct(luma)
-    shifted = block_dct(np.ascontiguousarray(luma[down : down - 8 or None, right : right - 8 or None]))
+    shifted = block_dct(np.ascontiguousarray(luma[down : down - 8, right : right - 8]))
     magnitude, zeros, shape = _tables(grid)
     scale = [float(magnitude[band].mean()) for band in _BANDS]
     values = {"scale_1": log10(scale[0], 0.05)}
@@ -292,7 +292,7 @@ _FIRST = _first_digits()
 
 
 def _steps_of_quality() -> NDArray[np.intp]:
-    """(65, 9) luminance steps of `_MODES` at each of `_QUALITIES`, at most 64."""
+    """(87, 9) luminance steps of `_MODES` at each of `_QUALITIES`, at most 64."""
     base = [STANDARD_LUMINANCE[8 * down + across] for down, across in _MODES]
     return np.minimum(scaled(base, _QUALITIES), 64).astype(np.intp)
 

@@ -187,7 +187,7 @@ def _gradient(plane: Plane) -> tuple[Plane, Plane]:
 
 
 def _parts(plane: Plane) -> NDArray[np.float64]:
-    """(4, 4) or (4, 4, channels) means over the parts of a plane whose sides are multiples of 4."""
+    """(4, 4) or (4, 4, channels) means over the parts of a plane, by area."""
     return np.asarray(cv2.resize(plane, (PARTS, PARTS), interpolation=cv2.INTER_AREA), np.float64)
 
 

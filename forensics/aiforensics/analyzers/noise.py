@@ -37,7 +37,7 @@ KV = (
     )
     / 12.0
 )
-"""The 5×5 predictor of Ker and Böhme."""
+"""The 5×5 predictor of Fridrich and Kodovský 2012, doi:10.1109/TIFS.2012.2190402."""
 SECOND = np.array([[1, -2, 1]], np.float32) / 2.0
 THIRD = np.array([[1, -3, 3, -1]], np.float32) / 3.0
 _KERNELS = (("kv", "5×5 predictor", KV), ("second", "second difference", SECOND), ("third", "third difference", THIRD))

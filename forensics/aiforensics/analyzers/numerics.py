@@ -157,8 +157,26 @@ def quantile_of(counts: NDArray[np.float64], share: float) -> int:
 
 
 def heat(plane: Plane, low: float, high: float, shape: tuple[int, int]) -> Pixels:
-    """(h, w, 3) uint8 RGB heat map, dark at `low` and bright at `high`, enlarged without smoothing to `shape`."""
+    """(h, w, 3) uint8 RGB heat map of `shape`, dark at `low` and bright at `high`.
+
+    A value of `plane` stands for a square of as many pixels as go into the shape; its last row and column also for what
+    is left over.
+    """
     scaled = np.clip((plane - low) * (255.0 / max(high - low, 1e-6)), 0.0, 255.0).astype(np.uint8)
-    large = cv2.resize(scaled, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
+    large = over_blocks(scaled, shape)
     coloured = cv2.applyColorMap(large, cv2.COLORMAP_INFERNO)
     return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def over_blocks(values: Pixels, shape: tuple[int, int]) -> Pixels:
+    """(rows, columns) values of square blocks → (h, w): each over its block, the last also over what is left over.
+
+    Examples
+    --------
+    >>> over_blocks(np.array([[1, 2]], np.uint8), (2, 5)).tolist()
+    [[1, 1, 2, 2, 2], [1, 1, 2, 2, 2]]
+    """
+    block = min(whole // part for whole, part in zip(shape, values.shape, strict=True))
+    large = np.kron(values, np.ones((block, block), np.uint8))
+    rest = [(0, whole - part) for whole, part in zip(shape, large.shape, strict=True)]
+    return np.asarray(np.pad(large, rest, mode="edge"), np.uint8)

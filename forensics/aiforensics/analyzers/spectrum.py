@@ -22,7 +22,7 @@ _PERIODS = (2, 4, 8)
 _HANN_POWER = (3.0 / 8.0) ** 2
 """Mean square of the Hann window in two dimensions."""
 _SMOOTHED = 1.75
-"""What the mean level of a noise's power rises by, in dB, when 3×3 bins under a Hann window are averaged first."""
+"""What the mean level rises by, in dB, when 3×3 bins under a Hann window are averaged first; of white noise 1.92."""
 
 
 class Spectrum:
@@ -195,7 +195,7 @@ def _labels(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.float
     """For each bin of a half spectrum 3 × ring + direction, and the bins per ring.
 
     Ring 0 lies below the first border and the last beyond the Nyquist frequency; directions are 0 for horizontal
-    frequencies, 1 for vertical and 2 for diagonal ones, each half of the plane by angle.
+    frequencies (within 22.5° of the axis), 1 for vertical ones (likewise) and 2 for what lies between.
     """
     fy = np.fft.fftfreq(height)[:, None]
     fx = np.fft.rfftfreq(width)[None, :]

@@ -13,6 +13,7 @@ from aiforensics.analyzers.numerics import binary_entropy, feature_specs
 from aiforensics.analyzers.protocol import Exhibit, Forecast, Pixels
 from aiforensics.evidence import Card, FeatureSpec
 from aiforensics.image import Window
+from aiforensics_models.preparation import mirrored
 
 _EDGE = 1e-4
 """Probabilities are kept this far from 0 and 1, so that log-odds stay within ±9.2."""
@@ -69,7 +70,7 @@ def perturbed(pixels: Pixels) -> dict[str, Pixels]:
     height, width = pixels.shape[:2]
     noisy = cv2.add(pixels, _noise()[:height, :width], dtype=cv2.CV_8U)
     return {
-        "flip": np.asarray(cv2.flip(pixels, 1), np.uint8),
+        "flip": mirrored(pixels),
         "noise": np.asarray(noisy, np.uint8),
     }
 

@@ -37,9 +37,7 @@ def decode_heif(
     try:
         import pillow_heif  # noqa: PLC0415 - an optional library
     except ImportError:
-        raise InputError(
-            "unsupported", 'HEIC pictures need an extra: pip install "aiforensics-toolkit[heif]"'
-        ) from None
+        raise InputError("unsupported", "HEIC pictures need an extra: pip install '.[heif]' in the checkout") from None
     opened = pillow_heif.open_heif(BytesIO(data))
     count(len(opened))
     check(*opened.size)

@@ -29,7 +29,7 @@ def develop(data: bytes, check: Callable[[int, int], None]) -> Image.Image:
         import rawpy  # noqa: PLC0415 - an optional library
     except ImportError:
         raise InputError(
-            "unsupported", 'camera RAW files need an extra: pip install "aiforensics-toolkit[raw]"'
+            "unsupported", "camera RAW files need an extra: pip install '.[raw]' in the checkout"
         ) from None
     try:
         with rawpy.imread(BytesIO(data)) as opened:

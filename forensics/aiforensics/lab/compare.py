@@ -23,7 +23,7 @@ from aiforensics.lab.train.batches import Pictures
 from aiforensics.lab.train.learners import make_learner
 from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError, RecipeError
 from aiforensics_models.bundle import Bundle
-from aiforensics_models.runtime import Preparation
+from aiforensics_models.preparation import Preparation
 
 SCHEMA = "aiforensics.comparison/1"
 BUNDLE = "bundle"

@@ -23,12 +23,12 @@ from aiforensics.lab.fit.search import search
 from aiforensics.lab.making import Train
 from aiforensics.lab.pages.plots import examples_plot
 from aiforensics.lab.train.batches import Pictures, audited_view
-from aiforensics.lab.train.devices import Device, check_compiler, training_device
+from aiforensics.lab.train.devices import check_compiler, training_device
 from aiforensics.lab.train.learners import make_learner
 from aiforensics.lab.train.recipes import ClassifierConfig, Recipe, RecipeError
-from aiforensics_models.bundle import Bundle
+from aiforensics_models.bundle import Bundle, Device
 from aiforensics_models.networks import build_detector
-from aiforensics_models.runtime import Preparation
+from aiforensics_models.preparation import Preparation
 from aiforensics_models.weights import start_backbone
 
 EXAMPLES = 4

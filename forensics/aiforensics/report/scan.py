@@ -23,7 +23,8 @@ from aiforensics.report.pictures import data_uris
 from aiforensics_models.bundle import shipped_as
 
 if TYPE_CHECKING:
-    from aiforensics.pipeline import Examination, Map  # the libraries of a scan are not for a page about a batch
+    from aiforensics.maps import Map
+    from aiforensics.pipeline import Examination  # the libraries of a scan are not for a page about a batch
 
 NETWORK: Final = "embedding"
 """The name under which the embedding network's share of the score and its activation maps stand."""

@@ -22,7 +22,7 @@ from aiforensics.lab.train.recipes import RECIPES  # noqa: E402
 from aiforensics.opinion import Opinion  # noqa: E402
 from aiforensics.pipeline import Scanner  # noqa: E402
 from aiforensics_models.bundle import Bundle  # noqa: E402
-from aiforensics_models.runtime import Preparation  # noqa: E402
+from aiforensics_models.preparation import Preparation  # noqa: E402
 from aiforensics_models.weights import WeightsError  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.usefixtures("one_thread")]

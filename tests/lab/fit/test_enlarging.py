@@ -54,7 +54,7 @@ def test_it_tells_enlarged_pictures_and_is_fitted_once(samples, tmp_path):
     assert entry["pictures"] == len(samples)
     assert entry["found"] > 0.8
     assert entry["false"] < 0.5
-    enlargement = Enlargement.load(tmp_path, entry, len(SCORED))
+    enlargement = Enlargement.load(tmp_path, entry, SCORED)
     photo = data.rocket()[100:348, 200:448]
     larger = np.asarray(Image.fromarray(photo).resize((744, 744), Image.Resampling.BICUBIC))
     seen, values = examined(from_array(larger), enlargement)

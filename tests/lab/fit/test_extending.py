@@ -153,7 +153,7 @@ def test_what_cannot_be_extended_is_told(lattices, old, start, tmp_path):
         stranger_folds(lattices, Bundle.load(silent), 0)
 
 
-def test_a_finished_bundle_gets_another_mix_from_sources_that_came_later(
+def test_a_finished_bundle_is_calibrated_once_more_on_sources_that_came_later(
     lattices, start, tmp_path, monkeypatch, capsys
 ):
     def listed(name, digits):
@@ -161,26 +161,27 @@ def test_a_finished_bundle_gets_another_mix_from_sources_that_came_later(
         (tmp_path / name).write_text("\n".join(["file,label,source,group,split", *rows]) + "\n")
         return str(tmp_path / name)
 
-    script = Path(__file__).parents[3] / "models" / "training" / "remix.py"
+    script = Path(__file__).parents[3] / "models" / "training" / "recalibrate.py"
 
-    def remix(data, out):
+    def recalibrate(data, out):
         words = [start.folder, data, "--test", listed("test.csv", "0123"), "--out", tmp_path / out]
-        monkeypatch.setattr(sys, "argv", ["remix.py", *map(str, words)])
+        monkeypatch.setattr(sys, "argv", ["recalibrate.py", *map(str, words)])
         runpy.run_path(str(script), run_name="__main__")
 
-    remix(listed("later.csv", "23"), "again")
+    recalibrate(listed("later.csv", "23"), "again")
     again = Bundle.load(tmp_path / "again")
     assert set(again.manifest["head"]["mix"]) == {"embedding", "handcrafted", "joint", "offset"}
     assert again.manifest["head"]["mix"] != start.manifest["head"]["mix"]
-    assert again.manifest["calibration"]["conditions"] == start.manifest["calibration"]["conditions"]
-    assert again.calibration.ai_from >= start.calibration.ai_from
-    assert again.manifest["training"]["remixed"]["sources"] == {"ai": 2, "real": 2}
+    assert again.manifest["calibration"]["conditions"] != start.manifest["calibration"]["conditions"]
+    assert again.manifest["metrics"]["out_of_fold"]["pictures"] == 32
+    assert again.manifest["training"]["recalibrated"]["sources"] == {"ai": 2, "real": 2}
     assert seen(again) > seen(start)
     text = (again.folder / "CARD.md").read_text(encoding="utf-8")
-    assert "The mix was then fitted once more, on 32 pictures of 2 AI and 2 real sources" in text
-    assert "python models/training/remix.py first later --test test.csv --out again" in text
+    assert "Each of 32 pictures of 2 AI and 2 real sources that came when network and heads were finished" in text
+    assert "AUC on the split `val` alone" not in text
+    assert "python models/training/recalibrate.py first later --test test.csv --out again" in text
     unchanged = {"network.onnx", "network.safetensors", "head.safetensors", "joint.safetensors"}
     assert all(again.manifest["files"][name] == start.manifest["files"][name] for name in unchanged)
     with pytest.raises(SystemExit):
-        remix(listed("known.csv", "01"), "never")
+        recalibrate(listed("known.csv", "01"), "never")
     assert re.search(r"first has seen \d+ of these pictures", capsys.readouterr().err)

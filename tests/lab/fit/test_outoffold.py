@@ -11,15 +11,13 @@ from aiforensics.lab.fit import outoffold
 from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.fit.measure import Table
 from aiforensics.lab.fit.outoffold import judged, out_of_fold
-from aiforensics.lab.fit.stacking import Stack
 
 pytestmark = pytest.mark.train
 
 
-def stack_of(odds):
-    """A stack whose parts all say the same."""
-    parts = dict.fromkeys(("embedding", "handcrafted", "known", "fused"), odds)
-    return Stack("xgboost", None, None, {}, **parts)
+def parts_of(odds):
+    """Parts that all say the same."""
+    return dict.fromkeys(("handcrafted", "deep", "fused"), odds)
 
 
 def test_each_fold_is_judged_by_lines_and_thresholds_that_all_views_of_the_others_set():
@@ -54,7 +52,7 @@ def test_sources_of_both_classes_may_share_a_name(monkeypatch):
     table = Table(np.arange(400), view, names, names, nothing, np.zeros(400), nothing.astype(np.float32))
     drawn = []
     monkeypatch.setattr(outoffold, "calibrate", lambda *a, **k: drawn.append(set(a[4])) or calibrate(*a, **k))
-    found = out_of_fold(stack_of(odds), table, samples, np.arange(400) % 8 // 2)
+    found = out_of_fold(parts_of(odds), table, samples, np.arange(400) % 8 // 2)
     assert set(found["false_alarms_by_real_source"]) == {f"s{i}" for i in range(4)}
     assert max(found["false_alarms_by_real_source"].values()) < 0.1, "AI pictures that were found are no false alarms"
     assert len(drawn[0]) == 6, "three sources of each class, each drawn on its own"
@@ -71,12 +69,12 @@ def test_larger_views_are_judged_apart():
     odds = 2.0 * (labels - 0.5) + rng.normal(size=500) * np.where(view == "clean", 2.0, 0.5)
     names, nothing = np.where(view == "clean", "good", "large-good"), np.zeros((500, 1))
     table = Table(owner, view, names, names, nothing, np.zeros(500), nothing.astype(np.float32))
-    stack, folds = stack_of(odds), np.arange(400) % 8 // 2
-    found = out_of_fold(stack, table, samples, folds)
+    parts, folds = parts_of(odds), np.arange(400) % 8 // 2
+    found = out_of_fold(parts, table, samples, folds)
     assert (found["pictures"], found["views"]) == (400, 400)
     assert (found["large"]["pictures"], found["large"]["views"]) == (100, 100)
     assert list(found["large"]["roc_auc_by_view"]) == ["large-jpeg75"]
     assert found["large"]["roc_auc"]["fused"] > 0.9 > found["roc_auc"]["fused"]
     rows = view == "clean"
     some = Table(*(getattr(table, name)[rows] for name in Table.__dataclass_fields__))
-    assert "large" not in out_of_fold(stack_of(odds[rows]), some, samples, folds)
+    assert "large" not in out_of_fold(parts_of(odds[rows]), some, samples, folds)

@@ -12,7 +12,7 @@ from aiforensics.lab.data.views import jpeg  # noqa: E402
 from aiforensics.lab.train import batches  # noqa: E402
 from aiforensics.lab.train.batches import Pictures, audited_view, class_weights, shifted  # noqa: E402
 from aiforensics.lab.train.recipes import AUGMENTATIONS  # noqa: E402
-from aiforensics_models.runtime import Preparation, cut_back, error_level  # noqa: E402
+from aiforensics_models.preparation import Preparation, cut_back, error_level  # noqa: E402
 
 pytestmark = pytest.mark.train
 

@@ -8,7 +8,8 @@ torch = pytest.importorskip("torch")
 
 from aiforensics.lab.train.export import export_detector  # noqa: E402
 from aiforensics_models.networks import build_detector  # noqa: E402
-from aiforensics_models.runtime import OnnxNetwork, Preparation  # noqa: E402
+from aiforensics_models.preparation import Preparation  # noqa: E402
+from aiforensics_models.runtime import OnnxNetwork  # noqa: E402
 
 
 @pytest.fixture(scope="module")

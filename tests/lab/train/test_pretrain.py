@@ -95,4 +95,4 @@ def test_a_missing_extra_is_one_line(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in ("devices", "distil", "teacher"):
         monkeypatch.delitem(sys.modules, f"aiforensics.lab.train.{name}", raising=False)
-    assert refused("x").endswith("this needs the package torch: pip install 'aiforensics-toolkit[train]'")
+    assert refused("x").endswith("this needs the package torch: pip install '.[train]' in the checkout")

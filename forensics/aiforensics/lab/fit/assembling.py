@@ -115,7 +115,7 @@ def assemble(
     out.mkdir(parents=True, exist_ok=True)
     kept = trained.kept
     entry = enlargement_of(seen, out, work, config, report) if kept is None else kept.copy_enlargement(out)
-    enlargement = Enlargement.load(out, entry, len(SCORED)) if entry else None
+    enlargement = Enlargement.load(out, entry, SCORED) if entry else None
     networks = [folder / ONNX_FILE for folder in trained.left_out]
     # No network is asked of a picture of no fold.
     table = measured(work / "out-of-fold.npz", picked, networks, folds.tolist(), VIEWS, config, report, enlargement)
@@ -185,7 +185,7 @@ def fit(
     else:
         calibration = tightened(kept.calibration, stack.fused, labels, table.condition, weights)
     start = None if kept is None else kept.calibration
-    return stack, calibration, out_of_fold(stack, table, strange, folds[left_out], start, seed=config.seed)
+    return stack, calibration, out_of_fold(stack.parts, table, strange, folds[left_out], start, seed=config.seed)
 
 
 def stack_data(

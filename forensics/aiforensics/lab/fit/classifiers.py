@@ -24,15 +24,15 @@ from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.judge.metrics import roc_auc
 from aiforensics.lab.train.batches import Pictures
 from aiforensics.lab.train.checkpoints import keep, recall
-from aiforensics.lab.train.devices import Device, keep_memory
+from aiforensics.lab.train.devices import keep_memory
 from aiforensics.lab.train.export import export_classifier
 from aiforensics.lab.train.learners import Learner, make_learner
 from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError, first_weights
 from aiforensics.lab.train.schedule import one_cycle
-from aiforensics_models.bundle import write_manifest
+from aiforensics_models.bundle import Device, write_manifest
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING
-from aiforensics_models.runtime import Preparation
+from aiforensics_models.preparation import Preparation
 
 Floats = NDArray[np.float64]
 History = list[dict[str, float]]

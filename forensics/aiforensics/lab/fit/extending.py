@@ -37,12 +37,11 @@ from aiforensics.lab.fit.outoffold import SHARES
 from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.judge.metrics import Scores
 from aiforensics.lab.judge.metrics import figures as figures_of
-from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.export import export_detector
 from aiforensics.lab.train.finetune import mean_network
 from aiforensics.lab.train.networks import WEIGHTS, NetworkJob, train_networks
 from aiforensics.lab.train.recipes import RecipeError
-from aiforensics_models.bundle import Bundle
+from aiforensics_models.bundle import Bundle, Device
 from aiforensics_models.lineage import ever
 
 FOLDS = 2

@@ -22,10 +22,10 @@ from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.assembling import Trained, assemble
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
-from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.export import export_detector
 from aiforensics.lab.train.networks import WEIGHTS, NetworkJob, train_networks
 from aiforensics.lab.train.recipes import RecipeError, first_weights
+from aiforensics_models.bundle import Device
 
 _MORE = "add sources (folders within real/ and ai/, or the manifest's columns), or train a recipe such as cnn"
 

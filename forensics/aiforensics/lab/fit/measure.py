@@ -19,11 +19,12 @@ from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, GREY, LARGE_CONDITIONS, seeded, training_view
-from aiforensics.pipeline import examined, measure
+from aiforensics.pipeline import asked, examined, measure
 from aiforensics.quality import LARGE, assess
 from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
-from aiforensics_models.runtime import OnnxNetwork, Preparation
+from aiforensics_models.preparation import Preparation
+from aiforensics_models.runtime import OnnxNetwork
 from aiforensics_models.small import SMALL, Twice
 
 NAMES: tuple[str, ...] = tuple(SPECS)
@@ -60,7 +61,7 @@ class Table:
     values
         (n, features) in the order of `NAMES`.
     spread
-        (n,) deviation of the network's log-odds over ensemble members.
+        (n,) deviation of the network's log-odds over ensemble members and windows (`Opinion.spread`).
     embedding
         (n, dimension) mean embedding over the windows.
 
@@ -244,18 +245,12 @@ def _measure_chunk(job: _Job) -> list[tuple[int, str, _Row]]:
 def _measure_one(picture: Picture, network: str | None, enlargement: Enlargement | None) -> _Row:
     if network is None:
         picture, values = examined(picture, enlargement)
-        values |= {EMBEDDING: 0.0}
+        values |= {**asked(picture), EMBEDDING: 0.0}
         return _condition(picture, values), _ordered(values), 0.0, np.zeros(0, np.float32)
     if network not in _NETWORKS:
         _NETWORKS[network] = Twice(OnnxNetwork(Path(network), Preparation("window", 0)), SMALL)
     picture, values, opinion = measure(picture, _NETWORKS[network], enlargement)
-    logits = np.stack([output.logits for output in opinion.outputs])
-    return (
-        _condition(picture, values),
-        _ordered(values),
-        float(logits.mean(axis=0).std()),
-        opinion.embedding,
-    )
+    return _condition(picture, values), _ordered(values), opinion.spread, opinion.embedding
 
 
 def _condition(picture: Picture, values: Mapping[str, float]) -> str:

@@ -14,7 +14,6 @@ from aiforensics.lab.data.folds import origins
 from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS, View
 from aiforensics.lab.fit.calibrating import calibrate, tightened
 from aiforensics.lab.fit.measure import LARGE_VIEWS, Table
-from aiforensics.lab.fit.stacking import Stack
 from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.judge.metrics import Scores, figures
 from aiforensics_models.calibration import Calibration
@@ -29,7 +28,7 @@ SHARES = ("false_alarms", "detections", "missed", "coverage", "selective_accurac
 
 
 def out_of_fold(
-    stack: Stack,
+    parts: Mapping[str, Floats],
     table: Table,
     samples: Sequence[Sample],
     folds: NDArray[np.int64],
@@ -46,8 +45,8 @@ def out_of_fold(
 
     Parameters
     ----------
-    stack
-        With out-of-fold log-odds of the table's rows.
+    parts
+        (n,) out-of-fold log-odds of the table's rows by part; `fused` are those that are calibrated.
     table
         Features of delivered samples.
     samples, folds
@@ -64,14 +63,14 @@ def out_of_fold(
     larger views, where there are any of both classes. Classes and sources are weighed as `balance` does, so that a
     source of which much was collected is not what is judged; of one real source every view counts alike.
     """
-    p, verdicts = judged(stack.fused, table, samples, folds, kept, seed=seed)
+    p, verdicts = judged(parts["fused"], table, samples, folds, kept, seed=seed)
     weights = row_weights(samples, table)
 
     def panel(views: Sequence[View]) -> dict[str, Any]:
         rows = np.isin(table.view, [view.name for view in views])
-        parts = {name: odds[rows] for name, odds in stack.parts.items()}
+        mine = {name: odds[rows] for name, odds in parts.items()}
         owner = [samples[i] for i in table.sample[rows].tolist()]
-        return _figures(owner, table.view[rows], views, parts, p[rows], verdicts[rows], weights[rows])
+        return _figures(owner, table.view[rows], views, mine, p[rows], verdicts[rows], weights[rows])
 
     large = len({samples[i].label for i in table.sample[np.isin(table.view, sorted(LARGE_VIEWS))].tolist()}) == 2
     return panel(CONDITIONS) | ({"large": panel(LARGE_CONDITIONS)} if large else {})

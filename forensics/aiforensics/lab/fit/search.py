@@ -12,10 +12,10 @@ from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.classifiers import fit
 from aiforensics.lab.train.batches import Pictures
-from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.learners import make_learner
 from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError
-from aiforensics_models.runtime import Preparation
+from aiforensics_models.bundle import Device
+from aiforensics_models.preparation import Preparation
 
 RATES = (1e-5, 1e-2)
 BATCHES = (8, 16, 32, 64, 128)

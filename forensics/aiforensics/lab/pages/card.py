@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from aiforensics.lab.pages.markdown import number, shell, table
+from aiforensics.lab.pages.strangers import left_out
 from aiforensics.lab.pages.words import percent, reach
 from aiforensics_models.lineage import ever
 
@@ -55,10 +57,10 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f"On the split `test` of its own data{_judged(metrics)}: {metrics['title']} ({metrics['judgements']} "
         f"judgements). {_known(metrics['per_source'], ever(training))}Intervals are 95 %, from a bootstrap over "
         "groups; – where it cannot show one.",
-        _command(command),
+        shell(command),
         _headline(metrics),
         *at_bounds(manifest),
-        *_out_of_fold(manifest, command),
+        *left_out(manifest, command),
         "### By source",
         _sources(metrics["per_source"]),
         *_gallery(metrics),
@@ -95,7 +97,7 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
     adapted, training = manifest["adapted"], manifest["training"]
     columns = [(domain, when) for domain in adapted["domains"] for when in ("before", "after")]
     heads = ["figure", *(f"{domain} domain, {when}" for domain, when in columns)]
-    rows = ([name, *(_number(adapted["domains"][domain][when][name]) for domain, when in columns)] for name in figures)
+    rows = ([name, *(number(adapted["domains"][domain][when][name]) for domain, when in columns)] for name in figures)
     lost = "" if "old" in adapted["domains"] else " What it forgot was not measured: no old data was given."
     parts = [
         f"# {manifest['name']} {manifest['version']}",
@@ -106,7 +108,7 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         "## How good it is",
         "On the split `test` of each domain, files as found, not under matched conditions: `aiforensics evaluate` "
         f"gives those, with intervals.{lost}",
-        "\n".join(map(_row, (heads, ["---"] * len(heads), *rows))),
+        table(heads, rows),
         *(f"Mind: {remark}." for remark in adapted.get("remarks", ())),
         *at_bounds(manifest),
         "## What it was adapted with",
@@ -117,7 +119,7 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         _LIMITS,
         _enlargement(manifest),
         "## Rebuild",
-        _command(adapted["command"]) or "The command was not recorded.",
+        shell(adapted["command"]) or "The command was not recorded.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -219,11 +221,11 @@ def _rebuild(training: Mapping[str, Any]) -> Iterable[str]:
         yield from _rebuild(before)
         yield f"That made `{before['from']}` (sha256 {before['sha256'][:12]}), which the next command went on from."
     yield _first_weights(training) if before is None else ""
-    yield _command(training.get("command", "")) or "The command was not recorded."
-    again = training.get("remixed")
+    yield shell(training.get("command", "")) or "The command was not recorded."
+    again = training.get("recalibrated")
     if again:
-        yield f"That made a bundle of sha256 {again['from'][:12]}, whose mix the next command fitted once more."
-        yield _command(again["command"])
+        yield f"That made a bundle of sha256 {again['from'][:12]}, which the next command calibrated once more."
+        yield shell(again["command"])
 
 
 def _first_weights(training: Mapping[str, Any]) -> str:
@@ -238,104 +240,24 @@ def _first_weights(training: Mapping[str, Any]) -> str:
     return f"The network started from the file of weights `{weights}`, which this card knows nothing of."
 
 
-def _command(command: str) -> str:
-    return f"```sh\n{command}\n```" if command else ""
-
-
 def _headline(metrics: Mapping[str, Any]) -> str:
     panels = [metrics, *metrics["conditions"].values(), *([metrics["as_found"]] if metrics["as_found"] else [])]
     heads = ["figure", "matched", *(panel["condition"] for panel in panels[1:])]
-    lines = [_row(heads), _row(["---"] * len(heads))]
+    rows = []
     for key, name in _FIGURES:
-        first = f"**{_number(metrics[key])}** ({reach(metrics['intervals'][key], between=' to ')})"
-        lines.append(_row([name, first, *(_number(panel[key]) for panel in panels[1:])]))
-    return "\n".join(lines)
-
-
-def _out_of_fold(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
-    found = manifest.get("metrics", {}).get("out_of_fold")
-    if not found:
-        return
-    yield "### On sources that were left out"
-    extended = manifest["training"].get("extended", {})
-    before = extended.get("from")
-    which, left_out = (
-        ("training pictures", "generator family or real source")
-        if before is None
-        else (f"pictures of sources that `{before}` had not seen", "source, if not its generator")
-    )
-    head, rest = (
-        (
-            f"the head of `{before}`",
-            f"the mix, the calibration and the thresholds are those of `{before}`, the last stricter where pictures of "
-            "the other folds asked for it",
-        )
-        if extended.get("kept")
-        else (
-            "a head that had not seen its fold",
-            "the mix, the calibration and the thresholds that judged it were fitted on the pictures of the other folds",
-        )
-    )
-    yield (
-        f"Each of {found['pictures']} {which} was judged by a network whose training had left out its {left_out} "
-        f"({found['views']} views, matched conditions), by {head}, and by a joint perceptron that had not seen its "
-        f"part of it; {rest}. Classes and sources are weighed alike. Made by the same command:"
-    )
-    yield _command(command)
-    val = found.get("roc_auc_val", {})
-    least = found.get("min_pictures", 20)  # not stated by earlier versions
-    heads = ["part", "AUC", f"mean AUC over AI sources of {least} pictures or more", "AUC on the split `val` alone"]
-    lines = [_row(heads), _row(["---"] * len(heads))]
-    lines += [
-        _row([part, _number(found["roc_auc"][part]), _number(found["mean_source_auc"][part]), _number(val.get(part))])
-        for part in found["roc_auc"]
-    ]
-    yield "\n".join(lines)
-    yield f"At the thresholds {_answers(found)}."
-    was = found.get("before")
-    if was:
-        yield (
-            f"`{was['from']}`, which this went on from, had not seen these sources either. On the same pictures it has "
-            f"AUC {_number(was['roc_auc']['fused'])}; {_answers(was)}."
-        )
-    large = found.get("large")
-    if large:
-        yield (
-            f"{large['pictures']} of these are files of more than 512 px along both sides. Cut to 1,024 px at most, "
-            f"instead of 248 ({large['views']} views): AUC {_number(large['roc_auc']['fused'])}; {_answers(large)}."
-        )
-    hardest = sorted(found["roc_auc_by_ai_source"].items(), key=lambda item: item[1])[:8]
-    if hardest:
-        yield "Hardest AI sources (AUC): " + ", ".join(f"{name} {_number(auc)}" for name, auc in hardest) + "."
-    alarms = sorted(found["false_alarms_by_real_source"].items(), key=lambda item: -item[1])[:8]
-    yield "Real sources with most false alarms: " + ", ".join(f"{name} {percent(a)}" for name, a in alarms) + "."
-    again = manifest["training"].get("remixed")
-    if again:
-        sources = again["sources"]
-        yield (
-            f"The mix was then fitted once more, on {again['pictures']} pictures of {sources['ai']} AI and "
-            f"{sources['real']} real sources that came later, judged by the network that ships, and thresholds could "
-            "become stricter. The figures of this section are those of the mix before."
-        )
-
-
-def _answers(found: Mapping[str, Any]) -> str:
-    return (
-        f"{percent(found['false_alarms'])} of real pictures are called AI, "
-        f"{percent(found['detections'])} of AI pictures AI and {percent(found['missed'])} real; "
-        f"{percent(found['coverage'])} answered, {percent(found['selective_accuracy'])} of the answers right; "
-        f"expected calibration error {_number(found['ece'])}"
-    )
+        first = f"**{number(metrics[key])}** ({reach(metrics['intervals'][key], between=' to ')})"
+        rows.append([name, first, *(number(panel[key]) for panel in panels[1:])])
+    return table(heads, rows)
 
 
 def _sources(sources: Mapping[str, Mapping[str, Any]]) -> str:
     heads = ["source", "class", "judgements", "groups", "called AI", "inconclusive", "called real", "AUC"]
-    lines = [_row(heads), _row(["---"] * len(heads))]
+    rows = []
     for name, row in sorted(sources.items(), key=lambda item: (item[1]["label"], item[0])):
         shares = (percent(row[key]) for key in ("called_ai", "inconclusive", "called_real"))
         counts = (str(row[count]) for count in ("judgements", "groups"))
-        lines.append(_row([name, row["label"], *counts, *shares, _number(row.get("roc_auc"))]))
-    return "\n".join(lines)
+        rows.append([name, row["label"], *counts, *shares, number(row.get("roc_auc"))])
+    return table(heads, rows)
 
 
 def _gallery(metrics: Mapping[str, Any]) -> Iterable[str]:
@@ -348,12 +270,12 @@ def _gallery(metrics: Mapping[str, Any]) -> Iterable[str]:
         "conditions), and the verdicts that they got."
     )
     heads = ["class", "source", "picture", "p(AI)", "verdicts"]
-    lines = [_row(heads), _row(["---"] * len(heads))]
+    rows = []
     for label in ("real", "ai"):
         for row in failures[label]:
             verdicts = ", ".join(f"{count} × {verdict}" for verdict, count in sorted(row["verdicts"].items()))
-            lines.append(_row([label, row["source"], f"`{row['file']}`", _number(row["p_ai"]), verdicts]))
-    yield "\n".join(lines)
+            rows.append([label, row["source"], f"`{row['file']}`", number(row["p_ai"]), verdicts])
+    yield table(heads, rows)
     for label, wrong, words in (("real", "ai", "False alarms gather in"), ("ai", "real", "Misses gather in")):
         mistaken = [row for row in failures[label] if wrong in row["verdicts"]]
         none = f"No {label} picture of these was called {wrong}; the most wrong gather in"
@@ -391,11 +313,3 @@ def _config(training: Mapping[str, Any]) -> str:
     import json  # noqa: PLC0415 - for this block alone
 
     return json.dumps(training["config"], indent=1, default=str)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

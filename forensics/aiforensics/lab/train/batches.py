@@ -13,7 +13,7 @@ from aiforensics.image import Picture, from_array, read
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.views import CONDITIONS, random_view, seeded, training_view, window, with_history
-from aiforensics_models.runtime import Preparation, cut_back, mirrored
+from aiforensics_models.preparation import Preparation, cut_back, mirrored
 
 Pixels = NDArray[np.uint8]
 Floats32 = NDArray[np.float32]

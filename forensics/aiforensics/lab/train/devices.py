@@ -6,13 +6,12 @@ import ctypes
 import os
 import shutil
 import sys
-from typing import Literal
 
 import torch
 
 from aiforensics.lab.train.recipes import RecipeError
+from aiforensics_models.bundle import Device
 
-Device = Literal["auto", "cpu", "cuda"]
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
 

@@ -20,10 +20,11 @@ from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, seeded, window
 from aiforensics.lab.train.cycles import Cycle, FinetuneConfig, cycles_of, further_cycle
-from aiforensics.lab.train.devices import Device, drawing_threads, keep_memory, training_device
+from aiforensics.lab.train.devices import drawing_threads, keep_memory, training_device
 from aiforensics.lab.train.loader import CropLoader, middle, padded
 from aiforensics.lab.train.recipes import first_weights
 from aiforensics.lab.train.run import Run
+from aiforensics_models.bundle import Device
 from aiforensics_models.networks import Detector, build_detector
 from aiforensics_models.weights import start_backbone
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
 from aiforensics.lab.train.checkpoints import generators, restore_generators
-from aiforensics.lab.train.devices import Device, training_device
+from aiforensics.lab.train.devices import training_device
 from aiforensics.lab.train.recipes import ClassifierConfig, RecipeError
+from aiforensics_models.bundle import Device
 from aiforensics_models.networks import Classifier, build_classifier
 from aiforensics_models.networks.scratch_numpy import ScratchCnn, grey
 from aiforensics_models.weights import WeightsError, read_state, start_from

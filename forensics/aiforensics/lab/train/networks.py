@@ -18,9 +18,9 @@ from aiforensics.lab.data.dataset import Sample, digest
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.cycles import FinetuneConfig
-from aiforensics.lab.train.devices import Device
 from aiforensics.lab.train.finetune import finetune
 from aiforensics.lab.train.recipes import RecipeError, weights_sum
+from aiforensics_models.bundle import Device
 
 History = list[dict[str, float]]
 WEIGHTS = "network.safetensors"

@@ -36,7 +36,7 @@ def main() -> None:
 
         teacher = Teacher(arguments.teacher, training_device(arguments.device))
     except ModuleNotFoundError as error:
-        parser.exit(2, f"aiforensics: this needs the package {error.name}: pip install 'aiforensics-toolkit[train]'\n")
+        parser.exit(2, f"aiforensics: this needs the package {error.name}: pip install '.[train]' in the checkout\n")
     except (RecipeError, ValueError) as error:
         parser.exit(2, f"aiforensics: {error}\n")
     config = PretrainConfig(steps=arguments.steps or PretrainConfig().steps, seed=arguments.seed)
