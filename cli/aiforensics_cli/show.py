@@ -85,10 +85,10 @@ def show_caution(console: Console) -> None:
 def show_cues(console: Console, finding: Finding) -> None:
     """Print the card of every cue with what it measured and its share of the score, the largest share first."""
     from aiforensics.analyzers import ANALYZERS  # noqa: PLC0415 - not needed for `scan`
+    from aiforensics.decision import SPECS  # noqa: PLC0415 - likewise
 
     ours = partial(_ours, console)
     shares = {m.analyzer: m.contribution for m in finding.analyzers if m.contribution is not None}
-    meanings = {spec.name: spec.meaning for analyzer in ANALYZERS for spec in analyzer.specs}
     cards = {analyzer.name: analyzer.card for analyzer in ANALYZERS} | {"embedding": NETWORK_CARD}
     measured: dict[str, tuple[Feature, ...]] = {"embedding": ()}
     measured |= {m.analyzer: m.features for m in finding.analyzers}
@@ -100,7 +100,7 @@ def show_cues(console: Console, finding: Finding) -> None:
         _field(console, "Looks for", Text(ours(card.looks_for)))
         for i, feature in enumerate(measured[name]):
             unit = "" if feature.unit == "1" else f" {feature.unit}"
-            meaning = ours(f"  {meanings.get(feature.name, '')}")
+            meaning = ours(f"  {SPECS[feature.name].meaning}")
             text = Text.assemble(ours(f"{feature.name} = {feature.value:.4g}{unit}"), (meaning, "dim"))
             _field(console, "Measured" if i == 0 else "", text)
         if card.map_key:

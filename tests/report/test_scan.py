@@ -363,6 +363,17 @@ def test_a_real_examination_makes_a_page(tmp_path):
     write_report([Scanner().examine(path)], tmp_path / "r.html")
     page = check((tmp_path / "r.html").read_text(encoding="utf-8"))
     assert "Calibrated asno strong compression on the file's own grid, shorter side up to 512 pixels" in page.text
+    assert "log-oddsthe embedding network's view of the windows" in page.text
     assert "Its map" not in page.text
     assert "Edges are bright in every picture" in page.text, "the key of a map"
     assert f"--json -- '{path}'" in page.text, "a path that begins like an option is none"
+
+
+def test_an_enlarged_picture_is_calibrated_as_what_is_left_of_it(tmp_path):
+    from aiforensics.pipeline import Scanner
+    from aiforensics.report import write_report
+
+    Image.fromarray(pictures.coffee()[:300, :300]).resize((900, 900)).save(tmp_path / "a.png")
+    write_report([Scanner().examine(tmp_path / "a.png")], tmp_path / "r.html")
+    page = check((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "Calibrated asafter reduction: no strong compression on the file's own grid" in page.text

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aiforensics import analyzers, provenance
+from aiforensics.decision import SPECS
 from aiforensics.evidence import Card, Finding, Measurement, Reason, Refusal
 from aiforensics.explain import NETWORK_CARD
 from aiforensics.image import Picture
@@ -34,7 +35,6 @@ THUMB_SIDE: Final = 112
 PHOTO_BUDGET: Final = 420_000
 CROP_BUDGET: Final = 220_000
 MAP_BUDGET: Final = 700_000
-TOP_REASONS: Final = 12
 
 
 def write_report(
@@ -76,10 +76,10 @@ def write_report(
     if cards is None:
         cards = {analyzer.name: analyzer.card for analyzer in analyzers.ANALYZERS}
     if meanings is None:
-        meanings = {spec.name: spec.meaning for analyzer in analyzers.ANALYZERS for spec in analyzer.specs}
+        meanings = {name: spec.meaning for name, spec in SPECS.items()}
     cards = {NETWORK: NETWORK_CARD, **cards}
     views: list[View | RefusedView] = []
-    context: dict[str, object] = {"views": views, "meanings": meanings, "redacted": redact, "top_reasons": TOP_REASONS}
+    context: dict[str, object] = {"views": views, "meanings": meanings, "redacted": redact}
     try:
         for item in examinations:
             views.append(_refused(item) if isinstance(item, Refusal) else _view(item, cards, redact))  # noqa: PERF401 - what is done is kept when the next one ends it
