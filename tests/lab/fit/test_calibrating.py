@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aiforensics.lab.fit.calibrating import FALSE_ALARMS, MISSES, calibrate, logistic, thresholds, tightened
+from aiforensics.lab.fit.calibrating import FALSE_ALARMS, MISSES, calibrate, logistic, settled, thresholds, tightened
 from aiforensics_models.calibration import Calibration, Line
 
 pytestmark = pytest.mark.train
@@ -88,6 +88,10 @@ def test_a_thin_condition_shares_the_line_of_all():
 def test_new_sources_make_thresholds_stricter_alone(odds, expected):
     kept = Calibration({"good": Line(1.0, 0.0, 0.5)}, 0.2, 0.9)
     labels, names = np.array([0.0, 0.0, 1.0, 1.0]), np.full(4, "good")
+    free = settled(kept, np.array(odds), labels, names, np.ones(4))
+    assert (free.real_below, free.ai_from) == pytest.approx(
+        thresholds(1 / (1 + np.exp(-np.array(odds))), labels, np.ones(4))
+    )
     found = tightened(kept, np.array(odds), labels, names, np.ones(4))
     assert found.conditions == kept.conditions
     assert found.real_below == pytest.approx(expected[0], abs=1e-3)

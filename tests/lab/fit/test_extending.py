@@ -153,35 +153,59 @@ def test_what_cannot_be_extended_is_told(lattices, old, start, tmp_path):
         stranger_folds(lattices, Bundle.load(silent), 0)
 
 
-def test_a_finished_bundle_is_calibrated_once_more_on_sources_that_came_later(
-    lattices, start, tmp_path, monkeypatch, capsys
-):
+@pytest.fixture
+def later(lattices, start, tmp_path, monkeypatch):
+    """Run a script on the first bundle, pictures of some sources, and a test set of all of them."""
+
     def listed(name, digits):
         rows = [f"{s.path},{s.label},{s.source},{s.group},test" for s in lattices if s.source[-1] in digits]
         (tmp_path / name).write_text("\n".join(["file,label,source,group,split", *rows]) + "\n")
         return str(tmp_path / name)
 
-    script = Path(__file__).parents[3] / "models" / "training" / "recalibrate.py"
+    def run(script, data, digits, out):
+        path = Path(__file__).parents[3] / "models" / "training" / script
+        words = [start.folder, listed(data, digits), "--test", listed("test.csv", "0123"), "--out", tmp_path / out]
+        monkeypatch.setattr(sys, "argv", [script, *map(str, words)])
+        runpy.run_path(str(path), run_name="__main__")
+        return Bundle.load(tmp_path / out)
 
-    def recalibrate(data, out):
-        words = [start.folder, data, "--test", listed("test.csv", "0123"), "--out", tmp_path / out]
-        monkeypatch.setattr(sys, "argv", ["recalibrate.py", *map(str, words)])
-        runpy.run_path(str(script), run_name="__main__")
+    return run
 
-    recalibrate(listed("later.csv", "23"), "again")
-    again = Bundle.load(tmp_path / "again")
+
+UNCHANGED = ("network.onnx", "network.safetensors", "head.safetensors", "joint.safetensors")
+
+
+def test_a_finished_bundle_gets_another_mix_from_sources_that_came_later(start, later, capsys):
+    again = later("remix.py", "later.csv", "23", "again")
     assert set(again.manifest["head"]["mix"]) == {"embedding", "handcrafted", "joint", "offset"}
     assert again.manifest["head"]["mix"] != start.manifest["head"]["mix"]
-    assert again.manifest["calibration"]["conditions"] != start.manifest["calibration"]["conditions"]
-    assert again.manifest["metrics"]["out_of_fold"]["pictures"] == 32
-    assert again.manifest["training"]["recalibrated"]["sources"] == {"ai": 2, "real": 2}
+    assert again.manifest["calibration"]["conditions"] == start.manifest["calibration"]["conditions"]
+    assert again.calibration.ai_from >= start.calibration.ai_from
+    assert again.manifest["training"]["remixed"]["sources"] == {"ai": 2, "real": 2}
     assert seen(again) > seen(start)
     text = (again.folder / "CARD.md").read_text(encoding="utf-8")
-    assert "Each of 32 pictures of 2 AI and 2 real sources that came when network and heads were finished" in text
-    assert "AUC on the split `val` alone" not in text
-    assert "python models/training/recalibrate.py first later --test test.csv --out again" in text
-    unchanged = {"network.onnx", "network.safetensors", "head.safetensors", "joint.safetensors"}
-    assert all(again.manifest["files"][name] == start.manifest["files"][name] for name in unchanged)
+    assert "The mix was then fitted once more, on 32 pictures of 2 AI and 2 real sources" in text
+    assert "python models/training/remix.py first later --test test.csv --out again" in text
+    assert all(again.manifest["files"][name] == start.manifest["files"][name] for name in UNCHANGED)
     with pytest.raises(SystemExit):
-        recalibrate(listed("known.csv", "01"), "never")
+        later("remix.py", "known.csv", "01", "never")
     assert re.search(r"first has seen \d+ of these pictures", capsys.readouterr().err)
+
+
+def test_a_finished_bundle_gets_its_thresholds_from_sources_that_came_later(start, later, capsys):
+    again = later("thresholds.py", "later.csv", "0123", "again")
+    assert re.search(r"32 of 64 pictures are left out: first has seen them", capsys.readouterr().err)
+    assert again.manifest["head"] == start.manifest["head"]
+    lines = (one.manifest["calibration"]["conditions"] for one in (again, start))
+    assert next(lines) == next(lines)
+    assert 0.0 <= again.calibration.real_below <= 0.5 <= again.calibration.ai_from <= 1.0
+    found = again.manifest["metrics"]["out_of_fold"]
+    assert (found["pictures"], again.manifest["training"]["thresholds"]["sources"]) == (32, {"ai": 2, "real": 2})
+    assert seen(again) > seen(start)
+    text = (again.folder / "CARD.md").read_text(encoding="utf-8")
+    assert "Each of 32 pictures of 2 AI and 2 real sources that came when the bundle was finished" in text
+    assert "python models/training/thresholds.py first later --test test.csv --out again" in text
+    assert all(again.manifest["files"][name] == start.manifest["files"][name] for name in UNCHANGED)
+    with pytest.raises(SystemExit):
+        later("thresholds.py", "known.csv", "01", "never")
+    assert "pictures of both classes that the bundle has not seen" in capsys.readouterr().err

@@ -26,7 +26,7 @@ from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.folds import fold_parts, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.data.progress import Report
-from aiforensics.lab.fit.calibrating import calibrate, tightened
+from aiforensics.lab.fit.calibrating import Floats, calibrate, tightened
 from aiforensics.lab.fit.enlarging import fit_enlargement
 from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.kept import Kept
@@ -179,13 +179,16 @@ def fit(
     sources = np.array(origins(strange))[table.sample].tolist()
     labels = np.array([sample.label == "ai" for sample in strange], np.float64)[table.sample]
     weights = row_weights(strange, table)
+
+    def fitted(odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
+        if kept is None:
+            return calibrate(odds, *others, seed=config.seed)
+        return tightened(kept.calibration, odds, *others[:3])
+
+    calibration = fitted(stack.fused, labels, table.condition, weights, sources)
     if kept is None:
-        calibration = calibrate(stack.fused, labels, table.condition, weights, sources, seed=config.seed)
         calibration = widened(calibration, stack.fused, table)
-    else:
-        calibration = tightened(kept.calibration, stack.fused, labels, table.condition, weights)
-    start = None if kept is None else kept.calibration
-    return stack, calibration, out_of_fold(stack.parts, table, strange, folds[left_out], start, seed=config.seed)
+    return stack, calibration, out_of_fold(stack.parts, table, strange, folds[left_out], fitted)
 
 
 def stack_data(

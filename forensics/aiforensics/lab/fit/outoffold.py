@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.folds import origins
 from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS, View
-from aiforensics.lab.fit.calibrating import calibrate, tightened
+from aiforensics.lab.fit.calibrating import Fit
 from aiforensics.lab.fit.measure import LARGE_VIEWS, Table
 from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.judge.metrics import Scores, figures
-from aiforensics_models.calibration import Calibration
 
 Floats = NDArray[np.float64]
 MIN_PICTURES = 8
@@ -32,9 +31,7 @@ def out_of_fold(
     table: Table,
     samples: Sequence[Sample],
     folds: NDArray[np.int64],
-    kept: Calibration | None = None,
-    *,
-    seed: int = 0,
+    fit: Fit,
 ) -> dict[str, Any]:
     """Figures of an out-of-fold table under the matched conditions.
 
@@ -51,10 +48,8 @@ def out_of_fold(
         Features of delivered samples.
     samples, folds
         What the table's `sample` column points at, and the fold that each was left out of.
-    kept
-        A calibration whose lines stay, and whose thresholds the other folds make stricter; fitted anew without.
-    seed
-        Of the calibration.
+    fit
+        Makes the calibration that judges a fold, from the pictures of the others.
 
     Returns
     -------
@@ -63,7 +58,7 @@ def out_of_fold(
     larger views, where there are any of both classes. Classes and sources are weighed as `balance` does, so that a
     source of which much was collected is not what is judged; of one real source every view counts alike.
     """
-    p, verdicts = judged(parts["fused"], table, samples, folds, kept, seed=seed)
+    p, verdicts = judged(parts["fused"], table, samples, folds, fit)
     weights = row_weights(samples, table)
 
     def panel(views: Sequence[View]) -> dict[str, Any]:
@@ -128,9 +123,7 @@ def judged(
     table: Table,
     samples: Sequence[Sample],
     folds: NDArray[np.int64],
-    kept: Calibration | None = None,
-    *,
-    seed: int = 0,
+    fit: Fit,
 ) -> tuple[Floats, NDArray[np.str_]]:
     """Judge each fold under the calibration and the thresholds of the others.
 
@@ -138,7 +131,7 @@ def judged(
     ----------
     odds
         (n,) out-of-fold log-odds of the table's rows.
-    table, samples, folds, kept, seed
+    table, samples, folds, fit
         As in `out_of_fold`.
 
     Returns
@@ -152,8 +145,7 @@ def judged(
     p, verdicts = np.zeros(len(odds)), np.full(len(odds), "inconclusive")
     for fold in np.unique(fold_of):
         out = fold_of == fold
-        others = odds[~out], labels[~out], conditions[~out], weights[~out]
-        fitted = tightened(kept, *others) if kept else calibrate(*others, sources[~out].tolist(), seed=seed)
+        fitted = fit(odds[~out], labels[~out], conditions[~out], weights[~out], sources[~out].tolist())
         p[out] = [fitted.probability(z, name) for z, name in zip(odds[out], conditions[out].tolist(), strict=True)]
         verdicts[out] = [fitted.verdict(float(value)) for value in p[out]]
     return p, verdicts

@@ -222,10 +222,10 @@ def _rebuild(training: Mapping[str, Any]) -> Iterable[str]:
         yield f"That made `{before['from']}` (sha256 {before['sha256'][:12]}), which the next command went on from."
     yield _first_weights(training) if before is None else ""
     yield shell(training.get("command", "")) or "The command was not recorded."
-    again = training.get("recalibrated")
-    if again:
-        yield f"That made a bundle of sha256 {again['from'][:12]}, which the next command calibrated once more."
-        yield shell(again["command"])
+    for step, done in (("remixed", "mix the next command fitted once more"), ("thresholds", "thresholds the next set")):
+        if step in training:
+            yield f"That made a bundle of sha256 {training[step]['from'][:12]}, whose {done}."
+            yield shell(training[step]["command"])
 
 
 def _first_weights(training: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ def left_out(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
         return
     yield "### On sources that were left out"
     yield _judges(manifest["training"], found)
-    yield shell(manifest["training"].get("recalibrated", {}).get("command", command))
+    yield shell(manifest["training"].get("thresholds", {}).get("command", command))
     least = found.get("min_pictures", 20)  # not stated by earlier versions
     columns = [found["roc_auc"], found["mean_source_auc"]]
     heads = ["part", "AUC", f"mean AUC over AI sources of {least} pictures or more"]
@@ -50,19 +50,26 @@ def left_out(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
         yield "Hardest AI sources (AUC): " + ", ".join(f"{name} {number(auc)}" for name, auc in hardest) + "."
     alarms = sorted(found["false_alarms_by_real_source"].items(), key=lambda item: -item[1])[:8]
     yield "Real sources with most false alarms: " + ", ".join(f"{name} {percent(a)}" for name, a in alarms) + "."
+    again = manifest["training"].get("remixed")
+    if again and "thresholds" not in manifest["training"]:
+        sources = again["sources"]
+        yield (
+            f"The mix was then fitted once more, on {again['pictures']} pictures of {sources['ai']} AI and "
+            f"{sources['real']} real sources that came later, judged by the network that ships, and thresholds could "
+            "become stricter. The figures of this section are those of the mix before."
+        )
 
 
 def _judges(training: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """Say who judged the pictures of sources that were left out."""
-    again = training.get("recalibrated")
+    again = training.get("thresholds")
     weighed = "Classes and sources are weighed alike."
     if again:
         sources = again["sources"]
         return (
             f"Each of {found['pictures']} pictures of {sources['ai']} AI and {sources['real']} real sources that came "
-            "when network and heads were finished was judged by these as they ship "
-            f"({found['views']} views, matched conditions); the mix, the calibration and the thresholds that judged it "
-            f"were fitted on the pictures of the other folds. {weighed} Made by:"
+            f"when the bundle was finished was judged by all of it ({found['views']} views, matched conditions), at "
+            f"thresholds that were set on the pictures of the other folds. {weighed} Made by:"
         )
     extended = training.get("extended", {})
     before = extended.get("from")

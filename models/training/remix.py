@@ -1,11 +1,11 @@
-"""A finished fusion, calibrated once more: `python models/training/recalibrate.py BUNDLE DATA --test PHOTOS --out DIR`.
+"""A finished fusion's mix, fitted once more: `python models/training/remix.py BUNDLE DATA --test PHOTOS --out DIR`.
 
-Mix, calibration lines and thresholds of a bundle were fitted on what networks said that each had left a part of its
-sources out, and hold for one that none of them is: the mean of their weights. Pictures of sources that came when it was
-finished, DATA, are judged by the network that ships and by heads that have not seen them, so there all three can be
-fitted on what they will meet. The joint perceptron, which knows least of old generators, gets the least weight that is
-no worse by more than a standard error. What tells enlarged pictures is fitted on DATA as well, where the bundle has
-none. Network, handcrafted head and joint perceptron stay.
+The mix of a bundle was fitted on what networks said that each had left a part of its sources out, and weighs one that
+none of them is: the mean of their weights. Pictures of sources that came when it was finished, DATA, are judged by the
+network that ships, so on them the weights of its three parts can be fitted as they are used. The joint perceptron,
+which knows least of old generators, gets the least weight that is no worse by more than a standard error. What tells
+enlarged pictures is fitted on DATA as well, where the bundle has none. Nothing else is: lines stay, and thresholds
+become stricter where DATA asks for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +25,13 @@ from numpy.typing import NDArray
 from aiforensics.analyzers import SCORED
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, load_dataset
-from aiforensics.lab.data.folds import family_folds, origins
+from aiforensics.lab.data.folds import origins
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.fit.assembling import chosen, enlargement_of, measured, stack_data
-from aiforensics.lab.fit.calibrating import Floats, calibrate, logistic
-from aiforensics.lab.fit.intervals import widened
+from aiforensics.lab.fit.calibrating import Floats, logistic, tightened
 from aiforensics.lab.fit.kept import KeptHead
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.measure import VIEWS
-from aiforensics.lab.fit.outoffold import out_of_fold
 from aiforensics.lab.fit.stacking import joint_inputs
 from aiforensics.lab.fit.weighing import levelled
 from aiforensics.lab.judge.quick import open_detector
@@ -47,17 +44,17 @@ from aiforensics_models.perceptron import Perceptron
 
 
 def main() -> None:
-    """Measure, fit mix, lines and thresholds, and write the bundle with them."""
+    """Measure, fit four numbers, and write the bundle with them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("bundle", help="a shipped bundle's name, or a bundle's folder")
-    parser.add_argument("data", type=Path, nargs="+", help="data sets of sources that the bundle has not seen")
+    parser.add_argument("data", type=Path, help="data set of sources that the bundle has not seen")
     parser.add_argument("--test", type=Path, required=True, help="data set whose split `test` the card has figures of")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle")
-    parser.add_argument("--per-source", type=int, default=20, help="pictures of each source at most")
+    parser.add_argument("--per-source", type=int, default=8, help="pictures of each source at most")
     parser.add_argument("--work", type=Path, help="keep what was measured in this folder")
     options = parser.parse_args()
     bundle, config = Bundle.load(options.bundle), FusionConfig(per_source=options.per_source)
-    samples = [sample for folder in options.data for sample in load_dataset(folder, need=())]
+    samples = load_dataset(options.data, need=())
     picked = [samples[i] for i in chosen(samples, config)]
     known = overlap.seen(bundle) or frozenset()
     met = sum(sum_of(sample.path)[: overlap.DIGITS] in known for sample in picked)
@@ -71,15 +68,14 @@ def main() -> None:
         work.mkdir(parents=True, exist_ok=True)
         entry = bundle.manifest.get("enlargement") or enlargement_of(samples, options.out, work, config, tell)
         enlargement = Enlargement.load(options.out, entry, SCORED)
-        mix, calibration, figures = recalibrated(bundle, enlargement, picked, work / "table.npz", config)
+        mix, calibration = remixed(bundle, enlargement, picked, work / "table.npz", config)
         overlap.record(options.out, [replace(sample, split="train") for sample in picked], known)
         sources = Counter(label for label, _ in {(sample.label, sample.source) for sample in picked})
         training = bundle.manifest["training"]
-        data = " ".join(path.stem for path in options.data)
-        names = f"{bundle.name} {data} --test {options.test.name} --out {options.out.name}"
+        names = f"{bundle.name} {options.data.stem} --test {options.test.name} --out {options.out.name}"
         told = {
             "from": bundle.sha256,
-            "command": f"python models/training/recalibrate.py {names}",
+            "command": f"python models/training/remix.py {names}",
             "pictures": len(picked),
             "sources": dict(sources),
         }
@@ -88,8 +84,7 @@ def main() -> None:
             "head": {**bundle.manifest["head"], "mix": mix},
             "enlargement": entry,
             "calibration": calibration.to_dict(),
-            "training": {**training, "recalibrated": told},
-            "metrics": {**bundle.manifest["metrics"], "out_of_fold": figures},
+            "training": {**training, "remixed": told},
         }
         write_manifest(options.out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
         job = Job(options.out, work, training.get("data", ()), training.get("command", ""))
@@ -99,38 +94,24 @@ def main() -> None:
     state_figures(options.out, manifest, metrics)
 
 
-def recalibrated(
+def remixed(
     bundle: Bundle, enlargement: Enlargement, samples: Sequence[Sample], table_file: Path, config: FusionConfig
-) -> tuple[dict[str, float], Calibration, dict[str, Any]]:
-    """Fit mix, lines and thresholds on pictures that no part of a fusion had seen; the figures are out of fold."""
+) -> tuple[dict[str, float], Calibration]:
+    """Fit a fusion's mix on pictures that none of its parts had seen, and tighten its thresholds by them."""
     head = bundle.manifest["head"]
     onnx = bundle.folder / bundle.manifest["network"]["onnx"]
     judges = [0] * len(samples)
     table = measured(table_file, samples, [onnx], judges, VIEWS, config, tell, enlargement)
-    folds = family_folds(samples, config.folds, config.seed)
-    data = stack_data(table, samples, folds, config)
+    data = stack_data(table, samples, np.zeros(len(samples), np.int64), config)
     groups = ["measurements"] * data.rows.shape[1]
     joint = Perceptron.load(bundle.folder / head["joint"]["file"], groups, EMBEDDING)
     margins = KeptHead(head["kind"], bundle.folder / head["file"]).margin(data.rows)
     parts = np.column_stack([data.log_odds, margins, joint.margin(joint_inputs(data).astype(np.float64))])
-    sources = np.array(origins(samples))[table.sample]
-    owner = np.unique(sources, return_inverse=True)[1]
-
-    def mixed(rows: NDArray[np.bool_]) -> tuple[Floats, float]:
-        labels = data.labels[rows]
-        return sparing(parts[rows], labels, levelled(data.weights[rows], labels), owner[rows])
-
-    fused = np.zeros(len(parts))
-    for fold in np.unique(data.folds):
-        slopes, offset = mixed(data.folds != fold)
-        fused[data.folds == fold] = parts[data.folds == fold] @ slopes + offset
-    calibration = calibrate(fused, data.labels, table.condition, data.weights, sources.tolist(), seed=config.seed)
-    by_part = {"handcrafted": margins, "deep": data.log_odds, "fused": fused}
-    figures = out_of_fold(by_part, table, samples, folds, seed=config.seed)
-    slopes, offset = mixed(data.folds >= 0)
+    owner = np.unique(origins(samples), return_inverse=True)[1][table.sample]
+    slopes, offset = sparing(parts, data.labels, levelled(data.weights, data.labels), owner)
     mix = dict(zip(("embedding", "handcrafted", "joint"), slopes.tolist(), strict=True)) | {"offset": offset}
     tell(", ".join(f"{name} {head['mix'][name]:.3f} to {value:.3f}" for name, value in mix.items()))
-    return mix, widened(calibration, fused, table), figures
+    return mix, tightened(bundle.calibration, parts @ slopes + offset, data.labels, table.condition, data.weights)
 
 
 def sparing(parts: Floats, labels: Floats, weights: Floats, owner: NDArray[np.int64]) -> tuple[Floats, float]:

@@ -1,4 +1,4 @@
-"""The mix of a finished fusion, calibrated once more."""
+"""The mix of a finished fusion, fitted once more."""
 
 import importlib.util
 from pathlib import Path
@@ -11,12 +11,12 @@ pytest.importorskip("torch")
 from aiforensics.lab.fit.calibrating import logistic
 
 pytestmark = pytest.mark.train
-SCRIPT = Path(__file__).parents[2] / "models/training/recalibrate.py"
+SCRIPT = Path(__file__).parents[2] / "models/training/remix.py"
 
 
 @pytest.fixture(scope="module")
-def recalibrate():
-    spec = importlib.util.spec_from_file_location("recalibrate", SCRIPT)
+def remix():
+    spec = importlib.util.spec_from_file_location("remix", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -31,16 +31,16 @@ def world(worth):
 
 
 @pytest.mark.parametrize("worth", [0.0, 0.02])
-def test_a_part_that_hardly_helps_gets_no_weight(recalibrate, worth):
+def test_a_part_that_hardly_helps_gets_no_weight(remix, worth):
     parts, labels, owner = world(worth)
-    slopes, _ = recalibrate.sparing(parts, labels, np.ones(4000), owner)
+    slopes, _ = remix.sparing(parts, labels, np.ones(4000), owner)
     assert slopes[-1] == pytest.approx(0.0, abs=1e-6)
     assert (slopes[:2] > 0.5).all()
 
 
-def test_a_part_that_helps_keeps_most_of_its_weight(recalibrate):
+def test_a_part_that_helps_keeps_most_of_its_weight(remix):
     parts, labels, owner = world(1.0)
-    slopes, offset = recalibrate.sparing(parts, labels, np.ones(4000), owner)
+    slopes, offset = remix.sparing(parts, labels, np.ones(4000), owner)
     best, _ = logistic(parts, labels, np.ones(4000), bounds=(0.0, np.inf))
     assert 0.5 * best[-1] < slopes[-1] < best[-1]
     assert abs(offset) < 0.2

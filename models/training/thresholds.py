@@ -1,0 +1,113 @@
+"""A finished fusion's thresholds, set on strangers: `python models/training/thresholds.py BUNDLE DATA… --out DIR`.
+
+Thresholds of a bundle were set on what networks and heads said that each had left a part of its sources out. Pictures
+of sources that came when it was finished, DATA, are judged by the whole of it as it ships, so what `ai` and `real` cost
+there is what they cost its users. Everything else stays as it is. The figures on left-out sources are those of DATA
+then, each fold under the thresholds of the others. Pictures that the bundle has seen are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aiforensics.lab.data import overlap
+from aiforensics.lab.data.dataset import Sample, load_dataset
+from aiforensics.lab.data.folds import family_folds
+from aiforensics.lab.data.sums import sum_of
+from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS
+from aiforensics.lab.fit.assembling import measured, stack_data
+from aiforensics.lab.fit.calibrating import Floats, settled
+from aiforensics.lab.fit.kept import Kept
+from aiforensics.lab.fit.knobs import FusionConfig
+from aiforensics.lab.fit.outoffold import out_of_fold
+from aiforensics.lab.fit.weighing import row_weights
+from aiforensics.lab.judge.quick import open_detector
+from aiforensics.lab.making import Job, judge_test, state_figures
+from aiforensics_models.bundle import Bundle, write_manifest
+from aiforensics_models.calibration import Calibration
+
+
+def main() -> None:
+    """Measure, set two numbers, and write the bundle with them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("bundle", help="a shipped bundle's name, or a bundle's folder")
+    parser.add_argument("data", type=Path, nargs="+", help="data sets of sources that the bundle has not seen")
+    parser.add_argument("--test", type=Path, required=True, help="data set whose split `test` the card has figures of")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle")
+    parser.add_argument("--work", type=Path, help="keep what was measured in this folder")
+    options = parser.parse_args()
+    bundle = Bundle.load(options.bundle)
+    known = overlap.seen(bundle) or frozenset()
+    samples = [sample for data in options.data for sample in load_dataset(data, need=())]
+    strange = [sample for sample in samples if sum_of(sample.path)[: overlap.DIGITS] not in known]
+    if len(strange) < len(samples):
+        tell(f"{len(samples) - len(strange)} of {len(samples)} pictures are left out: {bundle.name} has seen them")
+    if {sample.label for sample in strange} != {"ai", "real"}:
+        parser.error("give pictures of both classes that the bundle has not seen")
+    options.out.mkdir(parents=True)
+    for name in bundle.manifest["files"]:
+        shutil.copyfile(bundle.folder / name, options.out / name)
+    with tempfile.TemporaryDirectory() as spare:
+        work = options.work or Path(spare)
+        work.mkdir(parents=True, exist_ok=True)
+        calibration, figures = judged(bundle, strange, work / "table.npz", FusionConfig())
+        overlap.record(options.out, [replace(sample, split="train") for sample in strange], known)
+        training = bundle.manifest["training"]
+        data = " ".join(folder.stem for folder in options.data)
+        names = f"{bundle.name} {data} --test {options.test.name} --out {options.out.name}"
+        told = {
+            "from": bundle.sha256,
+            "command": f"python models/training/thresholds.py {names}",
+            "pictures": len(strange),
+            "sources": dict(Counter(label for label, _ in {(sample.label, sample.source) for sample in strange})),
+        }
+        manifest = {
+            **bundle.manifest,
+            "calibration": calibration.to_dict(),
+            "training": {**training, "thresholds": told},
+            "metrics": {**bundle.manifest["metrics"], "out_of_fold": figures},
+        }
+        write_manifest(options.out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
+        job = Job(options.out, work, training.get("data", ()), training.get("command", ""))
+        test = [sample for sample in load_dataset(options.test, need=("test",)) if sample.split == "test"]
+        made = Bundle.load(options.out)
+        metrics = judge_test(test, open_detector(options.out), job, tell, of=len(test), seen=overlap.seen(made))
+    state_figures(options.out, manifest, metrics)
+
+
+def judged(
+    bundle: Bundle, samples: Sequence[Sample], table_file: Path, config: FusionConfig
+) -> tuple[Calibration, dict[str, Any]]:
+    """Set a bundle's thresholds on pictures that it had not seen; the figures are out of fold."""
+    onnx = bundle.folder / bundle.manifest["network"]["onnx"]
+    views = [view.name for view in (*CONDITIONS, *LARGE_CONDITIONS)]
+    judges = [0] * len(samples)
+    table = measured(table_file, samples, [onnx], judges, views, config, tell, bundle.enlargement)
+    folds = family_folds(samples, config.folds, config.seed)
+    data, kept = stack_data(table, samples, folds, config), Kept.of(bundle)
+    parts = kept.log_odds(data)
+
+    def fitted(odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
+        return settled(kept.calibration, odds, *others[:3])
+
+    calibration = fitted(parts["fused"], data.labels, table.condition, row_weights(samples, table))
+    was, now = kept.calibration, calibration
+    tell(f"real below {was.real_below} to {now.real_below}, ai from {was.ai_from} to {now.ai_from}")
+    return calibration, out_of_fold(parts, table, samples, folds, fitted)
+
+
+def tell(line: str) -> None:
+    """Tell how far it is."""
+    sys.stderr.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    main()
