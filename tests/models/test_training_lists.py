@@ -21,7 +21,9 @@ needed = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("name", ["pictures", "reduced", "extension", "whole", "external", "latest", "strangers", "strangers-whole", "pool"])
+@pytest.mark.parametrize(
+    "name", ["pictures", "reduced", "extension", "whole", "external", "latest", "strangers", "strangers-whole", "pool"]
+)
 def test_a_list_names_each_window_once(name):
     rows = list(csv.DictReader((LISTS / f"{name}.csv").read_text(encoding="utf-8").splitlines()))
     assert len({tuple(row.values()) for row in rows}) == len(rows) > 100
