@@ -59,7 +59,7 @@ def requirements() -> tuple[str, ...]:
 def advice(facts: dict[str, Any]) -> list[str]:
     """Say what to do about a check-up's findings, one line each."""
     lines = [
-        f"{name} is missing: pip install --force-reinstall {DISTRIBUTION}"
+        f"{name} is missing: pip install --force-reinstall . in the checkout"
         for name, version in facts["base"].items()
         if not version
     ]
@@ -71,7 +71,7 @@ def advice(facts: dict[str, Any]) -> list[str]:
     if not facts["bundles"]:
         lines.append(f"no bundle is installed: reinstall {DISTRIBUTION}")
     lines += [
-        f"for {_USES[extra]}: pip install '{DISTRIBUTION}[{extra}]'"
+        f"for {_USES[extra]}: pip install '.[{extra}]' in the checkout"
         for extra, libraries in facts["extras"].items()
         if not all(libraries.values())
     ]

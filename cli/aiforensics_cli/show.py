@@ -24,6 +24,7 @@ from aiforensics.explain import (
     overall,
     percent,
     percent_range,
+    size_words,
 )
 from aiforensics_cli.console import clean
 
@@ -184,8 +185,7 @@ def _lacking(encoding: str) -> dict[int, str]:
 
 
 def _title(finding: Finding, ours: Callable[[str], str]) -> Text:
-    size = finding.bytes
-    amount = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB" if size >= 1e3 else f"{size} B"
+    amount = size_words(finding.bytes)
     facts = f"  {finding.format} {finding.width}×{finding.height} · {amount} · sha256 {finding.sha256[:12]}"
     path = "standard input" if finding.path == "-" else clean(finding.path)
     return Text.assemble((path, "bold"), (ours(facts), "dim"))

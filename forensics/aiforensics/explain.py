@@ -141,6 +141,19 @@ def percent_range(low: float, high: float) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
+def size_words(count: int) -> str:
+    """Write a number of bytes with a unit a person reads.
+
+    Examples
+    --------
+    >>> size_words(812), size_words(48_213), size_words(4_821_300)
+    ('812 bytes', '48.2 kB', '4.8 MB')
+    """
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
 def overall(finding: Finding) -> str:
     """Say what the file says of itself, what that is worth, and whether the pixels agree.
 

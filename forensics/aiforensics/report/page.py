@@ -136,19 +136,6 @@ def cut(text: str, limit: int = LONG) -> tuple[str, str, int]:
     return text[:limit], text[limit:LONGEST], max(0, len(text) - LONGEST)
 
 
-def size_words(count: int) -> str:
-    """Write a number of bytes with a unit a person reads.
-
-    Examples
-    --------
-    >>> size_words(812), size_words(48_213), size_words(4_821_300)
-    ('812 bytes', '48.2 kB', '4.8 MB')
-    """
-    if count < 1000:
-        return f"{count} bytes"
-    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
-
-
 def number(value: float) -> str:
     """Write a measured value with four significant digits and a true minus sign."""
     return f"{value:.4g}".replace("-", "−")
@@ -177,7 +164,13 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cut": cut, "number": number, "signed": signed, "size": size_words, "visible": visible}
+    environment.filters |= {
+        "cut": cut,
+        "number": number,
+        "signed": signed,
+        "size": explain.size_words,
+        "visible": visible,
+    }
     environment.filters |= {"percent": explain.percent}
     environment.globals |= {
         "css": Markup(css),  # noqa: S704 - our own file, and its hash is all that the policy lets in
