@@ -192,20 +192,27 @@ def test_a_finished_bundle_gets_another_mix_from_sources_that_came_later(start, 
     assert re.search(r"first has seen \d+ of these pictures", capsys.readouterr().err)
 
 
-def test_a_finished_bundle_gets_its_thresholds_from_sources_that_came_later(start, later, capsys):
-    again = later("thresholds.py", "later.csv", "0123", "again")
+def test_a_finished_bundle_goes_on_and_gets_its_thresholds_from_sources_that_came_later(start, later, capsys):
+    again = later("strangers.py", "later.csv", "0123", "again")
     assert re.search(r"32 of 64 pictures are left out: first has seen them", capsys.readouterr().err)
-    assert again.manifest["head"] == start.manifest["head"]
+    was, now = (one.manifest["head"]["mix"] for one in (start, again))
+    assert (now["embedding"], now["handcrafted"], now["offset"]) == (
+        was["embedding"],
+        was["handcrafted"],
+        was["offset"],
+    )
+    assert now["joint"] == 1.0, "its old weight is in the perceptron's own"
     lines = (one.manifest["calibration"]["conditions"] for one in (again, start))
     assert next(lines) == next(lines)
     assert 0.0 <= again.calibration.real_below <= 0.5 <= again.calibration.ai_from <= 1.0
     found = again.manifest["metrics"]["out_of_fold"]
-    assert (found["pictures"], again.manifest["training"]["thresholds"]["sources"]) == (32, {"ai": 2, "real": 2})
+    assert (found["pictures"], again.manifest["training"]["strangers"]["sources"]) == (32, {"ai": 2, "real": 2})
     assert seen(again) > seen(start)
     text = (again.folder / "CARD.md").read_text(encoding="utf-8")
     assert "Each of 32 pictures of 2 AI and 2 real sources that came when the bundle was finished" in text
-    assert "python models/training/thresholds.py first later --test test.csv --out again" in text
-    assert all(again.manifest["files"][name] == start.manifest["files"][name] for name in UNCHANGED)
+    assert "python models/training/strangers.py first later --test test.csv --out again" in text
+    assert all(again.manifest["files"][name] == start.manifest["files"][name] for name in UNCHANGED[:3])
+    assert again.manifest["files"]["joint.safetensors"] != start.manifest["files"]["joint.safetensors"]
     with pytest.raises(SystemExit):
-        later("thresholds.py", "known.csv", "01", "never")
+        later("strangers.py", "known.csv", "01", "never")
     assert "pictures of both classes that the bundle has not seen" in capsys.readouterr().err

@@ -80,12 +80,6 @@ class Kept:
             shutil.copyfile(self.head.path.parent / self.enlargement["file"], folder / self.enlargement["file"])
         return self.enlargement
 
-    def log_odds(self, data: StackData) -> dict[str, Floats]:
-        """(n,) log-odds of pictures by part, as the bundle gives them."""
-        margin, joint = self.head.margin(data.rows), self.joint.margin(joint_inputs(data).astype(np.float64))
-        fused = self.mix.embedding * data.log_odds + self.mix.handcrafted * margin + joint + self.mix.offset
-        return {"handcrafted": margin, "deep": data.log_odds, "fused": fused}
-
     def stack(self, data: StackData, seed: int) -> Stack:
         """Let the joint perceptron go on, on pictures that neither the bundle's head nor their network had seen.
 

@@ -222,9 +222,13 @@ def _rebuild(training: Mapping[str, Any]) -> Iterable[str]:
         yield f"That made `{before['from']}` (sha256 {before['sha256'][:12]}), which the next command went on from."
     yield _first_weights(training) if before is None else ""
     yield shell(training.get("command", "")) or "The command was not recorded."
-    for step, done in (("remixed", "mix the next command fitted once more"), ("thresholds", "thresholds the next set")):
+    steps = {
+        "remixed": "whose mix the next command fitted once more",
+        "strangers": "which met strangers by the next command",
+    }
+    for step, done in steps.items():
         if step in training:
-            yield f"That made a bundle of sha256 {training[step]['from'][:12]}, whose {done}."
+            yield f"That made a bundle of sha256 {training[step]['from'][:12]}, {done}."
             yield shell(training[step]["command"])
 
 

@@ -24,7 +24,7 @@ def left_out(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
         return
     yield "### On sources that were left out"
     yield _judges(manifest["training"], found)
-    yield shell(manifest["training"].get("thresholds", {}).get("command", command))
+    yield shell(manifest["training"].get("strangers", {}).get("command", command))
     least = found.get("min_pictures", 20)  # not stated by earlier versions
     columns = [found["roc_auc"], found["mean_source_auc"]]
     heads = ["part", "AUC", f"mean AUC over AI sources of {least} pictures or more"]
@@ -51,7 +51,7 @@ def left_out(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     alarms = sorted(found["false_alarms_by_real_source"].items(), key=lambda item: -item[1])[:8]
     yield "Real sources with most false alarms: " + ", ".join(f"{name} {percent(a)}" for name, a in alarms) + "."
     again = manifest["training"].get("remixed")
-    if again and "thresholds" not in manifest["training"]:
+    if again and "strangers" not in manifest["training"]:
         sources = again["sources"]
         yield (
             f"The mix was then fitted once more, on {again['pictures']} pictures of {sources['ai']} AI and "
@@ -62,13 +62,14 @@ def left_out(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
 
 def _judges(training: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """Say who judged the pictures of sources that were left out."""
-    again = training.get("thresholds")
+    again = training.get("strangers")
     weighed = "Classes and sources are weighed alike."
     if again:
         sources = again["sources"]
         return (
             f"Each of {found['pictures']} pictures of {sources['ai']} AI and {sources['real']} real sources that came "
-            f"when the bundle was finished was judged by all of it ({found['views']} views, matched conditions), at "
+            f"when the bundle was finished was judged by its network, head, mix and lines ({found['views']} views, "
+            "matched conditions), with a joint perceptron that had gone on without its source, at "
             f"thresholds that were set on the pictures of the other folds. {weighed} Made by:"
         )
     extended = training.get("extended", {})

@@ -1,9 +1,11 @@
-"""A finished fusion's thresholds, set on strangers: `python models/training/thresholds.py BUNDLE DATA… --out DIR`.
+"""A finished fusion meets strangers: `python models/training/strangers.py BUNDLE DATA… --test PHOTOS --out DIR`.
 
-Thresholds of a bundle were set on what networks and heads said that each had left a part of its sources out. Pictures
-of sources that came when it was finished, DATA, are judged by the whole of it as it ships, so what `ai` and `real` cost
-there is what they cost its users. Everything else stays as it is. The figures on left-out sources are those of DATA
-then, each fold under the thresholds of the others. Pictures that the bundle has seen are left out.
+Joint perceptron and thresholds of a bundle were fitted on what networks said that each had left a part of its sources
+out. Pictures of sources that came when it was finished, DATA, are judged by the network that ships: on them the joint
+perceptron goes on by small steps, and what `ai` and `real` cost there, judged by perceptrons that had not seen them, is
+what they cost the bundle's users: the thresholds are set by it. Network, handcrafted head, mix and lines stay. The
+figures on left-out sources are those of DATA then, each fold of sources under the thresholds of the others. Pictures
+that the bundle has seen are left out.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, load_dataset
-from aiforensics.lab.data.folds import family_folds
+from aiforensics.lab.data.folds import origins
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS
 from aiforensics.lab.fit.assembling import measured, stack_data
@@ -28,6 +32,7 @@ from aiforensics.lab.fit.calibrating import Floats, settled
 from aiforensics.lab.fit.kept import Kept
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.outoffold import out_of_fold
+from aiforensics.lab.fit.stacking import Stack
 from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import Job, judge_test, state_figures
@@ -36,7 +41,7 @@ from aiforensics_models.calibration import Calibration
 
 
 def main() -> None:
-    """Measure, set two numbers, and write the bundle with them."""
+    """Measure, let the joint perceptron go on, set the thresholds, and write the bundle."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("bundle", help="a shipped bundle's name, or a bundle's folder")
     parser.add_argument("data", type=Path, nargs="+", help="data sets of sources that the bundle has not seen")
@@ -58,21 +63,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as spare:
         work = options.work or Path(spare)
         work.mkdir(parents=True, exist_ok=True)
-        calibration, figures = judged(bundle, strange, work / "table.npz", FusionConfig())
+        stack, calibration, figures = met(bundle, strange, work / "table.npz", FusionConfig())
         overlap.record(options.out, [replace(sample, split="train") for sample in strange], known)
         training = bundle.manifest["training"]
         data = " ".join(folder.stem for folder in options.data)
         names = f"{bundle.name} {data} --test {options.test.name} --out {options.out.name}"
         told = {
             "from": bundle.sha256,
-            "command": f"python models/training/thresholds.py {names}",
+            "command": f"python models/training/strangers.py {names}",
             "pictures": len(strange),
             "sources": dict(Counter(label for label, _ in {(sample.label, sample.source) for sample in strange})),
         }
         manifest = {
             **bundle.manifest,
+            "head": stack.save(options.out),
             "calibration": calibration.to_dict(),
-            "training": {**training, "thresholds": told},
+            "training": {**training, "strangers": told},
             "metrics": {**bundle.manifest["metrics"], "out_of_fold": figures},
         }
         write_manifest(options.out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
@@ -83,25 +89,26 @@ def main() -> None:
     state_figures(options.out, manifest, metrics)
 
 
-def judged(
+def met(
     bundle: Bundle, samples: Sequence[Sample], table_file: Path, config: FusionConfig
-) -> tuple[Calibration, dict[str, Any]]:
-    """Set a bundle's thresholds on pictures that it had not seen; the figures are out of fold."""
+) -> tuple[Stack, Calibration, dict[str, Any]]:
+    """Let a bundle's joint perceptron go on, and set its thresholds; the figures are out of fold."""
     onnx = bundle.folder / bundle.manifest["network"]["onnx"]
     views = [view.name for view in (*CONDITIONS, *LARGE_CONDITIONS)]
     judges = [0] * len(samples)
     table = measured(table_file, samples, [onnx], judges, views, config, tell, bundle.enlargement)
-    folds = family_folds(samples, config.folds, config.seed)
+    known, owner = np.unique(origins(samples), return_inverse=True)
+    folds = (np.random.default_rng([config.seed, 6]).permutation(len(known)) % config.folds)[owner]
     data, kept = stack_data(table, samples, folds, config), Kept.of(bundle)
-    parts = kept.log_odds(data)
+    stack = kept.stack(data, config.seed)
 
     def fitted(odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
         return settled(kept.calibration, odds, *others[:3])
 
-    calibration = fitted(parts["fused"], data.labels, table.condition, row_weights(samples, table))
+    calibration = fitted(stack.fused, data.labels, table.condition, row_weights(samples, table))
     was, now = kept.calibration, calibration
     tell(f"real below {was.real_below} to {now.real_below}, ai from {was.ai_from} to {now.ai_from}")
-    return calibration, out_of_fold(parts, table, samples, folds, fitted)
+    return stack, calibration, out_of_fold(stack.parts, table, samples, folds, fitted)
 
 
 def tell(line: str) -> None:
