@@ -14,9 +14,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +32,8 @@ from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.measure import VIEWS
 from aiforensics.lab.fit.stacking import joint_inputs
 from aiforensics.lab.fit.weighing import levelled
-from aiforensics.lab.judge.quick import open_detector
-from aiforensics.lab.making import Job, judge_test, state_figures
-from aiforensics_models.bundle import Bundle, write_manifest
+from aiforensics.lab.making import amend
+from aiforensics_models.bundle import Bundle
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
@@ -69,29 +66,14 @@ def main() -> None:
         entry = bundle.manifest.get("enlargement") or enlargement_of(samples, options.out, work, config, tell)
         enlargement = Enlargement.load(options.out, entry, SCORED)
         mix, calibration = remixed(bundle, enlargement, picked, work / "table.npz", config)
-        overlap.record(options.out, [replace(sample, split="train") for sample in picked], known)
-        sources = Counter(label for label, _ in {(sample.label, sample.source) for sample in picked})
-        training = bundle.manifest["training"]
         names = f"{bundle.name} {options.data.stem} --test {options.test.name} --out {options.out.name}"
-        told = {
-            "from": bundle.sha256,
-            "command": f"python models/training/remix.py {names}",
-            "pictures": len(picked),
-            "sources": dict(sources),
-        }
-        manifest = {
-            **bundle.manifest,
+        changes = {
             "head": {**bundle.manifest["head"], "mix": mix},
             "enlargement": entry,
             "calibration": calibration.to_dict(),
-            "training": {**training, "remixed": told},
         }
-        write_manifest(options.out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
-        job = Job(options.out, work, training.get("data", ()), training.get("command", ""))
-        test = [sample for sample in load_dataset(options.test, need=("test",)) if sample.split == "test"]
-        made = Bundle.load(options.out)
-        metrics = judge_test(test, open_detector(options.out), job, tell, of=len(test), seen=overlap.seen(made))
-    state_figures(options.out, manifest, metrics)
+        command = f"python models/training/remix.py {names}"
+        amend(bundle, options.out, work, options.test, "remixed", command, picked, changes, tell)
 
 
 def remixed(

@@ -14,9 +14,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +32,8 @@ from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.outoffold import out_of_fold
 from aiforensics.lab.fit.stacking import Stack
 from aiforensics.lab.fit.weighing import row_weights
-from aiforensics.lab.judge.quick import open_detector
-from aiforensics.lab.making import Job, judge_test, state_figures
-from aiforensics_models.bundle import Bundle, write_manifest
+from aiforensics.lab.making import amend
+from aiforensics_models.bundle import Bundle
 from aiforensics_models.calibration import Calibration
 
 
@@ -64,29 +61,15 @@ def main() -> None:
         work = options.work or Path(spare)
         work.mkdir(parents=True, exist_ok=True)
         stack, calibration, figures = met(bundle, strange, work / "table.npz", FusionConfig())
-        overlap.record(options.out, [replace(sample, split="train") for sample in strange], known)
-        training = bundle.manifest["training"]
         data = " ".join(folder.stem for folder in options.data)
         names = f"{bundle.name} {data} --test {options.test.name} --out {options.out.name}"
-        told = {
-            "from": bundle.sha256,
-            "command": f"python models/training/strangers.py {names}",
-            "pictures": len(strange),
-            "sources": dict(Counter(label for label, _ in {(sample.label, sample.source) for sample in strange})),
-        }
-        manifest = {
-            **bundle.manifest,
+        changes = {
             "head": stack.save(options.out),
             "calibration": calibration.to_dict(),
-            "training": {**training, "strangers": told},
             "metrics": {**bundle.manifest["metrics"], "out_of_fold": figures},
         }
-        write_manifest(options.out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
-        job = Job(options.out, work, training.get("data", ()), training.get("command", ""))
-        test = [sample for sample in load_dataset(options.test, need=("test",)) if sample.split == "test"]
-        made = Bundle.load(options.out)
-        metrics = judge_test(test, open_detector(options.out), job, tell, of=len(test), seen=overlap.seen(made))
-    state_figures(options.out, manifest, metrics)
+        command = f"python models/training/strangers.py {names}"
+        amend(bundle, options.out, work, options.test, "strangers", command, strange, changes, tell)
 
 
 def met(

@@ -10,10 +10,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
     Examples
     --------
-    >>> print(table(["a", "b"], [["1", "2"]]))
-    | a | b |
-    | --- | --- |
-    | 1 | 2 |
+    >>> table(["a", "b"], [["1", "2"]]).splitlines()
+    ['| a | b |', '| --- | --- |', '| 1 | 2 |']
     """
     return "\n".join(map(_row, (heads, ["---"] * len(heads), *rows)))
 
