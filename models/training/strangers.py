@@ -1,11 +1,11 @@
 """A finished fusion meets strangers: `python models/training/strangers.py BUNDLE DATA… --test PHOTOS --out DIR`.
 
-Joint perceptron and thresholds of a bundle were fitted on what networks said that each had left a part of its sources
-out. Pictures of sources that came when it was finished, DATA, are judged by the network that ships: on them the joint
-perceptron goes on by small steps, and what `ai` and `real` cost there, judged by perceptrons that had not seen them, is
-what they cost the bundle's users: the thresholds are set by it. Network, handcrafted head, mix and lines stay. The
-figures on left-out sources are those of DATA then, each fold of sources under the thresholds of the others. Pictures
-that the bundle has seen are left out.
+What stands on a bundle's network was fitted on what networks said that each had left a part of its sources out.
+Pictures of sources that came when it was finished, DATA, are judged by the network that ships: on them the handcrafted
+head (where it is trees) and the joint perceptron go half of the way to what these sources ask for, and what `ai` and
+`real` cost there, judged by heads that had not seen them, is what they cost the bundle's users: the thresholds are set
+by it. Network, mix and lines stay. The figures on left-out sources are those of DATA then, each fold of sources under
+the thresholds of the others. Pictures that the bundle has seen are left out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from aiforensics_models.calibration import Calibration
 
 
 def main() -> None:
-    """Measure, let the joint perceptron go on, set the thresholds, and write the bundle."""
+    """Measure, let the heads go on, set the thresholds, and write the bundle."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("bundle", help="a shipped bundle's name, or a bundle's folder")
     parser.add_argument("data", type=Path, nargs="+", help="data sets of sources that the bundle has not seen")
@@ -75,7 +75,7 @@ def main() -> None:
 def met(
     bundle: Bundle, samples: Sequence[Sample], table_file: Path, config: FusionConfig
 ) -> tuple[Stack, Calibration, dict[str, Any]]:
-    """Let a bundle's joint perceptron go on, and set its thresholds; the figures are out of fold."""
+    """Let a bundle's heads go on, and set its thresholds; the figures are out of fold."""
     onnx = bundle.folder / bundle.manifest["network"]["onnx"]
     views = [view.name for view in (*CONDITIONS, *LARGE_CONDITIONS)]
     judges = [0] * len(samples)
@@ -83,7 +83,7 @@ def met(
     known, owner = np.unique(origins(samples), return_inverse=True)
     folds = (np.random.default_rng([config.seed, 6]).permutation(len(known)) % config.folds)[owner]
     data, kept = stack_data(table, samples, folds, config), Kept.of(bundle)
-    stack = kept.stack(data, config.seed)
+    stack = kept.stack(data, config.seed, many=True)
 
     def fitted(odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
         return settled(kept.calibration, odds, *others[:3])

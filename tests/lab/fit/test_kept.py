@@ -7,14 +7,16 @@ import pytest
 
 from aiforensics.analyzers import SCORED
 from aiforensics.features import EDITION
-from aiforensics.lab.fit.heads import XGBoostFit
+from aiforensics.lab.fit.heads import XGBoostFit, XGBoostFurther
 from aiforensics.lab.fit.kept import Kept
+from aiforensics.lab.fit.perceptrons import PerceptronConfig, PerceptronFit
 from aiforensics.lab.fit.stacking import StackData, fit_stack, joint_inputs
 from aiforensics.lab.judge.metrics import roc_auc
 from aiforensics.lab.train.recipes import RecipeError
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.calibration import Calibration, Line
 from aiforensics_models.heads import EMBEDDING, load_head
+from aiforensics_models.trees import TreeEnsemble
 
 pytestmark = pytest.mark.train
 FEATURES = (*SCORED, EMBEDDING)
@@ -95,6 +97,86 @@ def test_a_part_is_judged_by_a_perceptron_that_had_not_seen_it(bundle):
     kept = Kept.of(bundle)
     assert np.allclose(kept.stack(few, 0).fused[mine], kept.stack(flipped, 0).fused[mine], atol=0.2)
     assert not np.allclose(kept.stack(few, 0).fused[~mine], kept.stack(flipped, 0).fused[~mine], atol=1e-6)
+
+
+def test_a_way_ends_between_the_start_and_where_the_steps_lead(bundle):
+    few, start = made_up(400, 1), Kept.of(bundle).joint
+    knobs = PerceptronConfig(epochs=6, rate=2e-3)
+    rows = joint_inputs(few)
+    none, half, whole = (
+        PerceptronFit(rows, few.labels, few.weights, 0, replace(knobs, way=way), start=start).margin(rows)
+        for way in (0.0, 0.5, 1.0)
+    )
+    assert np.allclose(none, start.margin(rows.astype(np.float64)), atol=1e-2), "but for half precision"
+    assert np.abs(whole - none).max() > 0.1
+    assert np.abs(half - (none + whole) / 2).mean() < 0.2 * np.abs(whole - none).mean()
+
+
+@pytest.fixture
+def trees(tmp_path, monkeypatch):
+    """What stands on top of a bundle whose head is trees."""
+    monkeypatch.setattr(XGBoostFit, "rounds", 60)
+    monkeypatch.setattr(XGBoostFurther, "least", 1.0)
+    head = fit_stack(made_up(1500, 0), "xgboost", 0).save(tmp_path)
+    calibration = Calibration({"good": Line(1.0, 0.0, 0.5)}, 0.2, 0.9).to_dict()
+    manifest = {"name": "big", "features": FEATURES, "edition": EDITION, "head": head, "calibration": calibration}
+    return Kept.of(Bundle(tmp_path, manifest, ""))
+
+
+def turned(count, seed):
+    """Pictures of which another measurement tells than those that the trees know."""
+    data = made_up(count, seed)
+    rows = data.rows.copy()
+    rows[:, 2] += 2.0 * data.labels
+    return replace(data, rows=rows)
+
+
+def test_trees_that_go_on_learn_what_the_old_ones_left(trees, tmp_path):
+    new, others = turned(1200, 1), turned(1200, 2)
+    stack = trees.stack(new, 0, many=True)
+
+    def auc(head):
+        known = trees.mix.embedding * others.log_odds + trees.mix.handcrafted * head.margin(others.rows)
+        return roc_auc(others.labels, known)
+
+    assert auc(stack.head) > auc(trees.head) + 0.02
+    (tmp_path / "new").mkdir()
+    manifest = stack.save(tmp_path / "new")
+    written = TreeEnsemble.load(tmp_path / "new" / manifest["file"])
+    told = [float(np.sum(written.contributions(row)[0]) + written.contributions(row)[1]) for row in others.rows[:20]]
+    assert np.allclose(told, stack.head.margin(others.rows[:20]), atol=1e-4), "what reads them without XGBoost agrees"
+
+
+def test_trees_go_half_of_the_way(trees, tmp_path):
+    new = turned(600, 1)
+    known = trees.mix.handcrafted * trees.head.margin(new.rows)
+
+    def moved(way):
+        further = XGBoostFurther(
+            trees.head.path, new.rows, new.labels, new.weights, known, share=trees.mix.handcrafted, way=way, seed=0
+        )
+        return further.margin(new.rows) - trees.head.margin(new.rows)
+
+    assert np.allclose(2 * moved(0.5), moved(1.0), atol=1e-3)
+
+
+def test_trees_that_go_on_are_judged_where_they_had_not_been(trees):
+    new = turned(600, 1)
+    mine, labels = new.folds == 1, new.labels.copy()
+    labels[mine] = np.random.default_rng(3).permutation(labels[mine])  # as many of each class: they weigh what they did
+    flipped = replace(new, labels=labels)
+    stacks = [trees.stack(data, 0, many=True) for data in (new, flipped)]
+    assert np.allclose(*(stack.handcrafted[mine] for stack in stacks), atol=1e-5)
+    assert not np.allclose(*(stack.handcrafted[~mine] for stack in stacks), atol=0.01)
+
+
+def test_a_picture_that_weighs_nothing_moves_no_tree(trees):
+    new = turned(600, 1)
+    first, rest = np.arange(600) < 300, np.arange(600) >= 300
+    silent = replace(new, weights=first.astype(float), labels=np.where(rest, 1 - new.labels, new.labels))
+    heads = [trees.stack(replace(new, weights=first.astype(float)), 0, many=True).head]
+    heads.append(trees.stack(silent, 0, many=True).head)
+    assert np.allclose(*(head.margin(new.rows) for head in heads), atol=1e-6)
 
 
 def test_a_perceptron_of_another_width_goes_on(bundle):

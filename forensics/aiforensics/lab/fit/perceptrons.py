@@ -33,6 +33,8 @@ class PerceptronConfig:
         Share of the units that each step goes without; of the inputs a fifth.
     rate, decay
         Learning rate, which falls to 0 along a cosine, and weight decay of AdamW.
+    way
+        How far of the way from a `start` to where the steps lead its weights go; 1 is all of it.
     """
 
     hidden: int = 48
@@ -41,6 +43,7 @@ class PerceptronConfig:
     dropout: float = 0.4
     rate: float = 2e-3
     decay: float = 0.1
+    way: float = 1.0
 
 
 class PerceptronFit:
@@ -112,6 +115,9 @@ class PerceptronFit:
                         parameter.add_(first, alpha=optimiser.param_groups[0]["lr"] * config.decay)
             schedule.step()
         self._network.eval()
+        with torch.no_grad():
+            for parameter, first in zip(self._network.parameters(), home, strict=False):
+                parameter.lerp_(first, 1.0 - config.way)
         with torch.no_grad():  # what answers here is what is written down, in half of a bundle's room
             for layer in self._linear:
                 layer.weight.copy_(layer.weight.half())

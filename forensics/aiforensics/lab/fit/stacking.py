@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,13 +136,21 @@ def fit_stack(data: StackData, kind: HeadKind, seed: int) -> Stack:
     )
 
 
+class JointHead(Protocol):
+    """What adds to log-odds that stand already, from measurements and embedding."""
+
+    def margin(self, rows: NDArray[np.float32]) -> Floats:
+        """(n, features + dimension) → (n,) log-odds."""
+        ...
+
+
 def judged_by_parts(
     data: StackData,
     weights: Floats,
     known: Floats,
-    fit: Callable[[StackData, Floats, Floats], PerceptronFit],
+    fit: Callable[[StackData, Floats, Floats], JointHead],
 ) -> Floats:
-    """(n,) margins of joint perceptrons on strangers, each part's by the one that was fitted on all others; else 0.
+    """(n,) margins on strangers, each part's by what was fitted on all others; else 0.
 
     Parameters
     ----------
@@ -151,7 +159,7 @@ def judged_by_parts(
     weights, known
         (n,) weight of each, and log-odds that stand already.
     fit
-        Fits a perceptron on some pictures with their weights and known log-odds.
+        Fits it on some pictures with their weights and known log-odds.
     """
     margins = np.zeros(len(known))
     for part in np.unique(data.parts[data.strange]):

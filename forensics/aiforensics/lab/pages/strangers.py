@@ -23,7 +23,7 @@ def left_out(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     if not found:
         return
     yield "### On sources that were left out"
-    yield _judges(manifest["training"], found)
+    yield _judges(manifest, found)
     yield shell(manifest["training"].get("strangers", {}).get("command", command))
     least = found.get("min_pictures", 20)  # not stated by earlier versions
     columns = [found["roc_auc"], found["mean_source_auc"]]
@@ -60,16 +60,22 @@ def left_out(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
         )
 
 
-def _judges(training: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+def _judges(manifest: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """Say who judged the pictures of sources that were left out."""
+    training = manifest["training"]
     again = training.get("strangers")
     weighed = "Classes and sources are weighed alike."
     if again:
         sources = again["sources"]
+        stayed, gone = (
+            ("network, mix and lines", "trees and a joint perceptron")
+            if manifest["head"]["kind"] == "xgboost"
+            else ("network, head, mix and lines", "a joint perceptron")
+        )
         return (
             f"Each of {found['pictures']} pictures of {sources['ai']} AI and {sources['real']} real sources that came "
-            f"when the bundle was finished was judged by its network, head, mix and lines ({found['views']} views, "
-            "matched conditions), with a joint perceptron that had gone on without its source, at "
+            f"when the bundle was finished was judged by its {stayed} ({found['views']} views, "
+            f"matched conditions), with {gone} that had gone on without its source, at "
             f"thresholds that were set on the pictures of the other folds. {weighed} Made by:"
         )
     extended = training.get("extended", {})
