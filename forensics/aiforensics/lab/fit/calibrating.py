@@ -23,7 +23,7 @@ The promise is 5 %, and 10 % on the worst source of photographs, art and portrai
 times as much: RESEARCH.md, *Thresholds and abstention*, has what other shares cost the worst ones.
 """
 MISSES = 0.035
-"""Share of AI pictures that may be called `real` on unseen sources: 95 % of the answers are right there."""
+"""Share of AI pictures that may be called `real` on unseen sources: 94 to 95 % of the answers are right there."""
 Fit = Callable[[Floats, Floats, NDArray[np.str_], Floats, Sequence[str]], Calibration]
 """From n log-odds, labels, conditions, weights and sources to a calibration."""
 MIN_CONDITION = 200

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from aiforensics.analyzers import SCORED
 from aiforensics.features import EDITION
 from aiforensics.lab.fit.calibrating import Floats
-from aiforensics.lab.fit.heads import FittedHead, HeadKind, XGBoostFurther
+from aiforensics.lab.fit.heads import FittedHead, HeadKind, Trees, XGBoostFurther
 from aiforensics.lab.fit.perceptrons import PerceptronConfig, PerceptronFit
 from aiforensics.lab.fit.stacking import Stack, StackData, joint_inputs, judged_by_parts
 from aiforensics.lab.fit.weighing import levelled
@@ -161,9 +161,9 @@ class Further:
         knobs, standing = replace(FURTHER, way=way), known + self.gained
         self.joint = PerceptronFit(inputs, data.labels, weights, seed, knobs, standing, start)
 
-    def margin(self, inputs: NDArray[np.float32]) -> Floats:
+    def margin(self, rows: NDArray[np.float32]) -> Floats:
         """(n, features + dimension) → (n,) what there is to add to the log-odds that are not the perceptron's."""
-        return self.joint.margin(inputs) + self._more(self.head, inputs[:, : self._measured].astype(np.float64))
+        return self.joint.margin(rows) + self._more(self.head, rows[:, : self._measured].astype(np.float64))
 
     def _boosted(
         self, data: StackData, weights: Floats, standing: Floats, way: float, seed: int
@@ -209,8 +209,7 @@ class KeptHead:
             return Perceptron.load(self.path, ["measurements"] * rows.shape[1]).margin(rows)
         import xgboost  # noqa: PLC0415 - one to two seconds
 
-        booster = xgboost.Booster(model_file=self.path)
-        return np.asarray(booster.predict(xgboost.DMatrix(rows.astype(np.float32)), output_margin=True), np.float64)
+        return Trees(xgboost.Booster(model_file=self.path)).margin(rows)
 
     def save(self, folder: Path) -> str:
         """Copy the file."""
