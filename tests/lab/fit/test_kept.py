@@ -112,15 +112,18 @@ def test_a_way_ends_between_the_start_and_where_the_steps_lead(bundle):
     assert np.abs(half - (none + whole) / 2).mean() < 0.2 * np.abs(whole - none).mean()
 
 
-@pytest.fixture
-def trees(tmp_path, monkeypatch):
-    """What stands on top of a bundle whose head is trees."""
-    monkeypatch.setattr(XGBoostFit, "rounds", 60)
-    monkeypatch.setattr(XGBoostFurther, "least", 1.0)
-    head = fit_stack(made_up(1500, 0), "xgboost", 0).save(tmp_path)
-    calibration = Calibration({"good": Line(1.0, 0.0, 0.5)}, 0.2, 0.9).to_dict()
-    manifest = {"name": "big", "features": FEATURES, "edition": EDITION, "head": head, "calibration": calibration}
-    return Kept.of(Bundle(tmp_path, manifest, ""))
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    """What stands on top of a bundle whose head is trees, and makes itself heard on few pictures."""
+    folder = tmp_path_factory.mktemp("trees")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(XGBoostFit, "rounds", 20)
+        patch.setattr(XGBoostFurther, "least", 1.0)
+        patch.setattr(XGBoostFurther, "rounds", 20)
+        head = fit_stack(made_up(500, 0), "xgboost", 0).save(folder)
+        calibration = Calibration({"good": Line(1.0, 0.0, 0.5)}, 0.2, 0.9).to_dict()
+        manifest = {"name": "big", "features": FEATURES, "edition": EDITION, "head": head, "calibration": calibration}
+        yield Kept.of(Bundle(folder, manifest, ""))
 
 
 def turned(count, seed):
