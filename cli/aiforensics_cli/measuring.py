@@ -166,10 +166,12 @@ def tell_refused(refused: Sequence[Sequence[str]]) -> int:
 
 def show_audit(heading: str, content: Mapping[str, Any]) -> None:
     """Print what an audit found: the cues, then every remark with what to do."""
+    from aiforensics.lab.pages.words import reach  # noqa: PLC0415 - not for --help
+
     console = _wide()
     cues = _table(heading, ["Cue alone", "AUC", "interval, 95 % for all at once"])
     for name, cue in content["cues"].items():
-        cues.add_row(name, f"{cue['value']:.3f}", f"{cue['low']:.3f} to {cue['high']:.3f}")
+        cues.add_row(name, f"{cue['value']:.3f}", reach((cue["low"], cue["high"]), between=" to "))
     console.print(cues)
     for remark in content["remarks"]:
         line = Text.assemble((f"{remark['level']:8}", _WEIGHTS[remark["level"]]), clean(remark["text"]))

@@ -15,6 +15,7 @@ from aiforensics.lab.audit.auditing import audit, audit_prepared
 from aiforensics.lab.audit.filefacts import separabilities, separability
 from aiforensics.lab.audit.lastjpeg import last_quality
 from aiforensics.lab.audit.remarks import cue_remarks, leaks
+from aiforensics.lab.audit.report import AuditReport
 from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset
 from aiforensics.lab.data.views import CLEAN, JPEG75, Codec, resize, training_view, webp
 from aiforensics.lab.judge.metrics import Figure
@@ -125,6 +126,26 @@ def test_of_several_cues_each_has_to_show_more() -> None:
     assert not leaks(among)
     (remark,) = cue_remarks({"quality": among}, prepared=True)
     assert (remark.level, remark.text.endswith("chance can explain it")) == ("note", True)
+
+
+@pytest.mark.parametrize(("ai", "real"), [(48, 8), (300, 10), (20, 1000), (5000, 55)])
+def test_a_shortcut_of_uneven_classes_is_found(ai, real) -> None:
+    labels = np.r_[np.ones(ai, np.int64), np.zeros(real, np.int64)]
+    side = np.where(labels == 1, 1024.0, 4032.0)[:, None]
+    found = separability(side, labels, [str(i) for i in range(len(labels))])
+    assert found.value == 1.0
+    assert leaks(found)
+
+
+def test_a_cue_of_too_few_pictures_has_no_interval_and_is_no_leak() -> None:
+    labels = np.r_[np.ones(48, np.int64), np.zeros(3, np.int64)]
+    cues = separabilities({"size": labels[:, None] * 1.0}, labels, [str(i) for i in range(51)])
+    assert np.isnan(cues["size"].low)
+    (remark,) = cue_remarks(cues, prepared=False)
+    assert remark.level == "note"
+    assert "too few for an interval" in remark.text
+    report = AuditReport({"ai": 48, "real": 3}, cues, remarks=(remark,))
+    assert report.to_dict()["cues"]["size"] == {"value": 1.0, "low": None, "high": None}
 
 
 def test_what_a_view_leaves_is_not_told_to_be_given_a_view() -> None:

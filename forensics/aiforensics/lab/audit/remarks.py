@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -39,7 +40,8 @@ def cue_remarks(cues: Mapping[str, Figure], *, prepared: bool) -> Iterable[Remar
     """Say which cues tell the classes apart; `prepared` when a view has been applied."""
     for name, auc in cues.items():
         what, advice = _CUE_WORDS[name]
-        words = f"{what} alone tells the classes apart: AUC {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
+        sure = "too few for an interval" if math.isnan(auc.low) else f"{auc.low:.3f} to {auc.high:.3f}"
+        words = f"{what} alone tells the classes apart: AUC {auc.value:.3f} ({sure})"
         words = words.replace("together alone tells", "together tell")
         if leaks(auc):
             yield Remark("leak", words, _AFTER_A_VIEW[name] if prepared else advice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from aiforensics.lab.judge.evaluate import plain
 from aiforensics.lab.judge.metrics import Figure
 
 Level = Literal["leak", "warning", "note"]
@@ -102,5 +103,6 @@ class AuditReport:
         return self.duplicates.across_splits + self.duplicates.exact_across_classes + self.split_groups > 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the report into plain data for JSON."""
-        return {"schema": "aiforensics.audit/1", "leaks": self.leaks, "contaminated": self.contaminated, **asdict(self)}
+        """Turn the report into plain data for JSON; the ends of an interval that cannot be told are None."""
+        facts = plain(asdict(self))
+        return {"schema": "aiforensics.audit/1", "leaks": self.leaks, "contaminated": self.contaminated, **facts}

@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from aiforensics.lab.audit.remarks import MAX_AUC
 from aiforensics.lab.pages.charts import interval_bar
-from aiforensics.lab.pages.words import TEMPLATES
+from aiforensics.lab.pages.words import TEMPLATES, reach
 from aiforensics.report.page import write_page
 
 
@@ -36,8 +37,7 @@ def audit_page(
                 (
                     name,
                     cue["value"],
-                    cue["low"],
-                    cue["high"],
+                    reach((cue["low"], cue["high"]), between=" to "),
                     interval_bar(cue["value"], (cue["low"], cue["high"]), _tint(cue), base=0.5),
                 )
                 for name, cue in report["cues"].items()
@@ -48,5 +48,5 @@ def audit_page(
     write_page("audit.html.j2", path, {"title": title, "parts": parts}, generated, folder=TEMPLATES)
 
 
-def _tint(cue: Mapping[str, float]) -> str:
-    return "ai" if cue["value"] > 0.55 and cue["low"] > 0.5 else "inconclusive"
+def _tint(cue: Mapping[str, float | None]) -> str:
+    return "ai" if (cue["value"] or 0.0) > MAX_AUC and (cue["low"] or 0.0) > 0.5 else "inconclusive"
