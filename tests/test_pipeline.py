@@ -181,6 +181,16 @@ def test_every_analyzer_that_asks_the_network_gets_its_forecast(scanner):
     assert found["background.uncertainty_gap"] != 0.0, "the windows of a portrait differ"
 
 
+@pytest.mark.parametrize("colour", ["white", "black", (21, 32, 43)])
+def test_a_picture_on_a_plain_page_is_judged_as_it_is_without_the_page(scanner, colour):
+    photo = Image.fromarray(pictures.astronaut()).resize((400, 400))
+    page = Image.new("RGB", (1920, 1080), colour)
+    page.paste(photo, (704, 304))
+    alone, framed = (scanner.scan_bytes(encoded(np.asarray(image), "PNG")) for image in (photo, page))
+    assert framed.p_ai == alone.p_ai
+    assert framed.quality == alone.quality
+
+
 def test_the_shipped_bundle_tells_an_enlarged_photograph(scanner):
     photo = Image.fromarray(pictures.coffee()[:300, :300])
     larger = np.asarray(photo.resize((900, 900), Image.Resampling.BICUBIC))

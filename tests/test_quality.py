@@ -78,6 +78,12 @@ def test_small_pictures_limit_the_evidence(side, expected):
     assert level(np.asarray(photo)) == expected
 
 
+def test_a_small_picture_on_a_large_page_is_small():
+    pixels = np.full((800, 1200, 3), 255, np.uint8)
+    pixels[320:400, 480:560] = np.random.default_rng(0).integers(0, 256, (80, 80, 3))
+    assert "only 80 × 80 pixels inside a plain border" in reasons(pixels)
+
+
 @pytest.mark.parametrize(("shades", "expected"), [(16, "poor"), (17, "limited")])
 def test_few_shades_of_grey_are_poor(shades, expected):
     steps = np.linspace(0, 255, shades).astype(np.uint8)

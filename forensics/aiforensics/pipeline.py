@@ -360,7 +360,8 @@ def examined(picture: Picture, enlargement: Enlargement | None = None) -> tuple[
     if enlargement is None:
         return picture, values
     times = enlargement(row(enlargement.names, values))
-    times = min(times, min(picture.width, picture.height) / LEFT)
+    left, top, right, bottom = picture.content
+    times = min(times, min(right - left, bottom - top) / LEFT)
     if times >= enlargement.least:  # a small picture is examined as it is
         picture = replace(picture, enlarged=times)
         values = _handcrafted(picture)

@@ -16,7 +16,7 @@ from aiforensics.analyzers.jpeg import Jpeg
 from aiforensics.analyzers.protocol import Exhibit
 from aiforensics.evidence import Quality
 from aiforensics.image import Picture
-from aiforensics.image.picture import WINDOW
+from aiforensics.image.picture import FLAT, WINDOW
 
 SMALL, TINY = 176, 96
 """Shorter sides in pixels below which evidence is limited, and poor."""
@@ -28,8 +28,6 @@ THIN, STARVED = 1.0, 0.5
 """Bits per pixel of an AVIF or HEIC below which evidence is limited, and poor: without them p rises by 0.05 to 0.2."""
 SOFT = -4.0
 """`spectrum.top_share` below which a picture is as soft as 1 px of blur or an enlargement by 2 make it."""
-FLAT = 3.0
-"""Standard deviation of the luma, in grey levels, below which a picture shows no texture to examine."""
 COLOURLESS = 2.0
 """Standard deviation of R - G and of B - G, in levels, below which a picture is black and white."""
 TINTED = 6.0
@@ -65,8 +63,10 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     """
     poor: list[str] = []
     limited: list[str] = []
-    width, height = (round(side / picture.enlarged) for side in (picture.width, picture.height))
-    short, size = min(width, height), f"{width} × {height} pixels"
+    left, top, right, bottom = picture.content
+    width, height = (round(side / picture.enlarged) for side in (right - left, bottom - top))
+    framed = " inside a plain border" if picture.content != (0, 0, picture.width, picture.height) else ""
+    short, size = min(width, height), f"{width} × {height} pixels{framed}"
     enlarged = picture.enlarged > 1.0
     if enlarged:
         limited.append(f"no more detail than {size} hold (enlarged, blurred or noisy): examined at that size")

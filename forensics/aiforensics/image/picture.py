@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from aiforensics.image.borders import Box, inside_border
 from aiforensics.image.orientation import upright
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ LARGE_WINDOWS = 3
 """Windows of a larger picture, the most detailed ones: what a scan of 12 megapixels has time for."""
 MIN_SIDE = 64
 """A window with a shorter side is extended by reflection, so that every measurement is defined."""
+FLAT = 3.0
+"""Standard deviation of the luma, in grey levels, below which a window shows no texture to examine."""
 _GRID = 16
 """Windows start on multiples of the largest JPEG block (4:2:0), so that their grid phase is known to be zero."""
 
@@ -151,12 +154,22 @@ class Picture:
         return self._in_srgb(self.stored)
 
     @cached_property
+    def content(self) -> Box:
+        """The part that is examined: what a plain border leaves of a picture larger than a window."""
+        whole = (0, 0, self.width, self.height)
+        return inside_border(self.stored) if max(self.width, self.height) > WINDOW else whole
+
+    @cached_property
     def windows(self) -> tuple[Window, ...]:
-        """At most `MAX_WINDOWS` windows, the most detailed first; deterministic."""
-        boxes = _candidate_boxes(self.width, self.height, round(WINDOW * self.enlarged))
+        """At most `MAX_WINDOWS` windows of the content, the most detailed first; deterministic.
+
+        Those without any texture are left out where others have some: an empty page says nothing of a picture on it.
+        """
+        boxes = _candidate_boxes(self.content, round(WINDOW * self.enlarged))
         if len(boxes) > MAX_WINDOWS:
             boxes = sorted(boxes, key=self._detail, reverse=True)[:LARGE_WINDOWS]
-        return tuple(self._window(box) for box in boxes)
+        found = tuple(self._window(box) for box in boxes)
+        return tuple(window for window in found if float(window.luma.std()) >= FLAT) or found
 
     def upright(self, max_side: int) -> Image.Image:
         """Return a copy for the eye: EXIF orientation applied, longest side at most `max_side` pixels."""
@@ -166,7 +179,7 @@ class Picture:
         small = self._in_srgb(self.stored.resize(size, Image.Resampling.LANCZOS, reducing_gap=1.5))
         return upright(small, self.orientation)
 
-    def _window(self, box: tuple[int, int, int, int]) -> Window:
+    def _window(self, box: Box) -> Window:
         part, shown = self.stored.crop(box), (box[2] - box[0], box[3] - box[1])
         if self.enlarged > 1.0:
             part = part.resize(
@@ -177,15 +190,15 @@ class Picture:
     def _in_srgb(self, part: Image.Image) -> Image.Image:
         return part if self.transform is None else self.transform(part)
 
-    def _detail(self, box: tuple[int, int, int, int]) -> float:
+    def _detail(self, box: Box) -> float:
         """Return the mean difference of diagonal neighbours, less where pixels are clipped to black or white."""
         luma = np.asarray(self.stored.crop(box).convert("L"), np.int16)
         clipped = float(np.mean((luma < 4) | (luma > 251)))
         return float(np.abs(luma[1:, 1:] - luma[:-1, :-1]).mean()) * (1.0 - clipped)
 
 
-def _candidate_boxes(width: int, height: int, side: int = WINDOW) -> list[tuple[int, int, int, int]]:
-    """Grid-aligned boxes of at most `side` pixels, at most 3 × 3, spread from edge to edge.
+def _candidate_boxes(content: Box, side: int = WINDOW) -> list[Box]:
+    """Grid-aligned boxes of at most `side` pixels, at most 3 × 3, spread from edge to edge of a grid-aligned part.
 
     From one and a half windows on, an axis takes one more box than fits beside each other: the boxes overlap by at most
     half, and almost no pixel is left out of a small picture. In a large one they are far apart.
@@ -199,7 +212,10 @@ def _candidate_boxes(width: int, height: int, side: int = WINDOW) -> list[tuple[
             return [(length - side) // 2 // _GRID * _GRID]
         return [round(i * (length - side) / (count - 1)) // _GRID * _GRID for i in range(count)]
 
-    return [(x, y, min(x + side, width), min(y + side, height)) for y in starts(height) for x in starts(width)]
+    left, top, right, bottom = content
+    across, down = starts(right - left), starts(bottom - top)
+    corners = ((left + x, top + y) for y in down for x in across)
+    return [(x, y, min(x + side, right), min(y + side, bottom)) for x, y in corners]
 
 
 def _pixels(part: Image.Image) -> NDArray[np.uint8]:
