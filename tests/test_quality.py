@@ -130,6 +130,25 @@ def test_an_avif_of_few_bits_is_weak_evidence(quality, expected):
     assert assess(decode(stream.getvalue()), PLAIN, 0.0).quality.level == expected
 
 
+@pytest.mark.parametrize(("quality", "expected"), [(80, "good"), (10, "limited"), (1, "poor")])
+def test_a_webp_of_few_bits_is_weak_evidence(quality, expected):
+    stream = io.BytesIO()
+    Image.fromarray(pictures.astronaut()).save(stream, "WEBP", quality=quality)
+    assert assess(decode(stream.getvalue()), PLAIN, 0.0).quality.level == expected
+
+
+def test_a_lossless_webp_of_few_bits_is_good_evidence():
+    graphic = np.full((800, 800, 3), 255, np.uint8)
+    graphic[100:180, 100:180] = pictures.astronaut()[:80, 200:280]
+    graphic[700:, 700:] = 90  # so that the plain part is no border
+    graphic[:, 0] = graphic[0] = np.arange(800)[:, None] % 256
+    stream = io.BytesIO()
+    Image.fromarray(graphic).save(stream, "WEBP", lossless=True)
+    picture = decode(stream.getvalue())
+    assert 8 * len(picture.data) / 800**2 < 0.4
+    assert assess(picture, PLAIN, 0.0).quality.level == "good"
+
+
 @pytest.mark.parametrize(("share", "expected"), [(-3.9, "good"), (-4.1, "limited")])
 def test_a_soft_picture_is_limited_evidence(share, expected):
     found = assess(from_array(pictures.astronaut()), {**PLAIN, "spectrum.top_share": share}, 0.0)

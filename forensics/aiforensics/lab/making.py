@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aiforensics.lab.audit.auditing import AnyView, AuditReport, audit, audit_prepared
-from aiforensics.lab.audit.remarks import leaks
+from aiforensics.lab.audit.report import leaks
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, load_dataset, thin
 from aiforensics.lab.data.progress import Report

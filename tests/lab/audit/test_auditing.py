@@ -14,8 +14,8 @@ from skimage import data
 from aiforensics.lab.audit.auditing import audit, audit_prepared
 from aiforensics.lab.audit.filefacts import separabilities, separability
 from aiforensics.lab.audit.lastjpeg import last_quality
-from aiforensics.lab.audit.remarks import cue_remarks, leaks
-from aiforensics.lab.audit.report import AuditReport
+from aiforensics.lab.audit.remarks import cue_remarks
+from aiforensics.lab.audit.report import AuditReport, leaks
 from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset
 from aiforensics.lab.data.views import CLEAN, JPEG75, Codec, resize, training_view, webp
 from aiforensics.lab.judge.metrics import Figure
@@ -145,7 +145,7 @@ def test_a_cue_of_too_few_pictures_has_no_interval_and_is_no_leak() -> None:
     assert remark.level == "note"
     assert "too few for an interval" in remark.text
     report = AuditReport({"ai": 48, "real": 3}, cues, remarks=(remark,))
-    assert report.to_dict()["cues"]["size"] == {"value": 1.0, "low": None, "high": None}
+    assert report.to_dict()["cues"]["size"] == {"value": 1.0, "low": None, "high": None, "leaks": False}
 
 
 def test_what_a_view_leaves_is_not_told_to_be_given_a_view() -> None:

@@ -6,13 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from aiforensics.lab.audit.report import Duplicates, Remark, SourceRow
+from aiforensics.lab.audit.report import MAX_AUC, Duplicates, Remark, SourceRow, leaks
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.duplicates import Fingerprint
 from aiforensics.lab.judge.metrics import Figure
-
-MAX_AUC = 0.55
-"""A cue that tells the classes apart better than this is a shortcut."""
 
 _CUE_WORDS = {
     "size": ("The picture size", "cut windows of one size from both classes, before anything else"),
@@ -48,11 +45,6 @@ def cue_remarks(cues: Mapping[str, Figure], *, prepared: bool) -> Iterable[Remar
         elif auc.value > MAX_AUC:
             words = words.replace("tells the", "may tell the").replace("together tell", "together may tell")
             yield Remark("note", f"{words}; chance can explain it", "audit more pictures to be sure")
-
-
-def leaks(cue: Figure) -> bool:
-    """Whether a cue tells the classes apart, beyond what chance can explain in as many cues."""
-    return cue.value > MAX_AUC and cue.low > 0.5
 
 
 def duplicate_remarks(found: Duplicates) -> Iterable[Remark]:

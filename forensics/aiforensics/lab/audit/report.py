@@ -9,6 +9,8 @@ from aiforensics.lab.judge.evaluate import plain
 from aiforensics.lab.judge.metrics import Figure
 
 Level = Literal["leak", "warning", "note"]
+MAX_AUC = 0.55
+"""A cue that tells the classes apart better than this is a shortcut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +107,11 @@ class AuditReport:
     def to_dict(self) -> dict[str, Any]:
         """Turn the report into plain data for JSON; the ends of an interval that cannot be told are None."""
         facts = plain(asdict(self))
+        for name, cue in self.cues.items():
+            facts["cues"][name]["leaks"] = leaks(cue)
         return {"schema": "aiforensics.audit/1", "leaks": self.leaks, "contaminated": self.contaminated, **facts}
+
+
+def leaks(cue: Figure) -> bool:
+    """Whether a cue tells the classes apart, beyond what chance can explain in as many cues."""
+    return cue.value > MAX_AUC and cue.low > 0.5

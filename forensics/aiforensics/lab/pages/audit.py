@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from aiforensics.lab.audit.remarks import MAX_AUC
 from aiforensics.lab.pages.charts import interval_bar
 from aiforensics.lab.pages.words import TEMPLATES, reach
 from aiforensics.report.page import write_page
+
+_TINTS = {True: "ai", False: "inconclusive"}
+"""Colour of a cue's bar, by whether it leaks."""
 
 
 def audit_page(
@@ -38,7 +40,9 @@ def audit_page(
                     name,
                     cue["value"],
                     reach((cue["low"], cue["high"]), between=" to "),
-                    interval_bar(cue["value"], (cue["low"], cue["high"]), _tint(cue), base=0.5),
+                    interval_bar(
+                        cue["value"], (cue["low"], cue["high"]), "ai" if cue["leaks"] else "inconclusive", base=0.5
+                    ),
                 )
                 for name, cue in report["cues"].items()
             ],
@@ -46,7 +50,3 @@ def audit_page(
         for heading, report in reports
     ]
     write_page("audit.html.j2", path, {"title": title, "parts": parts}, generated, folder=TEMPLATES)
-
-
-def _tint(cue: Mapping[str, float | None]) -> str:
-    return "ai" if (cue["value"] or 0.0) > MAX_AUC and (cue["low"] or 0.0) > 0.5 else "inconclusive"
