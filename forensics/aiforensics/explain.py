@@ -226,7 +226,7 @@ _LAPSED = {"signature-expired", "signature-unaccepted"}
 _CARRIERS: Final[dict[ProvenanceLevel, str]] = {
     "signed-trusted": "The file is signed by a trusted signer",
     "signed": "The file carries a signature by an unknown signer",
-    "invalid": "The file is unchanged since it was signed, under a certificate or a statement that is not accepted,",
+    "invalid": "The file is unchanged since it was signed, under a certificate or with a record that is not accepted,",
     "claimed": "The file carries unsigned metadata",
     "watermark": "The picture carries an open watermark",
 }

@@ -259,6 +259,41 @@ def test_what_is_not_accepted_over_unchanged_bytes_is_named(code, what, signed, 
     assert what in values(provenance, "signature-unaccepted")[0]
 
 
+UNTYPED = [{"action": "c2pa.created", "softwareAgent": "some program"}]
+
+
+def test_a_record_that_breaks_the_rules_over_unchanged_bytes_is_no_tampering(signed, read, values):
+    content, trust = signed(UNTYPED)
+    for provenance in (read(content), read(content, trust=trust)):
+        assert (provenance.level, values(provenance, "signature-invalid")) == ("invalid", [])
+        (words,) = values(provenance, "signature-unaccepted")
+        assert words.startswith("signed by “Test Organisation”, unchanged since, but its record breaks the rules (")
+    changed = bytearray(content)
+    changed[-40] ^= 1
+    assert "changed after signing" in values(read(bytes(changed)), "signature-invalid")[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("assertion.action.malformed", "unchanged since, but its record breaks the rules (assertion.action.malformed)"),
+        ("assertion.json.invalid", "is broken: its record breaks the rules (assertion.json.invalid)"),
+        ("assertion.hashedURI.mismatch", "was changed after signing (assertion.hashedURI.mismatch)"),
+    ],
+)
+def test_only_a_hash_that_does_not_match_tells_of_a_change(code, words, signed, failing, read):
+    content, trust = signed()
+    failing(code)
+    provenance = read(content, trust=trust)
+    assert provenance.level == "invalid"
+    assert sum(words in claim.value for claim in provenance.claims) == 1
+
+
+def test_a_broken_rule_hides_no_bytes_beside_the_record(signed, read, values):
+    content, _ = signed(UNTYPED)
+    assert values(read(split(content, bytes(60))), "signature-unaccepted") == []
+
+
 def test_a_manifest_without_its_end_is_broken_and_no_exception(signed, make, values):
     from aiforensics.provenance import read_provenance
 

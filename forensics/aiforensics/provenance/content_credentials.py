@@ -1,8 +1,9 @@
 """C2PA Content Credentials, validated with the official library (extra `c2pa`), offline unless the user allows more.
 
-Five states are kept apart: signed by a trusted signer; signed by an unknown one; signed with a certificate that had
-expired or does not fit its purpose, over unchanged bytes; broken or tampered; announced at a remote address and not
-fetched. Source: C2PA technical specification 2.1, sections 14 and 15; states as `c2patool` gives them.
+Five states are kept apart: signed by a trusted signer; signed by an unknown one; signed over unchanged bytes with a
+certificate that had expired or does not fit its purpose, or with a record that breaks the rules; broken or tampered;
+announced at a remote address and not fetched.
+Source: C2PA technical specification 2.1, sections 14 and 15; states as `c2patool` gives them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _NOT_BROKEN = ("signingCredential.", "cawg.", "timeStamp.")
 # An identity statement whose issuer has to be asked over the network: without --online that was never tried.
 _UNASKED = "cawg.ica.did_unavailable"
 _UNBOUND, _BOUND = "assertion.dataHash.mismatch", "assertion.dataHash.match"
+_SIGNED = "claimSignature.validated"
+_BINDINGS = {_BOUND, "assertion.boxesHash.match", "assertion.bmffHash.match"}
+# Rules on what a list of actions must say: newer editions of the library reject what older programs signed.
+_STORY = "assertion.action."
 _SPLIT = "other segments stand between its parts"
 _MISSING = "a Content Credentials manifest is present but was not validated: pip install '.[c2pa]' in the checkout"
 
@@ -119,8 +124,10 @@ def _claims(state: str, store: Mapping[str, Any], *, trust: Anchors | None, whol
     broken = [code for code in codes if not code.startswith(_NOT_BROKEN)]
     weak = [code for code in codes if code.startswith(_NOT_BROKEN) and code != _UNTRUSTED]
     earlier = _failures_of_ingredients(results)
+    passed = set(_codes(results, "success"))
     intact = state in {"Trusted", "Valid"}
-    unbound = broken == [_UNBOUND] and _BOUND in _codes(results, "success")
+    unbound = broken == [_UNBOUND] and _BOUND in passed
+    held = whole and _SIGNED in passed and not passed.isdisjoint(_BINDINGS)
     if unbound or (not whole and not broken):
         intact = False
         words = (
@@ -139,9 +146,15 @@ def _claims(state: str, store: Mapping[str, Any], *, trust: Anchors | None, whol
     elif not broken:
         words = f"the signature of {by} stands, but the record of an earlier picture that it relies on is broken"
         yield Claim("signature-invalid", words, SOURCE)
+    elif held and not earlier and all(code.startswith(_STORY) for code in broken):
+        rules = ", ".join((*broken, *weak)[:4])
+        words = f"signed by {by}{when}, unchanged since, but its record breaks the rules ({rules})"
+        yield Claim("signature-unaccepted", clean(words, 500), SOURCE)
+        intact = True
     else:
-        reasons = ", ".join(broken[:4])
-        words = f"the signature of {by} is broken: the file or its manifest was changed after signing ({reasons})"
+        changed = not held or any(code.endswith(".mismatch") for code in broken)
+        what = "the file or its manifest was changed after signing" if changed else "its record breaks the rules"
+        words = f"the signature of {by} is broken: {what} ({', '.join(broken[:4])})"
         yield Claim("signature-invalid", clean(words, 500), SOURCE)
     if name:
         yield Claim("person", f"the certificate is made out to {name}", SOURCE, private=True)
