@@ -468,3 +468,22 @@ def test_what_a_trusted_signer_leaves_open_the_file_may_say(sign, make, read, tm
     provenance = read(content, trust=tmp_path / "trust.pem")
     assert (provenance.level, provenance.origin) == ("signed-trusted", "ai")
     assert not any(map(is_vouched, (c for c in provenance.claims if c.origin == "ai")))
+
+
+@pytest.mark.parametrize(("action", "origin"), [("edited", "edited"), ("published", "ai"), ("created", "ai")])
+def test_what_a_model_changed_in_a_picture_is_not_the_picture(action, origin):
+    filled = {"action": f"c2pa.{action}", "digitalSourceType": SOURCE + "trainedAlgorithmicMedia"}
+    manifest = {"assertions": [{"label": "c2pa.actions", "data": {"actions": [{"action": "c2pa.opened"}, filled]}}]}
+    claims = c2pa_story.tell({"active_manifest": "a", "manifests": {"a": manifest}}, "C2PA manifest", intact=True)
+    (claim,) = [c for c in claims if c.kind == "source-type"]
+    assert (claim.origin, "an edit was made by a trained AI model" in claim.value) == (origin, origin == "edited")
+
+
+def test_a_photograph_with_generative_fill_is_edited(sign, make, read, tmp_path):
+    first, root = sign(make.jpeg(), CAPTURED)
+    filled = {"action": "c2pa.edited", "digitalSourceType": SOURCE + "trainedAlgorithmicMedia"}
+    content, last_root = sign(first, [{**filled, "softwareAgent": "Adobe Firefly"}], edit=True)
+    (tmp_path / "trust.pem").write_bytes(last_root + root)
+    assert read(content, trust=tmp_path / "trust.pem").origin == "edited"
+    content, _ = sign(make.jpeg(), [*GENERATED, filled])
+    assert read(content).origin == "ai"

@@ -53,6 +53,9 @@ _EDITING = {
     "removed",
     "deleted",
 }
+_PASSING_ON = {"created", "opened", "published", "converted", "transcoded", "repackaged"}
+"""Actions that change no part of a picture, so that their source type is that of the whole."""
+_EDIT = "an edit was made by a trained AI model"
 
 
 UNCHECKED = "of a signer whom nobody vouches for)"
@@ -146,6 +149,8 @@ def _actions(manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterat
         if str(assertion.get("label", "")).startswith("c2pa.actions")
         for action in _list(_object(assertion, "data"), "actions")
     ]
+    births = [_type(step) for step in steps if step.get("action") == "c2pa.created"]
+    born_of_ai = any(birth is not None and birth[0] == "ai" for birth in births)
     told: list[str] = []
     for step in steps[:_MAX_ACTIONS]:
         name = str(step.get("action", ""))
@@ -153,8 +158,10 @@ def _actions(manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterat
         agent = agent.get("name") if isinstance(agent, dict) else agent
         words = _ACTIONS.get(name, clean(name, 60))
         told.append(f"{words} with {clean(agent, 60)}" if agent else words)
-        known = source_types.meaning(str(step.get("digitalSourceType") or ""))
+        known = _type(step)
         if known is not None:
+            if known[0] == "ai" and not born_of_ai and name.removeprefix("c2pa.") not in _PASSING_ON:
+                known = ("edited", _EDIT)
             origin: ProvenanceOrigin = known[0] if intact else "unknown"
             yield Claim("source-type", f"the signed record says: {known[1]}", place, origin)
         if name.startswith("c2pa.watermarked"):
@@ -164,6 +171,11 @@ def _actions(manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterat
         # Drawing on a canvas that the same record created makes a picture; changing one that was there edits it.
         edited = intact and bool(names & {"opened", "placed"}) and bool(names & _EDITING)
         yield Claim("actions", clean("; ".join(told), 800), place, "edited" if edited else "unknown")
+
+
+def _type(step: Mapping[str, Any]) -> tuple[ProvenanceOrigin, str] | None:
+    """Origin and words of the source type of an action."""
+    return source_types.meaning(str(step.get("digitalSourceType") or ""))
 
 
 def _components(
