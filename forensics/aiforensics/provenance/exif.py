@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim
+from aiforensics.provenance import generator_names
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
 from aiforensics.provenance.tiff_ifd import Directories, Fields, Value
 
@@ -45,6 +46,7 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     if not any(text(first.get(tag)) for tag in (_MAKE, _MODEL)):
         yield from _camera(xmp.first("tiff:Make"), xmp.first("tiff:Model"), "XMP tiff:Make")
     tools = dict.fromkeys(xmp.values.get("stEvt:softwareAgent", ()), "XMP History")
+    tools |= dict.fromkeys(xmp.values.get("tiff:Software", ()), "XMP tiff:Software")
     tools |= dict.fromkeys(xmp.values.get("xmp:CreatorTool", ()), "XMP CreatorTool")
     for tags in dossier.exifs:
         tools.pop(text(tags.first.get(_SOFTWARE)), None)
@@ -118,7 +120,7 @@ def _block(tags: Directories, at: str) -> Iterator[Claim]:
 def _camera(make: str, model: str, source: str) -> Iterator[Claim]:
     """Claimed make and model of a camera or a scanner, unless a generator put something else there."""
     make, model = ("" if len(value) > 120 or _WORKFLOW.match(value) else value.strip() for value in (make, model))
-    if make or model:
+    if (make or model) and not any(map(generator_names.is_device, (make, model))):
         name = (model if model.lower().startswith(make.lower()) else f"{make} {model}").strip()
         if _SCANNER.search(name):
             # A print, a film or a page of a book can show anything.

@@ -11,6 +11,8 @@ from aiforensics.provenance.generator_texts import load
 # Texts come from strangers: every run in a pattern is bounded or cannot start anew inside itself.
 _SETTING = re.compile(r"(?:^|[,\n])[ \t]{0,8}([A-Z][\w +]{1,30}):[ \t]{0,8}([^,\n]{1,200})")
 _END_OF_PROMPT = re.compile(r"Negative prompt:|^[^\S\n]*Steps: \d", re.MULTILINE)
+_STEPS = re.compile(r"\bSteps: \d")
+_BESIDE = re.compile(r"\b(?:Sampler: \S|Seed: -?\d|CFG scale: \d)", re.IGNORECASE)
 _KEYS = {
     "model": (
         "Model",
@@ -29,16 +31,14 @@ _MAX_NODES = 4000
 
 
 def is_parameters(text: str) -> bool:
-    r"""Whether a text has the AUTOMATIC1111 form: a step count beside a sampler, a seed or a guidance scale.
+    r"""Whether a text has the AUTOMATIC1111 form: a step count and a sampler, a seed or a guidance scale in one line.
 
     >>> is_parameters("a cat\nSteps: 20, Sampler: Euler a, Seed: 7")
     True
-    >>> is_parameters("Steps: walk up the hill")
+    >>> is_parameters("How to sow. Steps: 3. Water first. Seed: chia")
     False
     """
-    return bool(re.search(r"\bSteps: \d+", text)) and bool(
-        re.search(r"\b(Sampler|Seed|CFG scale): \S", text, re.IGNORECASE)
-    )
+    return any(_STEPS.search(line) and _BESIDE.search(line) for line in text.split("\n"))
 
 
 def is_workflow(text: str) -> bool:

@@ -11,11 +11,12 @@ import re
 from aiforensics.provenance.denial import denied
 
 _PRODUCTS = (
-    r"NovelAI|Midjourney|DALL[·\-. ]E|ChatGPT|gpt-image|Stable ?Diffusion|DreamStudio|Adobe Firefly"
+    r"NovelAI|Midjourney|DALL[·\-. ]E|ChatGPT|gpt-image|Stable[ -]?Diffusion|DreamStudio|Adobe Firefly"
     r"|Google (?:Gemini|Imagen)|Bing Image Creator|Microsoft Designer|Leonardo\.? ?AI|Ideogram\.? ?AI"
-    r"|Recraft ?(?:AI|V\d)|Playground AI|Krea\.? ?AI|Kling AI|FLUX\.\d|NightCafe|Dreamina|Jimeng|Seedream|Craiyon"
+    r"|Recraft ?(?:AI|V\d)|Playground AI|Krea\.? ?AI|Kling AI|FLUX\.\d|FLUX\d?-(?:dev|schnell|pro)|NightCafe|Dreamina"
+    r"|Jimeng|Seedream|Craiyon"
     r"|Draw ?Things|Fooocus|InvokeAI|ComfyUI|SwarmUI|SD\.Next|Easy Diffusion|DiffusionBee|Mochi Diffusion"
-    r"|Nano ?Banana|Qwen-Image|Imagined with AI|Tensor\.?Art"
+    r"|Nano ?Banana|Qwen-Image|Imagined with AI|Tensor\.?Art|Apple Image Playground|Image Creator from Designer"
 )
 """Names that mean a generator of pictures and nothing else."""
 _MAKERS = r"OpenAI|Stability\.? ?AI|Black Forest Labs|Meta AI|Civitai|Hunyuan"
@@ -41,9 +42,13 @@ _HOW = r"\s(?:with|by|using|in)\s(?:the\s)?"
 _PROGRAM = re.compile(
     rf"(?<!\bby\s)(?<!\bwith\s)\b(?:{_PRODUCTS})\b"
     rf"|^(?:{_MAKERS})(?:[\s/.-]*+(?:{_EDITION}|{_PRODUCTS}))*+$"
-    rf"|^(?:(?:Google|Adobe|xAI|OpenAI|Kuaishou)\s)?(?:{_WORDS})(?:[\s/.-]*+(?:AI|Image|Pro|Ultra|Fast|v?\d[\w.]*+))*+$",
+    rf"|^(?:(?:Google|Adobe|xAI|OpenAI|Kuaishou)\s)?(?:{_WORDS})(?:[\s/.-]*+(?:AI|Image|Pro|Ultra|Fast|Flash|v?\d[\w.]*+))*+$"
+    r"|^(?P<ai>AI)[- ]generated\b(?!\s(?:caption|keyword|description|tag|translation)s?\b|\s*[:=]\s*(?:no|false|0)\b)"
+    r"|^(?:generated|created|made) (?:by|with|using) (?P<by_ai>AI)$",
     re.IGNORECASE,
 )
+_DEVICE = re.compile(rf"^\s*(?P<product>{_PRODUCTS}|{_FULL_WORDS}|Black Forest Labs)(?!\w)", re.IGNORECASE)
+"""What stands where a camera has its maker and model: no generator's name begins a camera's."""
 _CREDITED = re.compile(
     r"(?:^|[,/|:;()+]|\s[-–—]\s|\b(?:via|from|using)\s|\b(?:image|picture|illustration|graphic|artwork|art)\s(?:by|with)\s)"
     rf"\s*+(?P<product>{_PRODUCTS}|{_FULL_WORDS})\b(?:[\s-]*+{_EDITION})*+"
@@ -62,13 +67,34 @@ _DEED = re.compile(
     re.IGNORECASE,
 )
 FIELDS = (
+    (("Make", "Model"), (_DEVICE, _DEED)),
     (("Software", "CreatorTool", "generator"), (_PROGRAM, _DEED)),
-    (("Source", "Credit", "Make", "Model"), (_CREDITED, _DEED)),
-    (("Title", "Artist", "Author"), (_WHOLE_PRODUCT, _DEED)),
+    (("Source", "Credit"), (_CREDITED, _DEED)),
+    (("Artist", "Author"), (_WHOLE_PRODUCT, _DEED)),
 )
-"""Keywords against what their texts must say; a title or an author must be nothing but a product, or tell the deed."""
+"""Keywords against what their texts must say; an author must be nothing but a product, or tell the deed.
+
+A title tells what is to be seen, which can be a generator's work or its makers.
+"""
+_SHOWN = re.compile(r"\b(?:screen ?(?:shot|grab|cap)\w*|logo|(?:photo|foto)\w* (?:of|von|de|di))\b", re.IGNORECASE)
+_PHOTOGRAPH = re.compile(r"\b(?:photo|foto)", re.IGNORECASE)
+"""What stands before the name of what a picture shows, or of who sent it, and not of what made it."""
 _MAX_NAME = 200
 """Characters of a field that names a program; a longer one is prose in which such a name proves nothing."""
+
+
+def is_device(name: str) -> bool:
+    """Whether what stands in the place of a camera's maker or model names a generator.
+
+    >>> is_device("Black Forest Labs"), is_device("Canon")
+    (True, False)
+    """
+    return bool(named(name, FIELDS[0][1]))
+
+
+def by_program(text: str) -> str:
+    """Return the generator that a text names where the name of a program stands, or an empty text."""
+    return named(text, FIELDS[1][1])
 
 
 def named(text: str, patterns: tuple[re.Pattern[str], ...]) -> str:
@@ -78,6 +104,10 @@ def named(text: str, patterns: tuple[re.Pattern[str], ...]) -> str:
     for pattern in patterns:
         for found in pattern.finditer(text):
             group = found.lastgroup or 0
+            before = text[: found.start(group)]
+            shown = _PROGRAM not in patterns and _SHOWN.search(before)
+            if shown or (pattern is _CREDITED and _PHOTOGRAPH.search(before)):
+                continue
             if not denied(text, found.start(), found.start(group)):
                 return found[group]
     return ""

@@ -33,6 +33,9 @@ _XMP_NAMES = {
     "photoshop:Source": "Source",
     "dc:title": "Title",
     "dc:creator": "Author",
+    "tiff:Make": "Make",
+    "tiff:Model": "Model",
+    "tiff:Software": "Software",
 }
 
 

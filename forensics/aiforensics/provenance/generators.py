@@ -16,6 +16,8 @@ from aiforensics.provenance.dossier import Dossier, clean, is_weights, without_f
 from aiforensics.provenance.generator_texts import Entries, collect
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_JOB = re.compile(r"\bJob ID:[ \t]{0,8}[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+_FLAG = re.compile(r"(?:^|\s)(?:--|—)[a-z]")
 _VERSION = re.compile(r"(?:^|[,\n])[ \t]{0,8}Version:[ \t]{0,8}([^\s,]{1,100})")
 _NOVELAI_MODEL = re.compile(r"(?:Stable Diffusion|NovelAI)\b", re.IGNORECASE)
 _AUTOMATIC_VERSIONS = (
@@ -195,8 +197,8 @@ def _automatic_program(text: str, entries: Entries) -> str:
 def _by_description(entries: Entries) -> _Hit | None:
     """Descriptions of hosted services: Midjourney's Job ID, Grok's signature, the early DALL·E tags."""
     for entry in entries.of("Description", "ImageDescription", "description", "Comment"):
-        job = re.search(r"\bJob ID:\s*([0-9a-f-]{36})", entry.text)
-        if job:
+        job = _JOB.search(entry.text)
+        if job and (_FLAG.search(entry.text) or any(e.source.startswith("PNG") for e in entries.of("Author"))):
             prompt = entry.text[: job.start()].strip()
             version = re.search(r"--(?:v|version|niji)\s+(\S{1,12})", prompt)
             fields = {"prompt": prompt, "model": f"Midjourney {version[1]}" if version else ""}
@@ -221,6 +223,8 @@ def _by_name(entries: Entries) -> _Hit | None:
 
 def _named_fields(name: str, entries: Entries) -> dict[str, str]:
     fields = generator_fields.from_any(entries.text("Comment"))
+    if name.lower() == "black forest labs":
+        return {"model": entries.text("Model"), **fields}
     if name.lower() != "novelai":
         return fields
     # It names its model in Source, where others have a person's or an archive's name.

@@ -21,11 +21,11 @@ _MAX_DENIALS = 1000
 """A credit that denies it more often denies it, and costs no more."""
 _NAME = r"[A-Z0-9][\w&'’%+-]{1,20}"
 _FILLERS = r"(?i:(?:the|an?|help|use|aid|assistance|of|some|generative)[ \t]{1,4}){0,4}"
-# In capitals, because Ai is a name; and no name, such as Weiwei, follows.
+# In capitals, because Ai is a name; and what follows makes it neither a name (Weiwei) nor a thing (autofocus).
 _AI = (
-    r"\bAI\b(?![- ]free\b)"
-    r"(?![ \t]{1,4}(?!(?i:by|for|from|in|on|at|and|or|with|via|using|tools?|studio|images?|generator|art|models?)\b)"
-    r"[A-Z])"
+    r"\bAI\b(?=\s*(?:$|[^\s\w'’-])|-(?:based|generated|assisted|powered)\b|[ \t]{1,4}[-–—]"
+    r"|\s{1,4}(?i:by|for|from|in|on|at|and|or|with|via|using|tools?|studio|images?|generators?|art|models?|software"
+    r"|assistance|help)\b)"
 )
 
 
