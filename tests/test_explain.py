@@ -92,6 +92,13 @@ def test_the_words_are_those_of_the_claims(level, claims, words):
     assert words in line
 
 
+def test_a_file_with_texts_is_not_said_to_say_nothing():
+    finding = _finding("inconclusive", "none", "unknown")
+    assert overall(finding).startswith("The file says nothing of its origin.")
+    told = Provenance("none", "unknown", (Claim("text", "AI-generated", "EXIF ImageDescription", private=True),))
+    assert overall(replace(finding, provenance=told)).startswith("No claim of the origin was recognised")
+
+
 def test_percent_never_claims_certainty():
     words = [percent(i / 1000) for i in range(1001)]
     assert not {"0%", "100%"} & set(words)

@@ -73,7 +73,11 @@ LADDER: Final[tuple[Rung, ...]] = (
     Rung("invalid", "Signature does not hold", "Changed after signing, expired or not accepted; the claim says which."),
     Rung("claimed", "Unsigned claim", "Metadata says something. Anyone can write or copy metadata."),
     Rung("watermark", "Open watermark", "A publicly readable mark was found. It can be copied onto any picture."),
-    Rung("none", "Nothing", "The file says nothing. Absence proves nothing: most websites strip metadata."),
+    Rung(
+        "none",
+        "Nothing",
+        "No claim of the origin was recognised. Absence proves nothing: most websites strip metadata.",
+    ),
 )
 """The levels of provenance, the strongest first."""
 
@@ -170,7 +174,7 @@ def overall(finding: Finding) -> str:
     said = _said(finding.provenance)
     agree = {("ai", "ai"): True, ("camera", "real"): True, ("ai", "real"): False, ("camera", "ai"): False}
     same = agree.get((finding.provenance.origin, finding.verdict))
-    if same is None or said in (_BROKEN, _NOTHING):
+    if same is None or said in (_BROKEN, _NOTHING, _UNRECOGNISED):
         return said
     if same:
         return f"{said} The pixels point the same way."
@@ -195,7 +199,7 @@ def _said(provenance: Provenance) -> str:
     kinds = {claim.kind for claim in provenance.claims}
     broken = level == "invalid" and ("signature-invalid" in kinds or not kinds & _LAPSED)
     if level == "none" or broken:
-        return _BROKEN if broken else _NOTHING
+        return _BROKEN if broken else _UNRECOGNISED if "text" in kinds else _NOTHING
     unread = level == "claimed" and "signature" in kinds
     if origin == "unknown":
         return _UNREAD if unread else f"{_CARRIERS[level]} but says nothing of how the picture was made."
@@ -242,4 +246,8 @@ _BROKEN: Final = (
 )
 _NOTHING: Final = (
     "The file says nothing of its origin. Absence proves nothing: most websites and messengers strip metadata."
+)
+_UNRECOGNISED: Final = (
+    "No claim of the origin was recognised; what the file's texts say is not judged. Absence proves nothing: most "
+    "websites and messengers strip metadata."
 )

@@ -6,6 +6,8 @@ import struct
 import pytest
 from PIL import Image, ImageCms
 
+from aiforensics.provenance import redact
+
 CAMERA = {0x010F: "Canon", 0x0110: "Canon EOS 40D", 0x0131: "Firmware 1.1", 0x0132: "2020:05:06 10:11:12"}
 SHOT = {0x9003: "2020:05:06 10:11:12", 0x829A: ((1, 160),), 0x829D: ((56, 10),), 0xA434: "EF50mm"}
 PLACE = {1: "S", 2: ((48, 1), (30, 1), (0, 1)), 3: "E", 4: ((16, 1), (15, 1), (0, 1))}
@@ -183,3 +185,39 @@ def test_a_source_type_of_an_ingredient_is_not_the_pictures(name, make, read, va
     assert values(provenance, "source-type") == ["the file claims: captured by a digital camera"]
     assert values(provenance, "ai-edit") == ["the file claims: a part made by a trained AI model was placed in it"]
     assert (provenance.origin, values(provenance, "contradiction")) == ("edited", [])
+
+
+WORDS = "AI-generated image, made with Midjourney v6"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"first": {0x010E: WORDS}},
+        {"inner": {0x9286: b"ASCII\0\0\0" + WORDS.encode()}},
+        {"first": {0x9C9C: WORDS.encode("utf-16-le")}},
+        {"first": {0x9C9E: WORDS.encode("utf-16-le")}},
+        "dc:description",
+        "dc:subject",
+        "dc:title",
+        "photoshop:Headline",
+    ],
+)
+def test_descriptions_are_shown_as_texts_of_which_none_claims_an_origin(place, make, read, values):
+    segment = make.xmp_segment({place: WORDS}) if isinstance(place, str) else make.exif_segment(**place)
+    provenance = read(make.jpeg(segment))
+    assert [(c.value, c.origin, c.private) for c in provenance.claims if c.kind == "text"] == [(WORDS, "unknown", True)]
+    assert provenance.level == "none"
+    assert values(redact(provenance), "text") == ["(removed)"]
+
+
+def test_keywords_and_captions_of_iptc_are_texts(make, read, values):
+    records = b"".join(struct.pack(">BBBH", 0x1C, 2, n, 4) + b"afox" for n in (25, 105, 120))
+    block = b"8BIM" + struct.pack(">H", 0x0404) + b"\0\0" + struct.pack(">I", len(records)) + records
+    provenance = read(make.jpeg((0xED, b"Photoshop 3.0\0" + block + b"\0")))
+    assert values(provenance, "text") == ["keyword: afox", "headline: afox", "caption: afox"]
+
+
+def test_a_comment_of_other_bytes_is_no_text(make, read, values):
+    for comment in (b"\0\0\0\0\0\0\0\0" + b" " * 20, b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7"):
+        assert values(read(make.jpeg(make.exif_segment(inner={0x9286: comment}))), "text") == []

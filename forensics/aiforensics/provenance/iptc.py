@@ -24,9 +24,9 @@ _PRIVATE = {
     115: "source",
     116: "copyright",
     118: "contact",
-    120: "caption",
     122: "writer",
 }
+_TEXTS = {5: "title", 25: "keyword", 40: "instructions", 105: "headline", 120: "caption"}
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:
@@ -51,6 +51,8 @@ def read(dossier: Dossier) -> Iterator[Claim]:
             yield Claim("iptc", clean(f"{_PUBLIC[number]}: {without_folders(text)}"), f"IPTC record 2:{number}")
         elif number in _PRIVATE:
             yield Claim("person", clean(f"{_PRIVATE[number]}: {text}"), f"IPTC record 2:{number}", private=True)
+        elif number in _TEXTS:
+            yield Claim("text", clean(f"{_TEXTS[number]}: {text}"), f"IPTC record 2:{number}", private=True)
 
 
 def records(block: bytes) -> Iterator[tuple[int, str]]:
