@@ -151,3 +151,49 @@ def test_a_program_is_named_without_the_folders_that_it_lies_in(program, shown, 
     ):
         assert values(read(content), "software") == [shown]
     assert values(read(iptc(make, (65, program))), "iptc") == [f"originating program: {shown}"]
+
+
+@pytest.mark.parametrize("label", [f'{{"Label":"1","ContentProducer":"{NAME}"}}', f'{{"Label":"{NAME}"}}'])
+def test_of_an_aigc_label_the_producer_and_other_words_are_private(label, make, read, values):
+    found = read(make.jpeg(make.exif_segment(inner={0x9286: f'ASCII\0\0\0{{"AIGC":{label}}}'.encode()})))
+    assert NAME in repr(found)
+    hidden = redact(found)
+    assert NAME not in repr(hidden)
+    assert ("made by AI" in values(hidden, "aigc-label")[0]) == (found.origin == "ai") == ("Producer" in label)
+
+
+def test_a_source_type_of_other_words_is_private(make, read, values):
+    found = read(make.jpeg(make.xmp_segment({"Iptc4xmpExt:DigitalSourceType": f"{NAME}, 1 Main St"})))
+    assert values(found, "source-type") == [f"an unknown digital source type: {NAME}, 1 Main St"]
+    assert values(redact(found), "source-type") == ["(removed)"]
+
+
+def test_a_step_of_an_editor_of_other_words_is_private(make, read):
+    steps = '<rdf:li e:action="created"/><rdf:li e:action="{}"/>'
+    space = b' xmlns:e="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"><e:History><rdf:Seq>'
+
+    def claims(action):
+        inner = space + steps.format(action).encode() + b"</rdf:Seq></e:History></rdf:Description></rdf:RDF>"
+        body = make.xmp({}).replace(b"/></rdf:RDF>", inner)
+        return redact(read(make.jpeg((0xE1, b"http://ns.adobe.com/xap/1.0/\0" + body)))).claims
+
+    assert [c.value for c in claims("saved") if c.kind == "history"] == ["2 recorded steps: created, saved"]
+    assert [c.value for c in claims(f"saved by {NAME}") if c.kind == "history"] == ["(removed)"]
+
+
+@pytest.mark.parametrize(
+    ("date", "shown"),
+    [
+        ("2020:05:06 10:11:12", True),
+        ("2020-05-06T10:11:12.500+02:00", True),
+        ("2020:05:06", True),
+        (NAME, False),
+        (f"2020:05:06 {NAME}", False),
+    ],
+)
+def test_only_a_date_is_a_date(date, shown, make, read, values):
+    found = read(make.jpeg(make.exif_segment(inner={0x9003: date})))
+    assert values(found, "date") == [f"taken {date}"]
+    assert values(redact(found), "date") == [f"taken {date}" if shown else "(removed)"]
+    created = redact(read(iptc(make, (55, date))))
+    assert values(created, "iptc") == ["date created: 2020:05:06" if date == "2020:05:06" else "(removed)"]

@@ -20,7 +20,7 @@ from aiforensics.batch.listing import Item
 from aiforensics.batch.worker import Result
 from aiforensics.evidence import SCHEMA, Claim, Provenance, Refusal
 from aiforensics.explain import top_reason
-from aiforensics.provenance import redact
+from aiforensics.provenance import is_private, redact
 
 COLUMNS = (
     *("path", "sha256", "format", "width", "height", "verdict", "p_ai", "low", "high", "quality", "provenance"),
@@ -29,8 +29,6 @@ COLUMNS = (
 """Columns of the CSV: the contract's, then what the file says of its origin, and the model."""
 
 Kind = Literal["csv", "jsonl"]
-_PRIVATE = frozenset({"person", "place", "prompt", "text"})
-"""Kinds of claims that are private, which a line of a file does not say."""
 _SIGNS = "=+-@'＝＋－＠"
 _FORMULA = tuple(_SIGNS)
 _UNSAFE = re.compile(
@@ -243,7 +241,9 @@ def _is_redacted(result: Result) -> bool:
     """Whether a line is as `--redact` writes it."""
     claims = result.get("provenance", {}).get("claims", [])
     told = Provenance(
-        claims=tuple(Claim(c["kind"], c["value"], c["source"], private=c["kind"] in _PRIVATE) for c in claims)
+        claims=tuple(
+            Claim(c["kind"], c["value"], c["source"], private=is_private(c["kind"], c["value"])) for c in claims
+        )
     )
     return redact(told) == told
 

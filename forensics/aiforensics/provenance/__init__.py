@@ -1,7 +1,18 @@
 """Readers of what the file says of itself: one file each, never mixed into the pixel score."""
 
 from aiforensics.provenance.dossier import Dossier, Reader
+from aiforensics.provenance.privacy import is_private
 from aiforensics.provenance.reading import READERS, read_provenance, redact
 from aiforensics.provenance.trust import Anchors, TrustError, read_anchors
 
-__all__ = ["READERS", "Anchors", "Dossier", "Reader", "TrustError", "read_anchors", "read_provenance", "redact"]
+__all__ = [
+    "READERS",
+    "Anchors",
+    "Dossier",
+    "Reader",
+    "TrustError",
+    "is_private",
+    "read_anchors",
+    "read_provenance",
+    "redact",
+]

@@ -13,6 +13,7 @@ from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.dossier import Dossier, clean
 from aiforensics.provenance.exif import place_of, user_comment
 from aiforensics.provenance.generator_texts import load
+from aiforensics.provenance.privacy import UNKNOWN, is_private
 
 _LABELS: dict[str, tuple[ProvenanceOrigin, str]] = {
     "1": ("ai", "made by AI"),
@@ -34,7 +35,7 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         places += [(comment, f"{place_of(number)} UserComment") for comment in comments]
     labels = dict.fromkeys((label, source) for text, source in places for label in _labels(text))
     for label, source in itertools.islice(labels, _MAX_LABELS):
-        yield _claim(label, source)
+        yield from _claims(label, source)
     if len(labels) > _MAX_LABELS:
         yield Claim("unreadable", f"only the first {_MAX_LABELS} AIGC labels were read", "AIGC")
 
@@ -50,11 +51,14 @@ def _labels(text: str) -> Iterator[str]:
             yield text[start : end + 1]
 
 
-def _claim(text: str, source: str) -> Claim:
+def _claims(text: str, source: str) -> Iterator[Claim]:
+    """What a label says of the making, and the producer, who can be a person, apart."""
     label = load(text)
     if not isinstance(label, dict):
-        return Claim("unreadable", "an AIGC label that is not valid JSON", source)
-    origin, words = _LABELS.get(str(label.get("Label")), ("unknown", f"an unknown value {label.get('Label')!r}"))
-    maker = str(label.get("ContentProducer") or label.get("ProduceID") or "")
-    by = f"; producer {maker}" if maker else ""
-    return Claim("aigc-label", clean(f"the file carries China's AIGC label: {words}{by}"), source, origin)
+        yield Claim("unreadable", "an AIGC label that is not valid JSON", source)
+        return
+    origin, words = _LABELS.get(str(label.get("Label")), ("unknown", f"{UNKNOWN}value {label.get('Label')!r}"))
+    shown = clean(f"the file carries China's AIGC label: {words}")
+    yield Claim("aigc-label", shown, source, origin, private=is_private("aigc-label", shown))
+    if maker := str(label.get("ContentProducer") or label.get("ProduceID") or ""):
+        yield Claim("person", clean(f"producer: {maker}"), source, private=True)

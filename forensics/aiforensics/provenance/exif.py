@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from aiforensics.evidence import Claim
 from aiforensics.provenance import generator_names
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
+from aiforensics.provenance.privacy import is_private
 from aiforensics.provenance.tiff_ifd import Directories, Fields, Value
 
 EDITORS = re.compile(
@@ -138,7 +139,8 @@ def _dates(tags: Directories, at: str) -> Iterator[Claim]:
     for directory, tag, meaning in named:
         value = text(directory.get(tag))
         if value:
-            yield Claim("date", clean(f"{meaning} {value}", 60), f"{at} tag {tag}")
+            shown = clean(f"{meaning} {value}", 60)
+            yield Claim("date", shown, f"{at} tag {tag}", private=is_private("date", shown))
 
 
 def _exposure(tags: Directories, at: str) -> Iterator[Claim]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from aiforensics.evidence import Claim
 from aiforensics.provenance import generator_fields, generator_names
-from aiforensics.provenance.dossier import Dossier, clean, is_weights, without_folders
+from aiforensics.provenance.dossier import Dossier, clean, without_folders
 from aiforensics.provenance.generator_texts import Entries, collect
+from aiforensics.provenance.privacy import is_private
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _JOB = re.compile(r"\bJob ID:[ \t]{0,8}[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -29,9 +30,6 @@ _AUTOMATIC_VERSIONS = (
     (re.compile(r"^Fooocus"), "Fooocus"),
     (re.compile(r"^ComfyUI"), "ComfyUI"),
 )
-_NUMBER = re.compile(r"-?\d{1,40}(?:\.\d{1,20})?")
-_MAX_WORDS = 4
-_MAX_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +52,8 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         words += " (a screenshot or photograph that went through a workflow carries the same data)"
     yield Claim("generator", words, hit.source, "ai")
     for kind in ("model", "sampler", "seed"):
-        if value := _model(hit.fields.get(kind, "")):
-            yield Claim(kind, clean(value), hit.source, "ai", private=not _is_setting(kind, value))
+        if value := clean(_model(hit.fields.get(kind, ""))):
+            yield Claim(kind, value, hit.source, "ai", private=is_private(kind, value))
     if hit.fields.get("prompt"):
         yield Claim("prompt", clean(hit.fields["prompt"], 1000), hit.source, "ai", private=True)
 
@@ -68,14 +66,6 @@ def _model(value: str) -> str:
     """
     value = without_folders(value)
     return value.rpartition("/")[2] if value.count("/") > 1 else value
-
-
-def _is_setting(kind: str, value: str) -> bool:
-    """Whether a value looks like what it is said to be: a number, or a name of few words; else it can be anything."""
-    if kind == "seed":
-        return _NUMBER.fullmatch(value.strip()) is not None
-    words = [word for word in value.split() if not any(sign.isdigit() for sign in word)]
-    return len(value) <= _MAX_NAME and (len(words) <= _MAX_WORDS or is_weights(value[-12:]))
 
 
 def _recognise(entries: Entries) -> _Hit | None:

@@ -5,23 +5,14 @@ Source: ICC.1:2022, clauses 9.2 and 10.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim
 from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance.privacy import is_private
 
 _MAX_TAGS = 200
-_USUAL = re.compile(
-    r"a|adobe|apple|artifex|best|beta|black|bruce|bt|built|c|c2|c2ci|camera|canon|cie|cmyk|coated|color|colormatch|curve"
-    r"|d50|d65|darktable|dci|default|display|dot|e|eci|ecirgb|epson|facebook|gain|gamma|gamut|generic|gimp|gray|grey"
-    r"|hasselblad|hd|hdtv|icc|icm|iec|in|intent|iso|itu|japan|lab|lcd|linear|newsprint|nikon|ntsc|offset|oprgb|p3|pal"
-    r"|perceptual|photoshop|preference|profile|prophoto|pso|r|rec|reference|rgb|romm|rt|s|secam|sharing|sheetfed|smpte"
-    r"|snp|sony|space|srgb|swop|sycc|tiny|transfer|trc|u|uncoated|urgb|us|web|white|wide|with|xyz"
-    r"|(?:srgb|iec|fogra|rec|bt|rtv|v)?\d{1,5}[a-z]?"
-)
-"""Words of the names of usual profiles; another name is free text and can be that of a person's screen or printer."""
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:
@@ -29,14 +20,10 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     profile = dossier.contents.icc
     name = description(profile)
     if name:
-        yield Claim("colour-profile", clean(name, 120), "ICC profile", private=not _is_usual(name))
+        shown = clean(name, 120)
+        yield Claim("colour-profile", shown, "ICC profile", private=is_private("colour-profile", shown))
     elif profile:
         yield Claim("unreadable", "the colour profile has no readable description", "ICC profile")
-
-
-def _is_usual(name: str) -> bool:
-    words = filter(None, re.split(r"[\W_]+", name.lower()))
-    return all(map(_USUAL.fullmatch, words))
 
 
 def description(profile: bytes) -> str:

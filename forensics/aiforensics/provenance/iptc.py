@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from aiforensics.evidence import Claim
 from aiforensics.provenance import source_types
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
+from aiforensics.provenance.privacy import UNKNOWN, is_private
 from aiforensics.provenance.xmp_packet import PART
 
 _MAX_RECORDS = 500
@@ -38,7 +39,8 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         for origin, words in known:
             yield Claim("source-type", f"the file claims: {words}", f"IPTC {name}", origin)
         for value in unknown[:_MAX_UNKNOWN]:
-            yield Claim("source-type", clean(f"an unknown digital source type: {value}"), f"IPTC {name}")
+            shown = clean(f"{UNKNOWN}digital source type: {value}")
+            yield Claim("source-type", shown, f"IPTC {name}", private=is_private("source-type", shown))
         if len(unknown) > _MAX_UNKNOWN:
             left_out = f"{len(unknown) - _MAX_UNKNOWN} further unknown source types were left out"
             yield Claim("unreadable", left_out, f"IPTC {name}")
@@ -48,7 +50,8 @@ def read(dossier: Dossier) -> Iterator[Claim]:
             yield Claim("ai-edit", words, f"IPTC {name}", "edited")
     for number, text in records(dossier.contents.photoshop):
         if number in _PUBLIC:
-            yield Claim("iptc", clean(f"{_PUBLIC[number]}: {without_folders(text)}"), f"IPTC record 2:{number}")
+            shown = clean(f"{_PUBLIC[number]}: {without_folders(text)}")
+            yield Claim("iptc", shown, f"IPTC record 2:{number}", private=is_private("iptc", shown))
         elif number in _PRIVATE:
             yield Claim("person", clean(f"{_PRIVATE[number]}: {text}"), f"IPTC record 2:{number}", private=True)
         elif number in _TEXTS:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.denial import denied
 from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance.privacy import is_private
 
 _SERVICES = (
     r"Google|Adobe|Meta|Microsoft|OpenAI|xAI|Amazon|Apple|Samsung|Galaxy|Bing|Canva|Leonardo|Ideogram|Krea|Kling|Recraft"
@@ -65,7 +66,8 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         yield Claim("place", clean(place, 80), "XMP exif:GPSLatitude", private=True)
     steps = xmp.values.get("stEvt:action", [])
     if steps:
-        yield Claim("history", clean(f"{len(steps)} recorded steps: {', '.join(steps[:12])}"), "XMP History", "edited")
+        told = clean(f"{len(steps)} recorded steps: {', '.join(steps[:12])}")
+        yield Claim("history", told, "XMP History", "edited", private=is_private("history", told))
 
 
 def _credit(credit: str) -> Iterator[Claim]:
