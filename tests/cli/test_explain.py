@@ -42,3 +42,18 @@ def test_gradcam_without_a_place_to_draw_is_refused(run, picture, command):
     done = run(command, picture("a.png"), "--gradcam")
     assert (done.status, done.out) == (2, "")
     assert "--maps" in done.err
+
+
+def test_trust_and_online_are_those_of_scan(run, picture, tmp_path, monkeypatch, fakes):
+    given = []
+
+    class Noting(fakes.GateScanner):
+        def __init__(self, model, **options):
+            given.append(options)
+            super().__init__(model, **options)
+
+    monkeypatch.setattr("aiforensics.pipeline.Scanner", Noting)
+    trust = tmp_path / "root.pem"
+    trust.write_text("certificates")
+    assert run("explain", picture("a.png"), "--trust", trust, "--online").status == 0
+    assert given == [{"device": "auto", "redact": False, "online": True, "trust": trust}]

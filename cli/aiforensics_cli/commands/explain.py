@@ -24,6 +24,8 @@ def explain(
     device: options.DeviceOption = "auto",
     gradcam: options.GradCamOption = False,
     redact: options.RedactOption = False,
+    online: options.OnlineOption = False,
+    trust: options.TrustOption = None,
 ) -> None:
     """Explain one picture's verdict: every cue, what it looks for, what it measured, what fools it."""
     from aiforensics.evidence import Refusal  # noqa: PLC0415 - the scan's libraries are not for --help
@@ -33,7 +35,7 @@ def explain(
     check_places([], [maps])
     tally = Tally()
     console = results()
-    scanner = Scanner(model, device=device, redact=redact)
+    scanner = Scanner(model, device=device, redact=redact, online=online, trust=trust)
     items = examine_all(scanner, [path])
     if gradcam:
         from aiforensics_cli.attention import with_gradcam  # noqa: PLC0415
