@@ -218,6 +218,70 @@ def test_keywords_and_captions_of_iptc_are_texts(make, read, values):
     assert values(provenance, "text") == ["keyword: afox", "headline: afox", "caption: afox"]
 
 
+def iim(make, number, text):
+    record = struct.pack(">BBBH", 0x1C, 2, number, len(text)) + text.encode()
+    block = b"8BIM" + struct.pack(">H", 0x0404) + b"\0\0" + struct.pack(">I", len(record)) + record
+    return make.jpeg((0xED, b"Photoshop 3.0\0" + block + b"\0"))
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "kind", "origin"),
+    [
+        (110, "Made with Google AI", "credit", "ai"),
+        (110, "Edited with Google AI", "credit", "edited"),
+        (110, "Photograph, not made with AI", "credit", "unknown"),
+        (110, "Midjourney", "generator", "ai"),
+        (65, "Midjourney", "generator", "ai"),
+        (80, "Thomas Kling", "generator", "unknown"),
+    ],
+)
+def test_iptc_records_claim_ai_in_the_words_that_xmp_uses(number, text, kind, origin, make, read, values):
+    provenance = read(iim(make, number, text))
+    assert provenance.origin == origin
+    assert bool(values(provenance, kind)) == (origin != "unknown")
+
+
+@pytest.mark.parametrize(
+    ("system", "source_type", "origin"),
+    [
+        ("Midjourney", None, "ai"),
+        ("Midjourney", "trainedAlgorithmicMedia", "ai"),
+        ("Midjourney", "compositeWithTrainedAlgorithmicMedia", "edited"),
+        ("Topaz Photo AI", None, "edited"),
+        ("None", None, "unknown"),
+        ("not applicable", None, "unknown"),
+    ],
+)
+def test_the_ai_system_of_iptc(system, source_type, origin, make, read):
+    properties = {"Iptc4xmpExt:AISystemUsed": system, "Iptc4xmpExt:AISystemVersionUsed": "v6"}
+    if source_type:
+        properties["Iptc4xmpExt:DigitalSourceType"] = TYPES + source_type
+    provenance = read(make.jpeg(make.xmp_segment(properties)))
+    assert provenance.origin == origin
+    assert any(f"{system} v6" in c.value for c in provenance.claims) == (origin != "unknown")
+
+
+def test_the_prompt_of_iptc_and_a_system_of_other_words_are_private(make, read):
+    told = "a system that Jane Doe built at home for her own pictures"
+    properties = {"AISystemUsed": told, "AIPromptInformation": "Jane's cat", "AIPromptWriterName": "Jane Doe"}
+    found = read(make.jpeg(make.xmp_segment({f"Iptc4xmpExt:{name}": value for name, value in properties.items()})))
+    assert all(any(value in c.value for c in found.claims) for value in properties.values())
+    assert "Jane" not in repr(redact(found))
+    assert "made with an AI system" in repr(redact(found))
+
+
+@pytest.mark.parametrize("text", ['{"AIGC":{"Label":"1"}}', 'AIGC{"Label":"1"}', '{"Label":"1","ContentProducer":"x"}'])
+def test_an_aigc_label_in_other_texts(text, make, read):
+    for content in (
+        make.jpeg((0xFE, text.encode())),
+        make.png(make.text("Comment", text)),
+        make.jpeg(make.exif_segment(first={0x010E: text})),
+        make.jpeg(make.exif_segment(inner={0x9286: b"ASCII\0\0\0" + text.encode()})),
+    ):
+        assert read(content).origin == "ai"
+        assert read(content.replace(b"AIGC", b"XXXX").replace(b"ContentP", b"ContentX")).origin == "unknown"
+
+
 def test_a_comment_of_other_bytes_is_no_text(make, read, values):
     for comment in (b"\0\0\0\0\0\0\0\0" + b" " * 20, b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7"):
         assert values(read(make.jpeg(make.exif_segment(inner={0x9286: comment}))), "text") == []

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.dossier import Dossier, clean
-from aiforensics.provenance.exif import place_of, user_comment
+from aiforensics.provenance.exif import place_of, user_comment, words
 from aiforensics.provenance.generator_texts import load
 from aiforensics.provenance.privacy import UNKNOWN, is_private
 
@@ -24,15 +24,25 @@ _LABEL = re.compile('"Label"')
 _REACH = 4000
 _MAX_LABELS = 20
 _NAMES = ("TC260:AIGC", "AIGC:AIGC")
+_TEXTS = ("dc:description", "exif:UserComment")
+_DESCRIPTION = 0x010E
+_MARK = re.compile(r"AIGC\b[\"'\s:=]{0,8}\{|\"(?:ContentProducer|ProduceID)\"")
+"""What a text that is no field of the label must hold beside it: any program may call something a label."""
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:
     """Claims of AIGC labels, wherever they stand."""
     places = [(value, f"XMP {name}") for name in _NAMES for value in dossier.xmp.values.get(name, ())]
-    places += [(text.text, text.source) for text in dossier.contents.texts if text.keyword == "AIGC"]
+    texts: list[tuple[str, str]] = []
+    for text in dossier.contents.texts:
+        (places if text.keyword == "AIGC" else texts).append((text.text, text.source))
     for number, tags in enumerate(dossier.exifs):
+        place = place_of(number)
         comments = (user_comment(directory.get(0x9286)) for directory in (tags.exif, tags.first))
-        places += [(comment, f"{place_of(number)} UserComment") for comment in comments]
+        texts += [(comment, f"{place} UserComment") for comment in comments]
+        texts.append((words(_DESCRIPTION, tags.first.get(_DESCRIPTION)), f"{place} ImageDescription"))
+    texts += [(value, f"XMP {name}") for name in _TEXTS for value in dossier.xmp.values.get(name, ())]
+    places += [(text, source) for text, source in texts if _MARK.search(text)]
     labels = dict.fromkeys((label, source) for text, source in places for label in _labels(text))
     for label, source in itertools.islice(labels, _MAX_LABELS):
         yield from _claims(label, source)
@@ -57,8 +67,8 @@ def _claims(text: str, source: str) -> Iterator[Claim]:
     if not isinstance(label, dict):
         yield Claim("unreadable", "an AIGC label that is not valid JSON", source)
         return
-    origin, words = _LABELS.get(str(label.get("Label")), ("unknown", f"{UNKNOWN}value {label.get('Label')!r}"))
-    shown = clean(f"the file carries China's AIGC label: {words}")
+    origin, said = _LABELS.get(str(label.get("Label")), ("unknown", f"{UNKNOWN}value {label.get('Label')!r}"))
+    shown = clean(f"the file carries China's AIGC label: {said}")
     yield Claim("aigc-label", shown, source, origin, private=is_private("aigc-label", shown))
     if maker := str(label.get("ContentProducer") or label.get("ProduceID") or ""):
         yield Claim("person", clean(f"producer: {maker}"), source, private=True)

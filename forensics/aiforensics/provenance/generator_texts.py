@@ -7,7 +7,7 @@ import re
 import string
 from collections.abc import Iterator
 
-from aiforensics.provenance import exif, stealth
+from aiforensics.provenance import exif, iptc, stealth
 from aiforensics.provenance.contents import MAX_TEXT, Text
 from aiforensics.provenance.dossier import Dossier
 from aiforensics.provenance.tiff_ifd import Directories
@@ -37,6 +37,7 @@ _XMP_NAMES = {
     "tiff:Model": "Model",
     "tiff:Software": "Software",
 }
+_RECORDS = {65: "Software", 110: "Credit", 115: "Source", 80: "Author"}
 
 
 class Entries:
@@ -69,15 +70,18 @@ class Entries:
 
 
 def collect(dossier: Dossier) -> Entries:
-    """All texts of a file: text chunks, comments, EXIF, XMP, hidden alpha data; JSON wrappers are opened once."""
+    """All texts of a file: text chunks, comments, EXIF, XMP, IPTC, hidden alpha data; JSON wrappers are opened once."""
     entries = Entries()
-    for text in dossier.contents.texts:
-        entries.offer(text.keyword, text.text, text.source)
+    for chunk in dossier.contents.texts:
+        entries.offer(chunk.keyword, chunk.text, chunk.source)
     for number, tags in enumerate(dossier.exifs):
         _collect_exif(entries, tags, exif.place_of(number))
     for name, keyword in _XMP_NAMES.items():
         for value in dossier.xmp.values.get(name, ()):
             entries.offer(keyword, value, f"XMP {name}")
+    for number, text in iptc.records(dossier.contents.photoshop):
+        if number in _RECORDS:
+            entries.offer(_RECORDS[number], text, f"IPTC record 2:{number}")
     hidden = stealth.hidden_text(dossier.picture)
     if hidden:
         entries.offer("parameters", hidden, "hidden alpha-channel data")

@@ -1,15 +1,16 @@
 """IPTC: the digital source type, and the older IIM records with names, places and programs.
 
-Source: IPTC Photo Metadata Standard 2023.1; IPTC-NAA Information Interchange Model 4.2, record 2.
+Source: IPTC Photo Metadata Standard 2025.1; IPTC-NAA Information Interchange Model 4.2, record 2.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim
-from aiforensics.provenance import source_types
+from aiforensics.provenance import exif, source_types, xmp
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
 from aiforensics.provenance.privacy import UNKNOWN, is_private
 from aiforensics.provenance.xmp_packet import PART
@@ -21,12 +22,15 @@ _PRIVATE = {
     80: "by-line",
     90: "city",
     92: "place",
-    110: "credit",
     115: "source",
     116: "copyright",
     118: "contact",
     122: "writer",
 }
+_CREDIT = 110
+_NO_SYSTEM = re.compile(
+    r"(?:none|no|n/?a|not\b.*|-+|0|false|unknown|human|kein\w*|aucun\w*|ningun\w*)\W*", re.IGNORECASE
+)
 _TEXTS = {5: "title", 25: "keyword", 40: "instructions", 105: "headline", 120: "caption"}
 
 
@@ -48,14 +52,43 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         if any(known is not None and known[0] == "ai" for known in of_parts):
             words = "the file claims: a part made by a trained AI model was placed in it"
             yield Claim("ai-edit", words, f"IPTC {name}", "edited")
+    yield from _ai_system(dossier)
     for number, text in records(dossier.contents.photoshop):
         if number in _PUBLIC:
             shown = clean(f"{_PUBLIC[number]}: {without_folders(text)}")
             yield Claim("iptc", shown, f"IPTC record 2:{number}", private=is_private("iptc", shown))
+        elif number == _CREDIT:
+            yield from xmp.credit(text, f"IPTC record 2:{number}")
         elif number in _PRIVATE:
             yield Claim("person", clean(f"{_PRIVATE[number]}: {text}"), f"IPTC record 2:{number}", private=True)
         elif number in _TEXTS:
             yield Claim("text", clean(f"{_TEXTS[number]}: {text}"), f"IPTC record 2:{number}", private=True)
+
+
+def _ai_system(dossier: Dossier) -> Iterator[Claim]:
+    """What the properties on AI say; where the file calls the picture none of AI, the system had a part in it."""
+    properties = dossier.xmp
+    name = "Iptc4xmpExt:AISystemUsed"
+    types = map(source_types.meaning, properties.values.get("Iptc4xmpExt:DigitalSourceType", ()))
+    origins = {known[0] for known in types if known is not None}
+    made = not origins or "ai" in origins
+    version = properties.first("Iptc4xmpExt:AISystemVersionUsed")
+    for system in dict.fromkeys(properties.values.get(name, ())):
+        if _NO_SYSTEM.fullmatch(system):
+            continue
+        named = clean(system if version in system else f"{system} {version}")
+        shown = "an AI system" if is_private("model", named) else named
+        if made and not exif.EDITORS.search(system):
+            yield Claim("generator", f"the file claims to be made with {shown}", f"XMP {name}", "ai")
+        else:
+            yield Claim(
+                "ai-edit", f"the file claims that an AI system had a part in it: {shown}", f"XMP {name}", "edited"
+            )
+        if shown != named:
+            yield Claim("text", named, f"XMP {name}", private=True)
+    for kind, label in (("prompt", "AIPromptInformation"), ("person", "AIPromptWriterName")):
+        if value := clean(properties.first(f"Iptc4xmpExt:{label}"), 1000):
+            yield Claim(kind, value, f"XMP Iptc4xmpExt:{label}", private=is_private(kind, value))
 
 
 def records(block: bytes) -> Iterator[tuple[int, str]]:

@@ -56,8 +56,8 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     xmp = dossier.xmp
     for problem in xmp.problems:
         yield Claim("unreadable", problem, "XMP")
-    for credit in dict.fromkeys(xmp.values.get("photoshop:Credit", ())):
-        yield from _credit(credit)
+    for line in dict.fromkeys(xmp.values.get("photoshop:Credit", ())):
+        yield from credit(line, "XMP photoshop:Credit")
     for name, meaning in _PRIVATE.items():
         if xmp.first(name):
             yield Claim("person", clean(f"{meaning}: {xmp.first(name)}"), f"XMP {name}", private=True)
@@ -70,24 +70,23 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         yield Claim("history", told, "XMP History", "edited", private=is_private("history", told))
 
 
-def _credit(credit: str) -> Iterator[Claim]:
+def credit(line: str, source: str) -> Iterator[Claim]:
     """Give what a credit says of AI, in its own words and without the names around them; the whole line is private."""
-    source = "XMP photoshop:Credit"
     deeds: tuple[tuple[re.Pattern[str], ProvenanceOrigin], ...] = ((_MADE, "ai"), (_EDITED, "edited"))
     for deed, origin in deeds:
-        words = _names_ai(deed, credit)
+        words = _names_ai(deed, line)
         if words:
             yield Claim("credit", clean(f"the file claims: {words}"), source, origin)
-            if words == credit.strip():
+            if words == line.strip():
                 return
             break
-    yield Claim("person", clean(f"credit: {credit}"), source, private=True)
+    yield Claim("person", clean(f"credit: {line}"), source, private=True)
 
 
-def _names_ai(deed: re.Pattern[str], credit: str) -> str:
+def _names_ai(deed: re.Pattern[str], line: str) -> str:
     """Words from the deed to AI, or none where it is denied; a name that is no known service's is left out."""
-    for found in itertools.islice(deed.finditer(credit), _MAX_DENIALS):
-        if not denied(credit, found.start(), found.start("ai")):
+    for found in itertools.islice(deed.finditer(line), _MAX_DENIALS):
+        if not denied(line, found.start(), found.start("ai")):
             words = found["deed"]
             if found["unknown"]:
                 words = f"{words.removesuffix(found['unknown'])}… "
