@@ -364,3 +364,24 @@ def test_a_program_in_tiff_software_of_xmp(make, read, values):
     provenance = read(make.jpeg((0xE1, b"http://ns.adobe.com/xap/1.0/\0" + body)))
     assert values(provenance, "generator") == ["the file claims to be made with Adobe Firefly"]
     assert values(provenance, "software") == ["Adobe Firefly"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "origin"),
+    [
+        ([("created", "Adobe Firefly")], "ai"),
+        ([("created", "Adobe Firefly"), ("saved", "some program")], "ai"),
+        ([("created", "some program")], "unknown"),
+        ([("created", "some program"), ("saved", "Adobe Firefly")], "edited"),
+        ([("created", ""), ("saved", "Adobe Firefly")], "edited"),
+    ],
+)
+def test_the_program_of_a_history_that_created_the_picture(steps, origin, make, read, values):
+    inner = "".join(f'<rdf:li e:action="{action}" e:softwareAgent="{agent}"/>' for action, agent in steps)
+    space = b' xmlns:e="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"><e:History><rdf:Seq>'
+    end = b"</rdf:Seq></e:History></rdf:Description></rdf:RDF>"
+    body = make.xmp({}).replace(b"/></rdf:RDF>", space + inner.encode() + end)
+    provenance = read(make.jpeg((0xE1, b"http://ns.adobe.com/xap/1.0/\0" + body)))
+    assert provenance.origin == origin
+    assert bool(values(provenance, "generator")) == (origin == "ai")
+    assert len(values(provenance, "history")) == 1

@@ -79,6 +79,8 @@ def collect(dossier: Dossier) -> Entries:
     for name, keyword in _XMP_NAMES.items():
         for value in dossier.xmp.values.get(name, ()):
             entries.offer(keyword, value, f"XMP {name}")
+    for creator in _creators(dossier):
+        entries.offer("CreatorTool", creator, "XMP History")
     for number, text in iptc.records(dossier.contents.photoshop):
         if number in _RECORDS:
             entries.offer(_RECORDS[number], text, f"IPTC record 2:{number}")
@@ -90,6 +92,15 @@ def collect(dossier: Dossier) -> Entries:
         for entry in list(entries.of(keyword)):
             _unwrap(entries, entry)
     return entries
+
+
+def _creators(dossier: Dossier) -> Iterator[str]:
+    """Programs of the history's steps of creation, where it is plain which step each program belongs to."""
+    steps, agents = (dossier.xmp.values.get(f"stEvt:{name}", []) for name in ("action", "softwareAgent"))
+    if set(steps) == {"created"}:
+        yield from agents
+    elif len(steps) == len(agents):
+        yield from (agent for step, agent in zip(steps, agents, strict=True) if step == "created")
 
 
 def _collect_exif(entries: Entries, tags: Directories, place: str) -> None:

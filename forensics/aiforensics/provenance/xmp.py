@@ -67,7 +67,8 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     steps = xmp.values.get("stEvt:action", [])
     if steps:
         told = clean(f"{len(steps)} recorded steps: {', '.join(steps[:12])}")
-        yield Claim("history", told, "XMP History", "edited", private=is_private("history", told))
+        origin: ProvenanceOrigin = "edited" if set(steps) - {"created"} else "unknown"
+        yield Claim("history", told, "XMP History", origin, private=is_private("history", told))
 
 
 def credit(line: str, source: str) -> Iterator[Claim]:
