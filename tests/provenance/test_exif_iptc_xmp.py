@@ -76,6 +76,8 @@ def test_computational_capture_is_a_camera_and_not_ai(make, read):
         ("made with the help of AI", "ai"),
         ("Not a photograph, made with AI", "ai"),
         ("Edited with Google AI", "edited"),
+        ("Made with Luminar AI", "edited"),
+        ("Created with Topaz AI", "edited"),
         ("Jane Doe", "unknown"),
         ("Created with AI-based tools", "ai"),
         ("Jane Doe (made with AI)", "ai"),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.denial import denied
 from aiforensics.provenance.dossier import Dossier, clean
+from aiforensics.provenance.exif import EDITORS
 from aiforensics.provenance.privacy import is_private
 
 _SERVICES = (
@@ -75,21 +76,23 @@ def credit(line: str, source: str) -> Iterator[Claim]:
     """Give what a credit says of AI, in its own words and without the names around them; the whole line is private."""
     deeds: tuple[tuple[re.Pattern[str], ProvenanceOrigin], ...] = ((_MADE, "ai"), (_EDITED, "edited"))
     for deed, origin in deeds:
-        words = _names_ai(deed, line)
+        words, name = _names_ai(deed, line)
         if words:
-            yield Claim("credit", clean(f"the file claims: {words}"), source, origin)
+            # Programs that change photographs have AI in their names as well.
+            made = "edited" if EDITORS.search(name) else origin
+            yield Claim("credit", clean(f"the file claims: {words}"), source, made)
             if words == line.strip():
                 return
             break
     yield Claim("person", clean(f"credit: {line}"), source, private=True)
 
 
-def _names_ai(deed: re.Pattern[str], line: str) -> str:
-    """Words from the deed to AI, or none where it is denied; a name that is no known service's is left out."""
+def _names_ai(deed: re.Pattern[str], line: str) -> tuple[str, str]:
+    """Words from the deed to AI, or none where it is denied; and the name of no known service that they leave out."""
     for found in itertools.islice(deed.finditer(line), _MAX_DENIALS):
         if not denied(line, found.start(), found.start("ai")):
-            words = found["deed"]
-            if found["unknown"]:
-                words = f"{words.removesuffix(found['unknown'])}… "
-            return words + found["ai"]
-    return ""
+            words, name = found["deed"], found["unknown"] or ""
+            if name:
+                words = f"{words.removesuffix(name)}… "
+            return words + found["ai"], name
+    return "", ""
