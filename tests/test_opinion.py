@@ -20,7 +20,7 @@ class Tilt:
         self.asked += 1
         half = pixels.shape[1] // 2
         tilt = float(pixels[:, half:].mean()) - float(pixels[:, :half].mean())
-        return NetworkOutput(np.array([tilt, tilt + 2.0]), np.zeros(3, np.float32), np.zeros((2, 2), np.float32))
+        return NetworkOutput(np.array([tilt, tilt + 2.0]), np.full(3, tilt, np.float32), np.zeros((2, 2), np.float32))
 
 
 @pytest.fixture
@@ -39,6 +39,15 @@ def test_the_other_windows_count_as_they_are(slope):
     windows = from_array(slope).windows
     opinion = Opinion.of((*windows, *windows), Tilt())
     assert opinion.log_odds == pytest.approx((1.0 + 65.0) / 2)
+
+
+def test_the_embedding_is_the_mean_over_the_windows(slope):
+    (steep,) = from_array(slope).windows
+    (gentle,) = from_array(slope // 2).windows
+    opinion = Opinion.of((steep, gentle), Tilt())
+    alone = [output.embedding for output in opinion.outputs]
+    assert not np.allclose(*alone)
+    np.testing.assert_allclose(opinion.embedding, np.mean(alone, axis=0), rtol=1e-6)
 
 
 def test_a_picture_and_its_mirror_image_get_one_score():

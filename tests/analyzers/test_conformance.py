@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aiforensics.analyzers import ANALYZERS, NOT_SCORED, SCORED, Exhibit
+from aiforensics.image import Window
 
 each = pytest.mark.parametrize("analyzer", ANALYZERS, ids=lambda a: a.name)
 
@@ -75,10 +76,20 @@ def test_map_is_a_picture_of_the_window(analyzer, exhibit):
 
 
 @each
-def test_more_windows_give_means_within_their_range(analyzer, photo_window, photo):
-    """Twice the same window measures as once: nothing depends on the number of windows alone."""
+def test_windows_of_one_kind_measure_as_one_of_them(analyzer, photo_window):
     once, twice = (analyzer.measure(Exhibit((photo_window,) * n)) for n in (1, 2))
     assert twice == pytest.approx(once, rel=1e-6, abs=1e-6)
+
+
+@each
+def test_what_is_scored_is_the_mean_over_the_windows(analyzer, photo_window):
+    other = Window(np.ascontiguousarray(photo_window.pixels[::-1, ::-1] // 2))
+    first, second, both = (
+        analyzer.measure(Exhibit(windows)) for windows in ((photo_window,), (other,), (photo_window, other))
+    )
+    names = [name for name in both if name in SCORED]
+    middle = {name: (first[name] + second[name]) / 2 for name in names}
+    assert {name: both[name] for name in names} == pytest.approx(middle, rel=1e-6, abs=1e-6)
 
 
 def test_scored_features_exclude_quality_and_evidence():
