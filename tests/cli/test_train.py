@@ -156,6 +156,24 @@ def test_train_scan_and_explain_with_gradcam(run, data, tmp_path, monkeypatch):
     ] * 2
 
 
+def test_a_test_picture_that_cannot_be_judged_is_told_and_is_status_2(run, data, tmp_path):
+    pytest.importorskip("torch").set_num_threads(1)
+    out, other = tmp_path / "bundle", tmp_path / "other.csv"
+    knobs = ("--recipe", "cnn", "--epochs", 1, "--batch", 8, "--side", 32, "--force")
+    assert run("train", data, "--out", out, *knobs).status == 0
+    (tmp_path / "torn.png").write_bytes(b"no picture")
+    other.write_text(data.read_text().replace("real31.png", "torn.png"))
+    for command in (
+        ("compare", other, "--recipes", "", "--bundle", out, "--out", tmp_path / "compared"),
+        ("adapt", out, data, "--strategy", "head", "--epochs", 1, "--old", other, "--out", tmp_path / "new", "--force"),
+    ):
+        found = run(*command)
+        last = " ".join(found.err.split()).rsplit("aiforensics: ", 1)[1]
+        assert (found.status, last.startswith(f"1 file was refused: {tmp_path / 'torn.png'}: ")) == (2, True), found.err
+    assert (tmp_path / "compared" / "comparison.html").is_file()
+    assert (tmp_path / "new" / "bundle.json").is_file()
+
+
 def test_synth_refuses_in_one_line(run, tmp_path):
     found = run("synth", "train", tmp_path / "nowhere", "--kind", "vae", "--out", tmp_path / "g")
     assert found.status == 2

@@ -46,6 +46,7 @@ from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
 
 pytestmark = pytest.mark.train
 CHANCE = Figure(0.5, 0.45, 0.55)
+FOUND = dict.fromkeys(adapting.FIGURES, 0.5) | {"pictures": {"judged": 20, "of": 20}}
 CONFIG = settings(recipe("cnn"), side=32, batch=8, epochs=1, seed=1)
 
 
@@ -115,7 +116,7 @@ def test_the_work_folder_has_history_plots_and_reports(made):
     names = {path.name for path in (folder / "work").iterdir()}
     wanted = {"audit.json", "history.json", "history.png", "augmentation.png", "evaluation.html", "metrics.json"}
     assert wanted | {"confusion-matched.png", "classification-as-found.txt"} <= names
-    assert any("judged" in line for line in lines)
+    assert any(line.startswith("judging: ") for line in lines)
 
 
 def test_leaks_and_duplicates_are_refused_unless_forced(tmp_path, old):
@@ -201,6 +202,45 @@ def test_compare_judges_all_on_the_same_pictures(old, made, tmp_path):
     assert "scratch-cnn-numpy" in page
     assert "<script" not in page
     assert json.loads((tmp_path / "metrics.json").read_text())["schema"] == "aiforensics.comparison/1"
+
+
+@pytest.fixture
+def torn(tmp_path):
+    """A set that was read before three of its 20 test pictures were damaged."""
+    samples = load_dataset(make_set(tmp_path / "torn", seed=7))
+    for sample in [one for one in samples if one.split == "test"][:3]:
+        sample.path.write_bytes(b"no picture")
+    return samples
+
+
+def test_a_comparison_tells_what_could_not_be_judged(torn, made, tmp_path):
+    lines, job = [], Job(tmp_path, tmp_path, ["torn"])
+    content = compare(torn, Contest([], [str(made[0] / "mine")]), job, lines.append)
+    assert content["settings"]["test"] == "17"
+    assert any(line.startswith("3 of the 20 test pictures cannot be judged and are left out; the") for line in lines)
+    write_comparison(content, tmp_path)
+    page = (tmp_path / "comparison.html").read_text()
+    assert "judged on the same 17 test pictures (3 could not be judged and are left out);" in page
+
+
+def test_an_adaptation_tells_what_could_not_be_judged(old, torn, made, tmp_path):
+    torch.set_num_threads(1)
+    lines, job = [], Job(tmp_path / "out", tmp_path / "work")
+    mine, how = made[0] / "mine", Adaptation("head", epochs=1)
+    content = adapt(mine, old, torn, how, job, lines.append, audited=True)
+    assert sum(line.startswith("old domain: 3 of the 20 test pictures cannot be judged") for line in lines) == 2
+    for when in ("before", "after"):
+        found = content["domains"]["old"][when]
+        assert (found["pictures"], len(found["refused"])) == ({"judged": 17, "of": 20}, 3)
+        assert content["domains"]["new"][when]["refused"] == []
+    card = (job.out / "CARD.md").read_text()
+    assert "Of the 20 test pictures of the old domain, 17 were judged; the others could not be." in card
+    assert "of the new domain, " not in card
+    for sample in torn:
+        if sample.label == "ai":
+            sample.path.write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match="is a ai one that can be judged"):
+        adapt(mine, old, torn, how, job, audited=True)
 
 
 def test_a_contest_of_nothing_or_of_a_recipe_twice_is_refused():
@@ -296,7 +336,7 @@ def fusion(made, tmp_path, monkeypatch):
     head = {"kind": "xgboost", "file": "head.ubj"}
     write_manifest(source, {**manifest, "recipe": "fusion-xgboost", "head": head, "training": training})
     monkeypatch.setattr(adapting, "open_detector", lambda _model: None)
-    monkeypatch.setattr(adapting, "_figures", lambda *_: {"old": dict.fromkeys(adapting.FIGURES, 0.5)})
+    monkeypatch.setattr(adapting, "_figures", lambda *_: {"old": FOUND})
     return source
 
 

@@ -47,12 +47,15 @@ def adapt(
     Without --old the fall on the old domain (forgetting) cannot be measured.
     After `full`, the thresholds of a fusion rest on sources that its first
     weights had seen; the bundle says so.
+    A test picture that cannot be judged is told and left out; the status is
+    then 2, and the bundle is written.
     """
     from aiforensics.lab.adapting import FIGURES, Adaptation, check_knobs  # noqa: PLC0415 - PyTorch
     from aiforensics.lab.adapting import adapt as run  # noqa: PLC0415
     from aiforensics.lab.data.dataset import load_dataset  # noqa: PLC0415
     from aiforensics.lab.data.overlap import drawn  # noqa: PLC0415
     from aiforensics.lab.making import Job  # noqa: PLC0415
+    from aiforensics_cli.measuring import tell_refused  # noqa: PLC0415
     from aiforensics_models.bundle import Bundle  # noqa: PLC0415
 
     how = Adaptation(strategy, epochs, rate, minutes, steps, device)
@@ -79,3 +82,5 @@ def adapt(
         values = [both[when][name] for both in content["domains"].values() for when in ("before", "after")]
         table.add_row(name, *("–" if value is None else f"{value:.3f}" for value in values))
     results().print(table)
+    told = (panel["refused"] for both in content["domains"].values() for panel in both.values())
+    raise typer.Exit(tell_refused(list(dict.fromkeys(tuple(pair) for refused in told for pair in refused))))

@@ -61,6 +61,8 @@ def compare(
 
     Bundles named with --bundle were trained elsewhere: their figures
     compare only where no test picture was among their training pictures.
+    A test picture that cannot be judged is told and left out; the status is
+    then 2, and the results are written.
     """
     from aiforensics.lab.train.recipes import recipe, settings  # noqa: PLC0415 - the lab is not for --help
 
@@ -88,6 +90,7 @@ def compare(
     from aiforensics.lab.data.splits import parse_shares  # noqa: PLC0415
     from aiforensics.lab.making import Job  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415
+    from aiforensics_cli.measuring import tell_refused  # noqa: PLC0415
 
     systems = [
         System(one, configs.get(one.name) or fusion_config(one, steps=steps, seed=seed), fusion_weights, device=device)
@@ -103,6 +106,8 @@ def compare(
     write_comparison(content, out)
     _show(content["entries"])
     results().print(f"{out / 'comparison.html'}", soft_wrap=True)
+    refused = dict.fromkeys(tuple(pair) for entry in content["entries"].values() for pair in entry["refused"])
+    raise typer.Exit(tell_refused(list(refused)))
 
 
 def _show(entries: dict[str, dict[str, object]]) -> None:

@@ -28,10 +28,11 @@ from aiforensics.lab.fit.kept import Kept
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.measure import VIEWS, measure_all
 from aiforensics.lab.judge.detector import Detector
-from aiforensics.lab.judge.evaluate import Judged, panel
+from aiforensics.lab.judge.evaluate import Judged, check_judged, panel
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import CARD, METRICS, Job, check_data, check_output, new_draft, publish
 from aiforensics.lab.pages.card import adapted_card, at_bounds
+from aiforensics.lab.pages.words import left_out
 from aiforensics.lab.train.batches import audited_view
 from aiforensics.lab.train.recipes import stated
 from aiforensics_models.bundle import Bundle, Device, write_manifest
@@ -112,7 +113,7 @@ def adapt(
 
     Returns
     -------
-    `domains`: by `new` and `old`, `before` and `after`, the figures on the domain's `test` split, files as found;
+    `domains`: by `new` and `old`, `before` and `after`, the figures on the domain's `test` split as of `as_found`;
     `forgetting`: the fall of each figure on the old domain; `remarks`: what to mind of the new bundle. Its card
     holds these figures.
 
@@ -218,16 +219,21 @@ def check_knobs(bundle: Bundle, how: Adaptation, out: Path, *, old: bool) -> Non
 
 
 def as_found(samples: Sequence[Sample], judge: Detector) -> dict[str, Any]:
-    """Figures of a detector on the files as they are, as `Panel.to_dict` gives them, without curves."""
+    """Figures of a detector on the files as they are, as `Panel.to_dict` gives them, without curves.
+
+    Beside them `pictures` (`judged` and `of`) and `refused`, path and reason of each picture that was left out.
+    """
     judged: Judged = []
+    refused: list[tuple[str, str]] = []
     for sample in samples:
         try:
             judged.append((sample, judge.score(read(sample.path))))
-        except InputError:
-            continue  # an unreadable file is no evidence for or against a detector; `evaluate` names it
+        except InputError as error:
+            refused.append((str(sample.path), error.message))  # no evidence for or against a detector
+    check_judged(samples, (judged,), refused)
     content = panel("as found", "files as found", judged).to_dict()
     content.pop("curves")
-    return content
+    return content | {"pictures": {"judged": len(judged), "of": len(samples)}, "refused": list(map(list, refused))}
 
 
 def _figures(
@@ -237,6 +243,8 @@ def _figures(
     found = {}
     for domain, samples in domains.items():
         found[domain] = as_found([sample for sample in samples if sample.split == "test"], judge)
+        if line := left_out(found[domain]["refused"], found[domain]["pictures"]["of"]):
+            report(f"{domain} domain: {line}")
         report(f"{domain} domain: accuracy {found[domain]['accuracy']:.3f}, AUC {found[domain]['roc_auc']:.3f}")
     return found
 
@@ -353,7 +361,7 @@ def _record(out: Path, bundle: Bundle, train: Sequence[Sample], content: Mapping
     adapted = Bundle.load(out)
     manifest = {key: value for key, value in adapted.manifest.items() if key not in ("schema", "files")}
     brief = {
-        domain: {when: {name: panel[name] for name in FIGURES} for when, panel in both.items()}
+        domain: {when: {name: panel[name] for name in (*FIGURES, "pictures")} for when, panel in both.items()}
         for domain, both in content["domains"].items()
     }
     seen = overlap.seen(bundle)

@@ -82,7 +82,8 @@ def compare(
     Returns
     -------
     The content of the comparison's `metrics.json`: `entries` by name, each with the figures of `metrics.json` (curves
-    left out), `history`, `parameters`, `bytes`, `train_seconds` and `milliseconds` for a judgement.
+    left out), `history`, `parameters`, `bytes`, `train_seconds` and `milliseconds` for a judgement; `settings`, whose
+    `test` is the number of pictures that were judged.
 
     Raises
     ------
@@ -123,7 +124,9 @@ def compare(
         if metrics["seen_in_training"]:
             report(f"{title}: {metrics['seen_in_training']} of the test pictures were in its training: it is flattered")
         entries[f"{title} (bundle)"] = _entry(bundle.folder, metrics) | {"milliseconds": milliseconds}
-    settings = {"command": job.command, "data": ", ".join(job.data), "seed": str(job.seed), "test": f"{len(chosen)}"}
+    judged = sorted({entry["pictures"]["judged"] for entry in entries.values()})
+    test_count = str(judged[0]) if len(judged) == 1 else f"{judged[0]} to {judged[-1]}"
+    settings = {"command": job.command, "data": ", ".join(job.data), "seed": str(job.seed), "test": test_count}
     return {"schema": SCHEMA, "settings": settings, "entries": entries}
 
 

@@ -24,6 +24,7 @@ from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.pages.card import card
 from aiforensics.lab.pages.evaluation import evaluation_page
 from aiforensics.lab.pages.plots import confusion_plot, history_plot
+from aiforensics.lab.pages.words import left_out
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics_models.bundle import MANIFEST, Bundle, write_manifest
 
@@ -184,9 +185,11 @@ def judge_test(
         nonlocal told
         if done * 10 // total > told:
             told = done * 10 // total
-            report(f"judged {done}/{total}")
+            report(f"judging: {done}/{total}")
 
     found = evaluate(samples, detector, CONDITIONS, of=of, seen=seen, seed=job.seed, progress=progress)
+    if line := left_out(found.refused, len(samples)):
+        report(line)
     content = found.to_dict()
     content["settings"] = {"command": job.command, "data": ", ".join(job.data), "split": "test", "seed": str(job.seed)}
     (job.work / METRICS).write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,7 +225,7 @@ def evaluate(
         done += len(views)
         if progress is not None:
             progress(done, total)
-    _check(samples, judged, refused)
+    check_judged(samples, judged.values(), refused)
     pooled = [pair for view in conditions for pair in judged[view.name]]
     return Evaluation(
         matched=panel("matched", _matched_title(conditions), pooled, keys=True, draws=draws, seed=seed),
@@ -336,9 +336,16 @@ def _matched_title(conditions: Sequence[View]) -> str:
     return f"both classes alike: {cut}" + "; ".join(view.title for view in conditions)
 
 
-def _check(samples: Sequence[Sample], judged: Mapping[str, Judged], refused: Sequence[tuple[str, str]]) -> None:
+def check_judged(samples: Sequence[Sample], judged: Collection[Judged], refused: Sequence[tuple[str, str]]) -> None:
+    """Check that pictures of both classes could be judged.
+
+    Raises
+    ------
+    DatasetError
+        A class has none.
+    """
     for label in ("real", "ai"):
-        if not any(sample.label == label for pairs in judged.values() for sample, _ in pairs):
+        if not any(sample.label == label for pairs in judged for sample, _ in pairs):
             why = f"; the first of {len(refused)} refused is {refused[0][0]} ({refused[0][1]})" if refused else ""
             raise DatasetError(f"none of the {len(samples)} pictures is a {label} one that can be judged{why}")
 

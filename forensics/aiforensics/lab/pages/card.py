@@ -109,6 +109,7 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         "On the split `test` of each domain, files as found, not under matched conditions: `aiforensics evaluate` "
         f"gives those, with intervals.{lost}",
         table(heads, rows),
+        *_not_judged(adapted["domains"]),
         *(f"Mind: {remark}." for remark in adapted.get("remarks", ())),
         *at_bounds(manifest),
         "## What it was adapted with",
@@ -122,6 +123,16 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         shell(adapted["command"]) or "The command was not recorded.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _not_judged(domains: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say of each domain how many of its test pictures could not be judged, where there are such."""
+    told = ((domain, both["after"].get("pictures", {"judged": 0, "of": 0})) for domain, both in domains.items())
+    return [
+        f"Of the {of['of']} test pictures of the {domain} domain, {of['judged']} were judged; the others could not be."
+        for domain, of in told
+        if of["judged"] < of["of"]
+    ]
 
 
 def at_bounds(manifest: Mapping[str, Any]) -> list[str]:

@@ -42,6 +42,7 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
     marks = {name: _mark(entries[name]) for name in ranked}
     context = {
         "settings": content["settings"],
+        "refused": len({tuple(pair) for entry in entries.values() for pair in entry["refused"]}),
         "columns": [heading for _, heading in COLUMNS],
         "tables": [
             (

@@ -43,6 +43,21 @@ def known(content: Mapping[str, Any]) -> str:
     return f"{seen} of the {judged} judged pictures {verb} in this bundle's training; the figures flatter"
 
 
+def left_out(refused: Sequence[Sequence[str]], of: int) -> str:
+    """Say how many of the test pictures could not be judged, and which one and why; empty where all could.
+
+    Examples
+    --------
+    >>> left_out([("a.png", "cut short")], 20)
+    '1 of the 20 test pictures cannot be judged and is left out: a.png (cut short)'
+    """
+    if not refused:
+        return ""
+    path, why = refused[0]
+    verb, first = ("are", "; the first") if len(refused) > 1 else ("is", "")
+    return f"{len(refused)} of the {of} test pictures cannot be judged and {verb} left out{first}: {path} ({why})"
+
+
 def reach(interval: Sequence[float | None], digits: int = 3, between: str = "–") -> str:
     """Write an interval (low, high); a dash where there is none, and its width where both ends would read alike.
 
