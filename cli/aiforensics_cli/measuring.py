@@ -16,6 +16,7 @@ from rich.text import Text
 
 from aiforensics_cli.app import DONE, REFUSED
 from aiforensics_cli.console import clean, complain, emit, messages, results
+from aiforensics_cli.options import reporter
 
 if TYPE_CHECKING:
     from aiforensics.lab.data.dataset import Sample
@@ -85,7 +86,9 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     bundle = scanner.bundle
     with bar("grouping pictures") as progress:
         seed, shares = drawn(bundle.manifest, plan.seed)
-        samples = load_dataset(plan.data, seed=seed, shares=shares, need=(), keep_broken=True, progress=progress)
+        samples = load_dataset(
+            plan.data, seed=seed, shares=shares, need=(), keep_broken=True, progress=progress, report=reporter()
+        )
     fit = None
     if plan.leave_one_source_out:
         report = messages().print

@@ -65,14 +65,10 @@ def adapt(
     place = work or out.with_name(f"{out.name}.work")
     job = Job(out, place, learned, command_line(), force, seed=seed, split="70/15/15")
     cut, shares = drawn(first.manifest, seed)  # as its training cut them, or its own pictures would be tested on
-    content = run(
-        bundle,
-        load_dataset(data, seed=cut, shares=shares),
-        load_dataset(old, seed=cut, shares=shares) if old else None,
-        how,
-        job,
-        options.reporter(),
-    )
+    report = options.reporter()
+    new = load_dataset(data, seed=cut, shares=shares, report=report)
+    before = load_dataset(old, seed=cut, shares=shares, report=report) if old else None
+    content = run(bundle, new, before, how, job, report)
 
     from rich.table import Table  # noqa: PLC0415 - only here
 

@@ -100,9 +100,10 @@ def compare(
     for system in systems:
         system.check()
     job = Job(out, out, [path.name for path in data], command_line(), force, test_pictures, seed, split)
-    samples = load_dataset(data, seed=seed, shares=parse_shares(split))
+    report = options.reporter()
+    samples = load_dataset(data, seed=seed, shares=parse_shares(split), report=report)
     out.mkdir(parents=True, exist_ok=True)
-    content = run(samples, contest, job, options.reporter())
+    content = run(samples, contest, job, report)
     write_comparison(content, out)
     _show(content["entries"])
     results().print(f"{out / 'comparison.html'}", soft_wrap=True)

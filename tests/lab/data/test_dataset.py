@@ -41,6 +41,39 @@ def test_hidden_files_and_folders_are_left_out(make_folder) -> None:
     assert len(load_dataset(root.with_name(".set"), need=())) == len(found)
 
 
+def test_links_to_sources_are_followed_each_folder_once(make_folder, tmp_path) -> None:
+    root = make_folder(3)
+    found = load_dataset(root, need=())
+    away = shutil.move(root / "real/real-two", tmp_path / "away")
+    (away / "deep").mkdir()
+    (root / "real/real-two").symlink_to(away)
+    assert [(s.key, s.split) for s in load_dataset(root, need=())] == [(s.key, s.split) for s in found]
+    for name, place in (("again", away), ("inside", away / "deep"), ("one", root / "real/real-one"), ("up", root)):
+        (root / "real" / name).symlink_to(place)
+    (root / "real/real-one/deeper").symlink_to(tmp_path)
+    lines = []
+    again = load_dataset(root, need=(), report=lines.append)
+    assert sorted(s.path.name for s in again) == sorted(s.path.name for s in found), "no picture twice, and no loop"
+    assert lines == [f"{root}: 1 other file left out (1 links to folders)"]
+
+
+def test_what_a_folder_holds_beside_pictures_is_told(make_folder) -> None:
+    root, lines = make_folder(3), []
+    load_dataset(root, need=(), report=lines.append)
+    assert lines == []
+    for name in ("real/a.txt", "real/real-one/b.TXT", "ai/ai-one/c", "ai/.hidden"):
+        (root / name).write_text("no picture")
+    (root / "Fake").mkdir()
+    (root / ".git").mkdir()
+    found = load_dataset(root, need=(), report=lines.append)
+    told = "3 other files left out (2 .txt, 1 without ending); the folder Fake beside real/ and ai/ left out"
+    assert (len(found), lines) == (12, [f"{root}: {told}"])
+    shutil.rmtree(root / "Fake")
+    (root / "ai").rename(root / "FAKE")
+    with pytest.raises(DatasetError, match=r"no pictures labelled ai .*FAKE is neither real/ nor ai/: rename it, or u"):
+        load_dataset(root, need=())
+
+
 def test_folders_of_a_class_that_differ_in_case_are_joined(make_folder) -> None:
     root = make_folder(3)
     if (root / "AI").exists():

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from aiforensics.image import SUFFIXES
 from aiforensics.lab.data.duplicates import fingerprints, same_bytes
+from aiforensics.lab.data.folders import Folder, read_folder
 from aiforensics.lab.data.manifest import DatasetError, Label, Row, Split, is_manifest, read_manifest
-from aiforensics.lab.data.progress import Progress
+from aiforensics.lab.data.progress import Progress, Report
 from aiforensics.lab.data.splits import SHARES, SPLITS, Shares, grouped, split_of
 from aiforensics.lab.data.sums import sum_of
 
@@ -80,14 +80,16 @@ def load_dataset(
     keep_broken: bool = False,
     keep_shared: bool = False,
     progress: Progress | None = None,
+    report: Report = lambda _line: None,
 ) -> tuple[Sample, ...]:
     """Read a labelled data set, or several joined into one.
 
-    A folder holds `real/` and `ai/`, whose first-level subfolders are the sources; what is hidden in it is left out. A
-    folder with a `manifest.csv`, or a CSV file, is read as a manifest: columns `file, label`, and where known `source,
-    generator, group, split`; other columns are ignored. Pictures without a group are grouped by their stem (without
-    endings such as `_q75`; in one folder, or in any where the stem is a sum) and by perceptual hash. Pictures without a
-    split take the first one that is given to their group, or are split by group, each source and class alike.
+    A folder holds `real/` and `ai/`, whose first-level subfolders, or links to folders, are the sources; what is hidden
+    in it is left out. A folder with a `manifest.csv`, or a CSV file, is read as a manifest: columns `file, label`, and
+    where known `source, generator, group, split`; other columns are ignored. Pictures without a group are grouped by
+    their stem (without endings such as `_q75`; in one folder, or in any where the stem is a sum) and by perceptual
+    hash. Pictures without a split take the first one that is given to their group, or are split by group, each source
+    and class alike.
 
     Parameters
     ----------
@@ -105,6 +107,9 @@ def load_dataset(
         Whether the same bytes may stand in both classes, for an audit, which counts them.
     progress
         Told how far the reading of pictures is, where reading is needed to group them.
+    report
+        Told in a line what a folder holds that is left out: files that are no pictures by their ending, folders beside
+        `real/` and `ai/`.
 
     Returns
     -------
@@ -117,13 +122,19 @@ def load_dataset(
         bytes in both classes.
     """
     paths = [path] if isinstance(path, Path) else list(path)
-    rows = [row for root in paths for row in _rows(root)]
+    found = [(root, _read(root)) for root in paths]
+    rows = [row for _, folder in found for row in folder.rows]
     named = ", ".join(str(root) for root in paths)
     if not rows:
         raise DatasetError(f"no pictures in {named}: expected real/ and ai/ with pictures, or a manifest.csv")
     for label in ("real", "ai"):
         if all(row.label != label for row in rows):
-            raise DatasetError(f"no pictures labelled {label} in {named}: both classes are needed")
+            beside = [str(root / name) for root, folder in found for name in folder.beside]
+            hint = f"; {beside[0]} is neither real/ nor ai/: rename it, or use a manifest" if beside else ""
+            raise DatasetError(f"no pictures labelled {label} in {named}: both classes are needed{hint}")
+    for root, folder in found:
+        if folder.line:
+            report(f"{root}: {folder.line}")
     rows = list(dict.fromkeys(rows))  # the same set given twice; a file listed in two splits stays, for the audit
     _check_files(rows, keep_shared)
     rows, broken = grouped(rows, progress)
@@ -147,7 +158,7 @@ def states_splits(path: Path | Sequence[Path]) -> bool:
     """
     paths = [path] if isinstance(path, Path) else list(path)
     manifests = (root for root in paths if is_manifest(_manifest(root)))  # folders without one state none
-    return any(row.split is not None for root in manifests for row in _rows(root))
+    return any(row.split is not None for root in manifests for row in _read(root).rows)
 
 
 def sources_of(path: Path) -> tuple[str, ...]:
@@ -158,7 +169,7 @@ def sources_of(path: Path) -> tuple[str, ...]:
     DatasetError
         It is neither, or a manifest that cannot be read.
     """
-    return tuple(sorted({f"{row.label}/{row.source}" for row in _rows(path)}))
+    return tuple(sorted({f"{row.label}/{row.source}" for row in _read(path).rows}))
 
 
 def digest(samples: Iterable[Sample]) -> str:
@@ -241,34 +252,15 @@ def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) 
     _raise_broken(broken)
 
 
-def _rows(root: Path) -> list[Row]:
+def _read(root: Path) -> Folder:
     manifest = _manifest(root)
     if is_manifest(manifest):
-        return read_manifest(manifest)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: not a folder or a manifest CSV")
-    folders: dict[str, list[Path]] = defaultdict(list)  # AI/ and ai/ are one class
-    for child in sorted(root.iterdir()):
-        if child.is_dir():
-            folders[child.name.lower()].append(child)
-    if not folders.keys() & {"real", "ai"}:
-        found = ", ".join(sorted(folders)[:5]) or "none"
-        raise DatasetError(f"{root}: expected subfolders real/ and ai/, or a manifest.csv (subfolders found: {found})")
-    labels: tuple[Label, ...] = ("real", "ai")
-    return [row for label in labels for folder in folders.get(label, ()) for row in _folder_rows(folder, label)]
+        return Folder(read_manifest(manifest))
+    return read_folder(root)
 
 
 def _manifest(root: Path) -> Path:
     return root / "manifest.csv" if root.is_dir() else root
-
-
-def _folder_rows(folder: Path, label: Label) -> Iterable[Row]:
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        hidden = any(part.startswith(".") for part in parts)  # left out as in a batch: thumbnails, halves of a copy
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
-            source = parts[0] if len(parts) > 1 else f"{folder.parent.resolve().name}-{label}"
-            yield Row(path, label, source, generator=source if label == "ai" else "")
 
 
 def _check_files(rows: Sequence[Row], keep_shared: bool) -> None:
