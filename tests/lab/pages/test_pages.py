@@ -19,7 +19,7 @@ from aiforensics.lab.judge.leaveout import leave_one_source_out
 from aiforensics.lab.pages.audit import audit_page
 from aiforensics.lab.pages.charts import Axis, Series, interval_bar, line_chart
 from aiforensics.lab.pages.comparison import comparison_page
-from aiforensics.lab.pages.evaluation import evaluation_page
+from aiforensics.lab.pages.evaluation import _plots, evaluation_page
 from aiforensics.lab.pages.words import reach, with_interval
 
 HOSTILE = "<script>alert(1)</script>\u202e"
@@ -184,6 +184,29 @@ def test_a_chart_places_its_points() -> None:
 def test_axes_get_round_ticks(high, ticks):
     chart = line_chart("t", Axis("x", ticks=(0, 1)), Axis("y", 0, high), [Series("a", [0, 1], [0, high])])
     assert re.findall(r'text-anchor="end">([^<]*)<', chart) == ticks.split()
+
+
+def test_a_line_leaves_out_what_its_axis_does_not_reach() -> None:
+    chart = line_chart("t", Axis("x"), Axis("y", 0, 0.5), [Series("a", [0, 0.5, 1], [0.9, 0.5, 0.25])])
+    assert re.findall(r'points="([^"]*)"', chart) == ["207.0,10.0 368.0,124.0"]
+
+
+@pytest.mark.parametrize(
+    ("coverage", "risk", "top"),
+    [
+        ([0.1 * i for i in range(1, 11)], [0.5] * 10, 0.5),
+        ([i / 12 for i in range(1, 13)], [1.0, *[1 / 3] * 11], 0.4),
+        ([i / 200 for i in range(1, 201)], [*[1.0] * 19, *[0.01] * 181], 0.1),
+    ],
+)
+def test_risk_and_coverage_fits_small_sets_and_forgets_the_surest_alone(content, coverage, risk, top) -> None:
+    clean = content["conditions"]["clean"]
+    curves = clean["curves"] | {"risk_coverage": {"coverage": coverage, "risk": risk}}
+    drawn = _plots(content | {"conditions": {"clean": clean | {"curves": curves}}, "as_found": None})[3]
+    assert max(map(float, re.findall(r'text-anchor="end">([^<]*)<', drawn))) == top
+    heights = [float(point.split(",")[1]) for point in re.findall(r'points="([^"]*)"', drawn)[0].split()]
+    assert len(heights) == sum(one <= top for one in risk)
+    assert heights == pytest.approx([238 - 228 * one / top for one in risk if one <= top], abs=0.06)
 
 
 def test_an_interval_bar_stays_inside_and_draws_nothing_of_none() -> None:

@@ -52,7 +52,7 @@ def line_chart(title: str, x: Axis, y: Axis, series: Sequence[Series], *, diagon
     x, y
         The axes.
     series
-        At most five; points without a value are left out.
+        At most five; points without a value, or of a line and beyond the upward axis, are left out.
     diagonal
         Whether to draw the line from corner to corner (chance, perfect calibration).
 
@@ -163,8 +163,13 @@ def _points(one: Series, values: Sequence[float | None], x: Axis, y: Axis) -> li
     ]
 
 
+def _on(axis: Axis, value: float) -> bool:
+    slack = 1e-9 * (axis.high - axis.low)
+    return axis.low - slack <= value <= axis.high + slack
+
+
 def _line(one: Series, x: Axis, y: Axis, stroke: str, dash: str) -> list[str]:
-    points = _points(one, one.y, x, y)
+    points = _points(one, [value if value is not None and _on(y, value) else None for value in one.y], x, y)
     if not points:
         return []
     way = " ".join(f"{a},{b}" for a, b in points)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -95,7 +96,8 @@ def _plots(content: Mapping[str, Any]) -> list[Markup]:
     def series(curve: str, x: str, y: str, panels: Sequence[Mapping[str, Any]], *, marks: bool = False) -> list[Series]:
         return [Series(p["condition"], p["curves"][curve][x], p["curves"][curve][y], marks=marks) for p in panels]
 
-    worst = max([0.05, *(r for p in [*conditions, *found] for r in p["curves"]["risk_coverage"]["risk"][10:])])
+    risks = [p["curves"]["risk_coverage"] for p in [*conditions, *found]]
+    worst = max([0.05, *(r for one in risks for c, r in zip(one["coverage"], one["risk"], strict=True) if c >= 0.1)])
     return [
         line_chart(
             "ROC: what a lower threshold buys and costs",
@@ -120,7 +122,7 @@ def _plots(content: Mapping[str, Any]) -> list[Markup]:
         line_chart(
             "Risk and coverage: errors left when only the surest are answered",
             Axis("share of pictures answered"),
-            Axis("errors among them", high=min(1.0, round(worst + 0.05, 1))),
+            Axis("errors among them", high=math.ceil(10 * worst - 1e-6) / 10),
             series("risk_coverage", "coverage", "risk", [*conditions, *found]),
         ),
     ]
