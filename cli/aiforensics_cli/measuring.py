@@ -30,6 +30,7 @@ _FIGURES = (
     ("balanced accuracy at 50 %", "balanced_accuracy"),
     ("average precision", "average_precision"),
     ("calibration error", "ece"),
+    ("  if calibrated", "ece_if_calibrated"),
 )
 _WORST = 5
 _WIDE = 160

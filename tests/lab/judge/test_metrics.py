@@ -178,6 +178,33 @@ def test_the_interval_of_a_calibration_error_holds_the_error():
         assert 0.0 <= error.low <= error.value <= error.high, "resampling adds noise to every bin: the draws lie above"
 
 
+def test_a_calibrated_detector_may_have_no_calibration_error_and_a_boastful_one_has():
+    rng, low, chance = np.random.default_rng(1), [], []
+    for trial in range(20):
+        p = 1 / (1 + np.exp(-rng.normal(0, 1.7, 100)))
+        found = metrics.headline(Scores.of((rng.random(100) < p).astype(int), p), draws=200, seed=trial)
+        low.append(found["ece"].low)
+        chance.append(found["ece_if_calibrated"].value - found["ece"].value)
+    assert np.mean(np.array(low) <= 0.01) >= 0.9
+    assert abs(np.mean(chance)) < 0.02
+    log_odds = rng.normal(0, 1.7, 1000)
+    labels = (rng.random(1000) < 1 / (1 + np.exp(-log_odds))).astype(int)
+    found = metrics.headline(Scores.of(labels, 1 / (1 + np.exp(-3 * log_odds))), draws=200)
+    assert found["ece"].low > 0.04
+    assert found["ece_if_calibrated"].high < found["ece"].low
+
+
+def test_pictures_that_share_group_and_label_err_together():
+    rng = np.random.default_rng(2)
+    p = np.tile(rng.random(50), 4)
+    labels = (np.tile(rng.random(50), 4) < p).astype(int)
+    groups = [str(i % 50) for i in range(200)]
+    together, alone = (metrics.headline(Scores.of(labels, p, groups=some), draws=50) for some in (groups, None))
+    once = metrics.headline(Scores.of(labels[:50], p[:50]), draws=50)
+    assert together["ece_if_calibrated"].value == pytest.approx(once["ece_if_calibrated"].value, rel=0.15)
+    assert alone["ece_if_calibrated"].value < 0.6 * together["ece_if_calibrated"].value
+
+
 def test_a_figure_that_no_draw_moves_has_no_interval_of_no_width():
     labels, p = [0] * 20 + [1], [*np.linspace(0.1, 0.9, 20), 0.95]
     lone = metrics.headline(Scores.of(labels, p), draws=200)["roc_auc"]

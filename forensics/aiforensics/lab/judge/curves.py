@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiforensics.lab.judge.metrics import Floats, Scores, equal_mass_edges
+from aiforensics.lab.judge.calibration import equal_mass_edges
+from aiforensics.lab.judge.metrics import Floats, Scores
 
 Curve = dict[str, list[float]]
 _POINTS = 200

@@ -23,7 +23,7 @@ from aiforensics.lab.data.progress import Progress
 from aiforensics.lab.data.views import CONDITIONS, SIDE, View
 from aiforensics.lab.judge import curves, metrics
 from aiforensics.lab.judge.detector import Detector, Prediction, redeliver
-from aiforensics.lab.judge.metrics import CALIBRATED, DRAWS, FORCED, RANKED, SELECTIVE, Figure, Scores
+from aiforensics.lab.judge.metrics import CALIBRATED, DRAWS, FORCED, IF_CALIBRATED, RANKED, SELECTIVE, Figure, Scores
 
 SCHEMA = "aiforensics.metrics/1"
 HEADLINE = (*FORCED, *RANKED, *CALIBRATED, *SELECTIVE)
@@ -49,7 +49,7 @@ class Panel:
     judgements
         Pictures judged; in the pooled panel each picture counts once under each condition.
     figures
-        Every figure of `metrics.figures` with its interval.
+        Every figure of `metrics.headline` with its interval.
     confusion_matrix, verdicts
         Truth → answer at `p_ai` ≥ 0.5, and truth → verdict at the shipped thresholds.
     per_source, per_generator
@@ -73,13 +73,14 @@ class Panel:
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the panel into plain data; figures that are not defined are None."""
+        names = (*HEADLINE, IF_CALIBRATED)
         content: dict[str, Any] = plain(
             {
                 "condition": self.name,
                 "title": self.title,
                 "judgements": self.judgements,
-                **{name: self.figures[name].value for name in HEADLINE},
-                "intervals": {name: [self.figures[name].low, self.figures[name].high] for name in HEADLINE},
+                **{name: self.figures[name].value for name in names},
+                "intervals": {name: [self.figures[name].low, self.figures[name].high] for name in names},
                 "confusion_matrix": self.confusion_matrix,
                 "verdicts": self.verdicts,
                 "by_quality": self.by_quality,

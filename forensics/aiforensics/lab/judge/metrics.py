@@ -17,10 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from aiforensics.lab.judge.calibration import calibration_error, error_interval, errors_if_calibrated
 
-ECE_BINS = 15
-"""Equal-mass bins of the expected calibration error."""
+Floats = NDArray[np.float64]
 DRAWS = 1000
 """Bootstrap draws."""
 _FEW = 5
@@ -33,6 +32,7 @@ _CHUNK = 2_000_000
 FORCED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 RANKED = ("roc_auc", "average_precision")
 CALIBRATED = ("ece", "brier")
+IF_CALIBRATED = "ece_if_calibrated"
 SELECTIVE = ("coverage", "selective_accuracy", "false_alarms", "detections", "missed")
 
 
@@ -127,7 +127,7 @@ def figures(scores: Scores, weights: Floats | None = None) -> dict[str, Floats]:
             "f1": 2 * tp / (2 * tp + fp + fn),
             "roc_auc": _roc_auc(scores.labels, p, w),
             "average_precision": _average_precision(scores.labels, p, w),
-            "ece": _ece(scores.labels, p, w),
+            "ece": calibration_error(scores.labels, p, w),
             "brier": w @ (p - scores.labels) ** 2 / w.sum(1),
             "coverage": _total(w, answered) / w.sum(1),
             "selective_accuracy": _total(w, right) / _total(w, answered),
@@ -138,11 +138,18 @@ def figures(scores: Scores, weights: Floats | None = None) -> dict[str, Floats]:
 
 
 def headline(scores: Scores, *, draws: int = DRAWS, seed: int = 0) -> dict[str, Figure]:
-    """Every figure of `figures` with the 95 % interval of a grouped bootstrap, where that can show one."""
+    """Every figure of `figures` with the 95 % interval of a grouped bootstrap, where that can show one.
+
+    Beside them `IF_CALIBRATED`: the mean `ece` of a detector whose very probabilities were right, and where 95 % of it
+    lie, by drawing labels from them. Of few pictures that is most of the `ece`.
+    """
     values = figures(scores)
     drawn = _drawn(scores, lambda weights: figures(scores, weights), draws, seed)
     found = {name: Figure(float(values[name][0]), *_interval(drawn[name])) for name in values}
-    found["ece"] = _shifted(found["ece"], drawn["ece"])
+    chance = errors_if_calibrated(scores.labels, scores.p_ai, scores.groups, seed=seed)
+    error = found["ece"]
+    found["ece"] = Figure(error.value, *error_interval(error.value, error.low, error.high, drawn["ece"], chance))
+    found[IF_CALIBRATED] = Figure(float(chance.mean()), *_interval(chance))
     ai, everybody = scores.labels == 1, np.ones(len(scores), bool)
     shares = {
         "accuracy": everybody,
@@ -295,12 +302,6 @@ def _moved(one: Figure) -> Figure:
     return Figure(one.value, np.nan, np.nan) if one.high - one.low <= _STILL else one
 
 
-def _shifted(error: Figure, values: Floats) -> Figure:
-    """Move the interval of a calibration error by what drawing adds to it, which is the noise of the bins once more."""
-    bias = float(np.median(values)) - error.value if len(values) else 0.0
-    return Figure(error.value, max(0.0, min(error.low - bias, error.value)), max(error.high - bias, error.value))
-
-
 def _interval(values: Floats) -> tuple[float, float]:
     low, high = np.percentile(values, (2.5, 97.5)) if len(values) else (np.nan, np.nan)
     return float(low), float(high)
@@ -357,20 +358,6 @@ def _average_precision(labels: NDArray[np.int64], p: Floats, w: Floats) -> Float
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.nan_to_num(hits / (hits + np.cumsum(real, axis=1)))
         return np.asarray((ai * precision).sum(1) / ai.sum(1))
-
-
-def _ece(labels: NDArray[np.int64], p: Floats, w: Floats) -> Floats:
-    """Measure the expected calibration error over bins of equal mass (Nguyen & O'Connor, doi:10.18653/v1/D15-1182)."""
-    edges = equal_mass_edges(p)
-    starts = np.flatnonzero(np.r_[True, np.diff(np.searchsorted(edges, np.sort(p), side="right")) != 0])
-    order = np.argsort(p, kind="stable")
-    gap = np.add.reduceat(w[:, order] * (p - labels)[order], starts, axis=1)
-    return np.asarray(np.abs(gap).sum(1) / w.sum(1))
-
-
-def equal_mass_edges(p: Floats, bins: int = ECE_BINS) -> Floats:
-    """Inner edges of bins that hold equally many scores; equal scores are never divided."""
-    return np.unique(np.quantile(p, np.arange(1, bins) / bins))
 
 
 def _called_ai(scores: Scores, weights: Floats) -> Floats:

@@ -28,6 +28,11 @@ FIGURES = (
     ("recall", "recall", "of AI pictures, answer forced at 50 %"),
     ("f1", "F1", "answer forced at 50 %"),
     ("ece", "calibration error", "expected, over 15 bins of equal mass"),
+    (
+        "ece_if_calibrated",
+        "calibration error if calibrated",
+        "what chance makes of right probabilities on so many",
+    ),
     ("brier", "Brier score", "mean squared error of the probability"),
 )
 """Key, name and meaning of each figure of the headline table."""
