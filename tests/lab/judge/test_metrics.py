@@ -129,6 +129,18 @@ def test_what_never_happened_is_not_certain_to_never_happen() -> None:
     assert metrics.by_key(never, ["s"] * 30, draws=50)["s"]["called_ai_interval"] == [0.0, alarms.high]
 
 
+@pytest.mark.parametrize(("groups", "low", "high"), [(2, 0.095, 0.905), (4, 0.150, 0.850)])
+def test_a_share_of_few_groups_reaches_as_far_as_that_number_of_groups_says(groups, low, high) -> None:
+    verdicts = ["ai", "real"] * 20
+    names = [str(i % groups) for i in range(40)]
+    few = Scores.of([0] * 40, np.linspace(0.4, 0.6, 40), verdicts, names)
+    found = metrics.headline(few, draws=100)
+    wilson = pytest.approx([low, high], abs=0.001)
+    assert [found["false_alarms"].low, found["false_alarms"].high] == wilson
+    assert metrics.by_key(few, ["s"] * 40, draws=100)["s"]["called_ai_interval"] == wilson
+    assert np.isnan([found[name].low for name in ("ece", "brier")]).all()
+
+
 def test_a_thousand_draws_are_fast() -> None:
     start = time.process_time()
     metrics.headline(some(3000))

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 DRAWS = 1000
 """Bootstrap draws."""
 _FEW = 5
-"""Groups of the smaller class below which draws of them cannot show how far a figure of both classes reaches."""
+"""Groups below which draws of them cannot show how far a figure reaches; of one of both classes, of the smaller one."""
 _STILL = 1e-9
 """An interval of no more than this width is that of a figure that no draw moved."""
 _CHUNK = 2_000_000
@@ -165,6 +165,9 @@ def headline(scores: Scores, *, draws: int = DRAWS, seed: int = 0) -> dict[str, 
         found[name] = _uncertain(found[name], scores.groups[mine])
     for name in (*RANKED, "balanced_accuracy", "f1"):
         found[name] = of_both(found[name], scores)
+    for name in CALIBRATED:
+        if len(set(scores.groups.tolist())) < _FEW:
+            found[name] = Figure(found[name].value, np.nan, np.nan)
     return {name: _moved(one) for name, one in found.items()}
 
 
@@ -290,11 +293,17 @@ def _row(
 
 
 def _uncertain(share: Figure, groups: NDArray[np.str_]) -> Figure:
-    """Give a share of 0 or 1 the Wilson interval of its number of groups: no draw can show what never happened."""
-    if share.high - share.low > _STILL or share.value not in (0.0, 1.0):
+    """Give a share of 0 or 1, or of few groups, the Wilson interval of its number of groups.
+
+    No draw can show what never happened, and draws of two groups hardly more than the two.
+    """
+    count, p = len(set(groups.tolist())), share.value
+    still = share.high - share.low <= _STILL
+    if np.isnan(p) or not ((still and p in (0.0, 1.0)) or count < _FEW):
         return share
-    reach = 1.96**2 / (len(set(groups.tolist())) + 1.96**2)
-    return Figure(share.value, 0.0, reach) if share.value == 0 else Figure(share.value, 1 - reach, 1.0)
+    centre, reach = p + 1.96**2 / (2 * count), 1.96 * np.sqrt(p * (1 - p) / count + (1.96 / (2 * count)) ** 2)
+    low, high = (centre - reach) / (1 + 1.96**2 / count), (centre + reach) / (1 + 1.96**2 / count)
+    return Figure(p, 0.0 if p == 0 else float(low), 1.0 if p == 1 else float(high))
 
 
 def _moved(one: Figure) -> Figure:
