@@ -52,6 +52,8 @@ def parse_shares(text: str) -> Shares:
 def grouped(rows: Sequence[Row], progress: Progress | None = None) -> tuple[list[Row], list[tuple[Path, str]]]:
     """Give every row without a group one: its stem family, joined with whatever looks the same.
 
+    What looks the same as a row with a group gets that one: the first, where it looks like several.
+
     Returns
     -------
     The rows in their order, and the files that cannot be read, each with its reason.
@@ -59,19 +61,25 @@ def grouped(rows: Sequence[Row], progress: Progress | None = None) -> tuple[list
     bare = [i for i, row in enumerate(rows) if not row.group]
     if not bare:
         return list(rows), []
-    prints, broken = fingerprints([rows[i].path for i in bare], progress)
+    prints, broken = fingerprints([row.path for row in rows], progress)
     stems: dict[tuple[str, str, Path, str], list[int]] = defaultdict(list)
-    for place, i in enumerate(bare):
+    for i in bare:
         row = rows[i]
         stem = _VARIANT.sub("", row.path.stem)
         folder = Path() if _CONTENT.fullmatch(stem) else row.path.parent
-        stems[row.label, row.source, folder, stem].append(place)
+        stems[row.label, row.source, folder, stem].append(i)
     ties = [(members[0], other) for members in stems.values() for other in members[1:]]
-    result = list(rows)
-    for i, first in zip(bare, families(len(bare), [*ties, *near_pairs(prints)]), strict=True):
-        head = rows[bare[first]]
-        result[i] = rows[i].with_group(f"{head.label}/{head.source}/{_VARIANT.sub('', head.path.stem)}#{first}")
-    return result, broken
+    near = [(one, other) for one, other in near_pairs(prints) if not (rows[one].group and rows[other].group)]
+    family_of = families(len(rows), [*ties, *near])
+    groups: dict[int, str] = {}
+    for row, family in zip(rows, family_of, strict=True):
+        if row.group:
+            groups.setdefault(family, row.group)
+    for place, i in enumerate(bare):
+        head = rows[i]
+        drawn_up = f"{head.label}/{head.source}/{_VARIANT.sub('', head.path.stem)}#{place}"
+        groups.setdefault(family_of[i], drawn_up)
+    return [row if row.group else row.with_group(groups[one]) for row, one in zip(rows, family_of, strict=True)], broken
 
 
 def split_of(rows: Sequence[Row], seed: int, shares: Shares) -> list[Split]:
