@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ def world(ai_sources: int = 5, real_sources: int = 4, each: int = 24) -> list[Sa
         for source in range(count):
             for i in range(each):
                 split = ("train", "train", "val", "test")[i % 4]
-                generator = f"g{source}" if label == "ai" else ""
+                generator = f"g{'abcdefgh'[source]}" if label == "ai" else ""
                 name = f"{label}{source}"
                 samples.append(
                     Sample(Path(f"{name}-{i}.png"), label, name, generator, f"{name}-{i // 4 * 4 + i % 4}", split)
@@ -85,8 +86,8 @@ def test_rows_fall_from_known_to_unknown() -> None:
 
 def test_what_is_left_out_is_never_trained_on() -> None:
     samples = world()
-    twin = Sample(Path("twin.png"), "ai", "mixed-bag", "g0", "twin", "train")
-    shared = Sample(Path("shared.png"), "ai", "mixed-bag", "g9", "real0-3", "train")
+    twin = Sample(Path("twin.png"), "ai", "mixed-bag", "ga-2", "twin", "train")
+    shared = Sample(Path("shared.png"), "ai", "mixed-bag", "gz", "real0-3", "train")
     recipe = Recipe()
     leave_one_source_out(
         [*samples, twin, shared], recipe, conditions=(CLEAN,), rows=("unseen generator", "double"), draws=10
@@ -105,6 +106,18 @@ def test_what_is_left_out_is_never_trained_on() -> None:
     gone = [{f"real{i}" for i in range(4)} - {s.source for s in train} for train in recipe.fits]
     assert gone[:5] == [set()] * 5
     assert set.union(*gone[5:]) == {f"real{i}" for i in range(4)}
+
+
+def test_a_family_of_generators_is_left_out_as_a_whole() -> None:
+    named = {"ga": "midjourney-v5", "gb": "Midjourney v6", "gc": "sdxl", "gd": "stable-diffusion-1.5", "ge": "flux"}
+    samples = [replace(s, generator=named.get(s.generator, "")) for s in world()]
+    recipe = Recipe()
+    leave_one_source_out(samples, recipe, conditions=(CLEAN,), rows=("unseen generator",), draws=10)
+    gone = [{f"ai{i}" for i in range(5)} - {s.source for s in train} for train in recipe.fits]
+    assert sorted(map(sorted, gone)) == [["ai0", "ai1"], ["ai0", "ai1"], ["ai2", "ai3"], ["ai2", "ai3"], ["ai4"]]
+    alike = [replace(s, generator=s.generator and f"model-{s.generator}") for s in world()]
+    with pytest.raises(DatasetError, match=r"too few sources .* with model-g. goes all of the family model, by the f"):
+        leave_one_source_out(alike, recipe, conditions=(CLEAN,), draws=10)
 
 
 def test_folds_leave_several_out_at_once() -> None:

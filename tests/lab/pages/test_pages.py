@@ -117,7 +117,7 @@ def test_a_system_that_was_tested_on_its_training_pictures_is_not_ahead(content,
 def test_the_page_shows_sources_left_out(content, tmp_path) -> None:
     samples = [
         Sample(Path(f"{s}{i}.png"), "ai" if s[0] == "a" else "real", s, s if s[0] == "a" else "", f"{s}{i}", split)
-        for s in ("a1", "a2", "r1", "r2")
+        for s in ("ax", "ay", "r1", "r2")
         for i, split in enumerate(["train", "val", "test"] * 10)
     ]
 

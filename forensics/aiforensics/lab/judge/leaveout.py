@@ -1,20 +1,21 @@
 """Leave-one-source-out: how a recipe does on generators and cameras that it has never seen.
 
 Three rows, always side by side. *random*: the test split, whose prompts are new but whose sources are known. *unseen
-generator*: whole AI sources, and every picture of their generators, are left out of training. *double*: whole real
-sources are left out as well, so that neither the generator nor the camera is known. Only the last says how the detector
-will do on a stranger's picture.
+generator*: whole AI sources, and every picture of their generators' families, are left out of training. *double*: whole
+real sources are left out as well, so that neither the generator nor the camera is known. Only the last says how the
+detector will do on a stranger's picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from aiforensics.lab.data.dataset import DatasetError, Sample, check_classes
+from aiforensics.lab.data.folds import family
 from aiforensics.lab.data.progress import Progress
 from aiforensics.lab.data.views import CONDITIONS, View
 from aiforensics.lab.judge import metrics
@@ -261,21 +262,30 @@ def _cut(
         real = [s for s in samples if s.label == "real" and s.source in out_real]
     else:
         real = [s for s in samples if s.label == "real" and s.split == "test"]
-    generators = {s.generator for s in ai if s.generator} if row != "random" else set()
+    families = {family(s) for s in ai} if row != "random" else set()
     tested = {s.group for s in [*ai, *real]}
     train = [
         s
         for s in samples
         if s.split != "test"
         and s.group not in tested
-        and s.generator not in generators
+        and not (s.label == "ai" and family(s) in families)
         and not (s.label == "ai" and s.source in out_ai)
         and not (s.label == "real" and s.source in out_real)
     ]
     if not ai or not real or len({s.label for s in train}) < 2:
-        raise DatasetError(f"the row {row} has too few sources or test pictures to leave any out")
+        raise DatasetError(f"the row {row} has too few sources or test pictures to leave any out{_why(ai, families)}")
     check_classes(train)
     return train, ai, real
+
+
+def _why(left_out: Sequence[Sample], families: Collection[str]) -> str:
+    """Say which families went with the sources that were left out, where that may be why nothing is left."""
+    if not families:
+        return ""
+    names = ", ".join(sorted({s.generator or s.source for s in left_out})[:3])
+    whole = ", ".join(sorted(one.removeprefix("ai:") for one in families)[:3])
+    return f": with {names} goes all of the family {whole}, by the first word of the generators' names or their lineage"
 
 
 def _predictions(predict: Predictor, samples: Sequence[Sample], view: View) -> Sequence[Prediction]:
