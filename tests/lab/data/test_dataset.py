@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aiforensics.lab.data.dataset import DatasetError, check_pictures, joined, load_dataset, sources_of
+from aiforensics.lab.data.dataset import DatasetError, check_pictures, joined, load_dataset, sources_of, thin
 
 
 def test_a_folder_gives_sources_generators_and_a_stratified_split(make_folder) -> None:
@@ -55,6 +55,27 @@ def test_links_to_sources_are_followed_each_folder_once(make_folder, tmp_path) -
     again = load_dataset(root, need=(), report=lines.append)
     assert sorted(s.path.name for s in again) == sorted(s.path.name for s in found), "no picture twice, and no loop"
     assert lines == [f"{root}: 1 other file left out (1 links to folders)"]
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_the_name_of_the_data_sets_folder_tells_nothing(make_folder, listed) -> None:
+    root = make_folder(3)
+    lines = ["file,label,source"]
+    for label in ("real", "ai"):
+        shutil.move(root / f"{label}/{label}-one", root / "away")
+        for path in (root / "away").iterdir():
+            shutil.move(path, root / label / path.name)
+        (root / "away").rmdir()
+        lines += [f"{path.relative_to(root)},{label}," for path in sorted((root / label).glob("*.png"))]
+        lines += [f"{label}/{label}-two/two000.png,{label},named"]
+    if listed:
+        manifest(root, "\n".join(lines))
+    before = load_dataset(root, need=())
+    after = load_dataset(root.rename(root.with_name("moved")), need=())
+    assert [(s.key, s.split, s.group) for s in after] == [(s.key, s.split, s.group) for s in before]
+    assert [s.key for s in thin(after, 5)] == [s.key for s in thin(before, 5)]
+    assert {s.source for s in before} != {s.source for s in after}
+    assert {s.key.split("/")[1] for s in after} == {"", *(("named",) if listed else ("real-two", "ai-two"))}
 
 
 def test_what_a_folder_holds_beside_pictures_is_told(make_folder) -> None:

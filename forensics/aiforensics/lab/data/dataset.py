@@ -56,6 +56,8 @@ class Sample:
         Pictures of one group (the same prompt, the same scene) never stand on both sides of a split.
     split
         `train`, `val` or `test`.
+    drawn_up
+        Whether the source is the data set's folder, for want of a name.
     """
 
     path: Path
@@ -64,11 +66,12 @@ class Sample:
     generator: str
     group: str
     split: Split
+    drawn_up: bool = False
 
     @property
     def key(self) -> str:
         """A name that stays the same when the data set moves to another folder."""
-        return f"{self.label}/{self.source}/{self.path.name}"
+        return f"{self.label}/{'' if self.drawn_up else self.source}/{self.path.name}"
 
 
 def load_dataset(
@@ -141,7 +144,7 @@ def load_dataset(
     if not keep_broken:
         _raise_broken(broken)
     samples = tuple(
-        Sample(row.path, row.label, row.source, row.generator, row.group, split)
+        Sample(row.path, row.label, row.source, row.generator, row.group, split, row.drawn_up)
         for row, split in zip(rows, split_of(rows, seed, shares), strict=True)
     )
     _check_sizes(samples, need, shares)
@@ -212,13 +215,13 @@ def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sampl
     The chosen samples, in their old order.
     """
     rng = np.random.default_rng(seed)
-    sources: dict[tuple[str, str], list[int]] = defaultdict(list)
+    sources: dict[tuple[str, bool, str], list[int]] = defaultdict(list)
     for index in rng.permutation(len(samples)):
-        sources[samples[index].label, samples[index].source].append(int(index))
-    queues: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
-    for (label, source), indices in sources.items():
-        queues[label] += [(turn, source, index) for turn, index in enumerate(indices)]
-    order = sorted((place, label, row[2]) for label, rows in queues.items() for place, row in enumerate(sorted(rows)))
+        sources[samples[index].label, samples[index].drawn_up, samples[index].source].append(int(index))
+    queues: dict[str, list[tuple[int, bool, str, int]]] = defaultdict(list)
+    for (label, drawn_up, source), indices in sources.items():
+        queues[label] += [(turn, drawn_up, source, index) for turn, index in enumerate(indices)]
+    order = sorted((place, label, row[-1]) for label, rows in queues.items() for place, row in enumerate(sorted(rows)))
     return tuple(samples[index] for index in sorted(index for *_, index in order[:count]))
 
 

@@ -95,5 +95,6 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 def _row(path: Path, folder: Path, label: Label) -> Row:
     parts = path.relative_to(folder).parts
-    source = parts[0] if len(parts) > 1 else f"{folder.parent.resolve().name}-{label}"
-    return Row(path, label, source, generator=source if label == "ai" else "")
+    drawn_up = len(parts) == 1
+    source = f"{folder.parent.resolve().name}-{label}" if drawn_up else parts[0]
+    return Row(path, label, source, generator=source if label == "ai" else "", drawn_up=drawn_up)

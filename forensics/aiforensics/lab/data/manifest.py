@@ -20,7 +20,10 @@ class DatasetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A picture as its owner lists it; an empty `group` and a `split` of None are still to be found."""
+    """A picture as its owner lists it; an empty `group` and a `split` of None are still to be found.
+
+    A source is `drawn_up` where its owner named none: it has the name of the data set's folder then.
+    """
 
     path: Path
     label: Label
@@ -28,6 +31,7 @@ class Row:
     generator: str = ""
     group: str = ""
     split: Split | None = None
+    drawn_up: bool = False
 
     def with_group(self, group: str) -> Row:
         """Put the same picture in a group."""
@@ -85,4 +89,5 @@ def _row(manifest: Path, number: int, line: dict[str, str | None]) -> Row:
         generator=generator,
         group=cell("group"),
         split=split,
+        drawn_up=not (cell("source") or generator),
     )

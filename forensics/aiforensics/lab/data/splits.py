@@ -77,7 +77,7 @@ def grouped(rows: Sequence[Row], progress: Progress | None = None) -> tuple[list
             groups.setdefault(family, row.group)
     for place, i in enumerate(bare):
         head = rows[i]
-        drawn_up = f"{head.label}/{head.source}/{_VARIANT.sub('', head.path.stem)}#{place}"
+        drawn_up = f"{head.label}/{'' if head.drawn_up else head.source}/{_VARIANT.sub('', head.path.stem)}#{place}"
         groups.setdefault(family_of[i], drawn_up)
     return [row if row.group else row.with_group(groups[one]) for row, one in zip(rows, family_of, strict=True)], broken
 
@@ -92,12 +92,13 @@ def split_of(rows: Sequence[Row], seed: int, shares: Shares) -> list[Split]:
     for row in rows:
         if row.group not in known:
             members[row.group].append(row)
-    strata: dict[tuple[str, str], list[str]] = defaultdict(list)
+    strata: dict[tuple[str, bool, str], list[str]] = defaultdict(list)
     for group in sorted(members):
-        strata[members[group][0].label, members[group][0].source].append(group)
+        first = members[group][0]
+        strata[first.label, first.drawn_up, first.source].append(group)  # a folder's name moves no other source's turn
     rng = np.random.default_rng(seed)
     of_class: dict[str, Counter[Split]] = defaultdict(Counter)
-    for (label, _), groups in sorted(strata.items()):
+    for (label, *_), groups in sorted(strata.items()):
         of_source: Counter[Split] = Counter()
         for place in rng.permutation(len(groups)):
             group = groups[place]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -214,17 +215,17 @@ class _Table:
 
         A real one may be left out of many, and counted so often it would outweigh the AI ones.
         """
-        folds_of: dict[str, list[int]] = {}
+        folds_of: dict[tuple[str, Path], list[int]] = {}  # of two pictures of one key each counts
         for fold, per_view in enumerate(self.folds):
             for sample, _ in per_view[0]:
-                folds_of.setdefault(sample.key, []).append(fold)
-        chosen = {key: folds[turn % len(folds)] for turn, (key, folds) in enumerate(sorted(folds_of.items()))}
+                folds_of.setdefault((sample.key, sample.path), []).append(fold)
+        chosen = {name: folds[turn % len(folds)] for turn, (name, folds) in enumerate(sorted(folds_of.items()))}
         return [
             pair
             for fold, per_view in enumerate(self.folds)
             for judged in per_view
             for pair in judged
-            if chosen[pair[0].key] == fold
+            if chosen[pair[0].key, pair[0].path] == fold
         ]
 
     def _left_out(self, pictures: int, judged: list[Judged], *, draws: int, seed: int) -> LeftOut:
