@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+import time
 from dataclasses import asdict, replace
 from functools import partial
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ torch = pytest.importorskip("torch")
 
 from aiforensics.image import read  # noqa: E402
 from aiforensics.lab import adapting, making  # noqa: E402
+from aiforensics.lab import compare as comparing  # noqa: E402
 from aiforensics.lab.adapting import Adaptation, AdaptError, adapt  # noqa: E402
 from aiforensics.lab.audit.remarks import cue_remarks  # noqa: E402
 from aiforensics.lab.audit.report import AuditReport  # noqa: E402
@@ -27,6 +29,7 @@ from aiforensics.lab.data.sums import sum_of  # noqa: E402
 from aiforensics.lab.data.views import CLEAN  # noqa: E402
 from aiforensics.lab.fit.classifiers import train_classifier  # noqa: E402
 from aiforensics.lab.fit.knobs import FusionConfig  # noqa: E402
+from aiforensics.lab.judge.detector import Prediction  # noqa: E402
 from aiforensics.lab.judge.metrics import Figure  # noqa: E402
 from aiforensics.lab.making import (  # noqa: E402
     Job,
@@ -221,6 +224,23 @@ def test_a_comparison_tells_what_could_not_be_judged(torn, made, tmp_path):
     write_comparison(content, tmp_path)
     page = (tmp_path / "comparison.html").read_text()
     assert "judged on the same 17 test pictures (3 could not be judged and are left out);" in page
+
+
+def test_the_time_of_a_judgement_is_the_detectors_own(old, made, tmp_path, monkeypatch):
+    class Slow:
+        def score(self, _picture):
+            time.sleep(0.02)
+            return Prediction(0.5, "inconclusive")
+
+    def late(*_args, **_knobs):
+        time.sleep(3)
+
+    monkeypatch.setattr(comparing, "open_detector", lambda _folder: Slow())
+    monkeypatch.setattr(making, "evaluation_page", late)
+    few = [one for one in old if one.group in ("ai22", "real22")]
+    content = compare(few, Contest([], [str(made[0] / "mine")]), Job(tmp_path, tmp_path))
+    (entry,) = content["entries"].values()
+    assert 19 < entry["milliseconds"] < 60
 
 
 def test_an_adaptation_tells_what_could_not_be_judged(old, torn, made, tmp_path):

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aiforensics.image import Picture
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.classifiers import fit
+from aiforensics.lab.judge.detector import Detector, Prediction
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import Job, check_data, check_output, clear, finish, judge_test
 from aiforensics.lab.pages.plots import history_plot
@@ -82,8 +84,8 @@ def compare(
     Returns
     -------
     The content of the comparison's `metrics.json`: `entries` by name, each with the figures of `metrics.json` (curves
-    left out), `history`, `parameters`, `bytes`, `train_seconds` and `milliseconds` for a judgement; `settings`, whose
-    `test` is the number of pictures that were judged.
+    left out), `history`, `parameters`, `bytes`, `train_seconds` and `milliseconds` that a judgement takes the detector;
+    `settings`, whose `test` is the number of pictures that were judged.
 
     Raises
     ------
@@ -167,6 +169,22 @@ def write_comparison(content: Mapping[str, Any], folder: Path) -> None:
     comparison_page(content, folder / "comparison.html")
 
 
+class _Timed:
+    """A detector whose own time is taken, without that of reading, delivering and counting."""
+
+    def __init__(self, judge: Detector) -> None:
+        self._judge = judge
+        self.seconds, self.judgements = 0.0, 0
+
+    def score(self, picture: Picture) -> Prediction:
+        """Judge a picture."""
+        started = time.monotonic()
+        said = self._judge.score(picture)
+        self.seconds += time.monotonic() - started
+        self.judgements += 1
+        return said
+
+
 def _named(name: str, report: Report) -> Report:
     return lambda line: report(f"{name}: {line}")
 
@@ -181,10 +199,9 @@ def _judged(
     bundle: Bundle, chosen: Sequence[Sample], of: int, job: Job, report: Report
 ) -> tuple[dict[str, Any], float]:
     """Figures of a bundle, and the milliseconds of one judgement."""
-    started = time.monotonic()
-    metrics = judge_test(chosen, open_detector(bundle.folder), job, report, of=of, seen=overlap.seen(bundle))
-    judgements = metrics["judgements"] + (metrics["as_found"]["judgements"] if metrics["as_found"] else 0)
-    return metrics, 1000 * (time.monotonic() - started) / max(judgements, 1)
+    timed = _Timed(open_detector(bundle.folder))
+    metrics = judge_test(chosen, timed, job, report, of=of, seen=overlap.seen(bundle))
+    return metrics, 1000 * timed.seconds / max(timed.judgements, 1)
 
 
 def _entry(folder: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:
