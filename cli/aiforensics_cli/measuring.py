@@ -97,6 +97,8 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
     has_splits = states_splits(plan.data) or "split" in bundle.manifest.get("training", {})
     split = plan.split or ("test" if has_splits else "all")
     there = [sample for sample in samples if split in ("all", sample.split)]
+    if split != "all":
+        _check_split(there, split)
     judged = list(thin(there, plan.limit or len(there), seed=plan.seed))
     if len(there) < len(samples):
         left = f"judging the split {split}, {len(there)} of {len(samples)} pictures: --split all judges every one"
@@ -116,6 +118,8 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
         )
     content = found.to_dict()
     if fit is not None:
+        if plan.limit:
+            messages().print("--limit does not reach what is trained and judged with sources left out", soft_wrap=True)
         readable = _readable(samples)
         with bar("training with sources left out") as progress:
             left_out = leave_one_source_out(
@@ -128,10 +132,26 @@ def run_evaluation(plan: Plan) -> dict[str, Any]:
         "pictures": str(content["pictures"]["judged"]),
         "model": f"{bundle.name} {bundle.version}",
         "model sha256": bundle.sha256,
+        **({"limit": str(plan.limit)} if plan.limit else {}),
         **({"side": str(plan.side)} if plan.side else {}),
         "seed": str(plan.seed),
     }
     return content
+
+
+def _check_split(there: Sequence[Sample], split: str) -> None:
+    """Check that the split that is judged holds both classes.
+
+    Raises
+    ------
+    aiforensics.lab.data.dataset.DatasetError
+        It does not.
+    """
+    from aiforensics.lab.data.dataset import DatasetError  # noqa: PLC0415 - the lab's libraries
+
+    for label in ("real", "ai"):
+        if all(sample.label != label for sample in there):
+            raise DatasetError(f"the split {split} holds no {label} picture: --split all judges every one")
 
 
 def _readable(samples: Sequence[Sample]) -> list[Sample]:

@@ -62,6 +62,22 @@ def test_without_splits_every_picture_is_judged_and_with_them_it_is_said_which(r
     assert "judging the split test, 30 of 100 pictures: --split all judges every one" in " ".join(done.err.split())
 
 
+def test_a_split_without_pictures_is_told_with_what_to_do(run, data, tmp_path, fake_detector):
+    rows = [f"{path},{path.parent.name},train" for path in data.rglob("*.png")]
+    (tmp_path / "set.csv").write_text("\n".join(["file,label,split", *rows]))
+    done = run("evaluate", tmp_path / "set.csv")
+    assert done.status == 2
+    assert "the split test holds no real picture: --split all judges every one" in " ".join(done.err.split())
+
+
+@pytest.mark.parametrize("knob", [("--folds", 3), ("--weights", "x.safetensors")])
+def test_knobs_of_a_training_without_one_are_refused(run, data, knob):
+    done = run("evaluate", data, *knob)
+    assert done.status == 2
+    assert "only --leave-one-source-out trains again" in " ".join(done.err.split())
+    assert knob[0] in done.err
+
+
 @pytest.fixture
 def fake_detector(monkeypatch):
     """Judges by the mean of the pixels, which takes no time."""

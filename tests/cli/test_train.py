@@ -107,6 +107,23 @@ def test_compare_refuses_before_it_reads_or_writes(run, data, tmp_path, recipes,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("recipes", "knob", "kind"),
+    [
+        ("cnn", ("--steps", 3), "a fusion"),
+        ("cnn", ("--fusion-weights", "x.safetensors"), "a fusion"),
+        ("cnn", ("--weights", "none"), "a transfer recipe"),
+        ("fusion-xgboost", ("--weights", "none"), "a transfer recipe"),
+        ("fusion-deep", ("--epochs", 1), "a classifier"),
+        ("", ("--sensitivity",), "a classifier"),
+    ],
+)
+def test_compare_refuses_knobs_that_no_recipe_has(run, data, tmp_path, recipes, knob, kind):
+    found = run("compare", data, "--recipes", recipes, "--out", tmp_path / "out", *knob)
+    assert found.status == 2
+    assert f"{knob[0]} is for {kind}, and --recipes names none: leave it out" in " ".join(found.err.split())
+
+
 def test_wrong_data_is_one_line_before_training(run, data, tmp_path):
     def said(text):
         data.write_text(text)

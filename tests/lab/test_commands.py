@@ -52,7 +52,7 @@ def test_evaluate_writes_metrics_and_a_page(run, make_folder, tmp_path) -> None:
     assert done.exit_code == 0, done.output
     content = json.loads(metrics.read_text())
     assert content["judgements"] == 12 * len(CONDITIONS)
-    assert content["settings"]["pictures"] == "12"
+    assert (content["settings"]["pictures"], content["settings"]["limit"]) == ("12", "12")
     assert content["roc_auc"] > 0.9
     assert "ROC AUC" in done.stdout
     assert "ai-one" in done.stdout
@@ -112,6 +112,23 @@ def test_leaving_sources_out_needs_a_recipe(run, make_folder, tmp_path) -> None:
     with pytest.raises(DatasetError, match="went on from default"):
         stated = {"config": {}, "extended": {"from": "default"}}
         refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
+
+
+def test_a_limit_does_not_reach_what_is_left_out_and_that_is_said(run, make_folder, tmp_path, monkeypatch) -> None:
+    judged = []
+
+    def left_out(samples, _fit, **_knobs):
+        judged.append(len(samples))
+        return SimpleNamespace(to_dict=lambda: {"rows": {}})
+
+    monkeypatch.setattr("aiforensics.lab.refit.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.judge.leaveout.leave_one_source_out", left_out)
+    words = ("evaluate", make_folder(8, bright), "--split", "all", "--leave-one-source-out", "--work", tmp_path / "w")
+    limited, whole = run(*words, "--limit", 4), run(*words)
+    assert (limited.exit_code, judged) == (0, [32, 32]), limited.output
+    line = "--limit does not reach what is trained and judged with sources left out"
+    assert line in " ".join(limited.stderr.split())
+    assert line not in " ".join(whole.stderr.split())
 
 
 @pytest.mark.train

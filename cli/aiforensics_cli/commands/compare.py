@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.commands.train import AUGMENTATIONS, Augmentation, command_line
 from aiforensics_cli.console import results
+
+if TYPE_CHECKING:
+    from aiforensics.lab.train.recipes import Recipe
 
 app = typer.Typer()
 
@@ -73,6 +77,8 @@ def compare(
         "side": side,
         "augment": tuple(one.value for one in augment) if augment else None,
     }
+    fusion = {"steps": steps, "fusion weights": fusion_weights if fusion_weights != "none" else None}
+    _check_knobs(chosen, knobs | {"sensitivity": sensitivity}, fusion, weights)
     configs = {
         one.name: settings(
             one,
@@ -109,6 +115,24 @@ def compare(
     results().print(f"{out / 'comparison.html'}", soft_wrap=True)
     refused = dict.fromkeys(tuple(pair) for entry in content["entries"].values() for pair in entry["refused"])
     raise typer.Exit(tell_refused(list(refused)))
+
+
+def _check_knobs(
+    chosen: Sequence[Recipe], classifier: Mapping[str, object], fusion: Mapping[str, object], weights: str | None
+) -> None:
+    """Refuse knobs that none of the recipes has: they would be ignored."""
+    from aiforensics.lab.train.recipes import RecipeError  # noqa: PLC0415 - the lab is not for --help
+
+    defaults = [one.defaults for one in chosen if one.defaults is not None]
+    transfer = any(one.weights != "none" for one in defaults)
+    for kind, there, knobs in (
+        ("a classifier", bool(defaults), classifier),
+        ("a fusion", len(defaults) < len(chosen), fusion),
+        ("a transfer recipe", transfer, {"weights": weights}),
+    ):
+        given = [f"--{name.replace(' ', '-')}" for name, value in knobs.items() if value]
+        if given and not there:
+            raise RecipeError(f"{given[0]} is for {kind}, and --recipes names none: leave it out")
 
 
 def _show(entries: dict[str, dict[str, object]]) -> None:

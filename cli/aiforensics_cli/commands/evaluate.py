@@ -57,6 +57,9 @@ def evaluate(
         write_json,
     )
 
+    for name, given in (("--folds", folds), ("--weights", weights)):
+        if given is not None and not leave_one_source_out:
+            raise typer.BadParameter("only --leave-one-source-out trains again: give that as well", param_hint=name)
     spare([report, json], [*data, *(place / "manifest.csv" for place in data)])
     check_places([report, json], [work if leave_one_source_out else None])
     plan = Plan(

@@ -219,6 +219,11 @@ def test_rows_stay_in_the_order_of_the_manifest_even_when_a_file_is_listed_in_tw
         ("file,label\n\n,real\n", ["line 3", "no file"]),
         ("file,label\nreal/real-one/one000.png,real\n", ["no pictures labelled ai"]),
         ("file,label\n", ["no pictures"]),
+        ("file;label\nreal/real-one/one000.png;real\n", ["no column file and no column label", "file;label", "commas"]),
+        ("file\tlabel\na\treal\n", ["no column file", r"file\tlabel", "commas"]),
+        ("File,Label\na,real\n", ["no column file", "'File', 'Label'", "small letters"]),
+        ("file, label\na,real\n", ["no column label", "' label'", "without spaces"]),
+        ("file,label,label\na,real,ai\n", ["the column label twice"]),
         ("file,label\nreal/real-one/one000.png,real\ngone.png,ai\nlost.png,ai\n", ["2 of 3", "gone.png"]),
         ("file,label\nreal/real-one/one000.png,real\nreal/real-one/one000.png,ai\n", ["both classes"]),
     ],
@@ -231,11 +236,29 @@ def test_a_bad_manifest_is_named_in_one_line(make_folder, lines, words) -> None:
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
+def test_splits_that_are_stated_are_said_to_be_so_where_one_is_too_small(make_folder) -> None:
+    root = make_folder(12)
+    lines = ["file,label,group,split"]
+    for label in ("real", "ai"):
+        splits = ("train", "test")
+        lines += [f"{label}/{label}-{s}/{s}{i:03d}.png,{label},{label}{s}{i},{splits[s == 'two']}"
+                  for s in ("one", "two") for i in range(12)]  # fmt: skip
+    path = manifest(root, "\n".join(lines))
+    with pytest.raises(DatasetError, match=r"0 pictures in the val split .*more of its rows the split val, or leave"):
+        load_dataset(path)
+    path.write_text(path.read_text().replace(",test", ","))
+    with pytest.raises(DatasetError, match=r"split and needs 10 \(about 67 per class in all"):
+        load_dataset(path)
+
+
 def test_a_bad_folder_is_named_in_one_line(make_folder, tmp_path) -> None:
     with pytest.raises(DatasetError, match="expected subfolders real/ and ai/"):
         load_dataset(tmp_path)
-    with pytest.raises(DatasetError, match="not a folder or a manifest"):
+    with pytest.raises(DatasetError, match="nowhere: no such file or folder"):
         load_dataset(tmp_path / "nowhere")
+    (tmp_path / "notes.txt").write_text("no set")
+    with pytest.raises(DatasetError, match="not a folder or a manifest"):
+        load_dataset(tmp_path / "notes.txt")
     root = make_folder(6)
     with pytest.raises(DatasetError, match=r"class real has \d pictures in the \w+ split and needs 10"):
         load_dataset(root)

@@ -51,7 +51,7 @@ def test_a_training_that_diverges_is_one_line_and_ends_no_search(samples, tmp_pa
     assert [row["rate"] for row in rows] == pytest.approx([1e-4, 3e-4])
     assert sum("diverged and is left out" in line for line in lines) == 2
     limit = 0.0
-    with pytest.raises(RecipeError, match="each of the 2 trials of the search diverged"):
+    with pytest.raises(RecipeError, match="each of the 2 trials of the search diverged: give --search more"):
         search(samples, tmp_path / "again", config, 2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -147,7 +147,7 @@ def load_dataset(
         Sample(row.path, row.label, row.source, row.generator, row.group, split, row.drawn_up)
         for row, split in zip(rows, split_of(rows, seed, shares), strict=True)
     )
-    _check_sizes(samples, need, shares)
+    _check_sizes(samples, need, shares, {row.label for row in rows if row.split is None})
     return samples
 
 
@@ -279,15 +279,19 @@ def _check_files(rows: Sequence[Row], keep_shared: bool) -> None:
             )
 
 
-def _check_sizes(samples: Sequence[Sample], need: Sequence[Split], shares: Shares) -> None:
+def _check_sizes(samples: Sequence[Sample], need: Sequence[Split], shares: Shares, drawn: Collection[Label]) -> None:
     counts = Counter((sample.label, sample.split) for sample in samples)
     for label in ("real", "ai"):
         for split in need:
             wanted = round(LEAST / min(shares[name] for name in need))
+            advice = (
+                f"(about {wanted} per class in all, in that many different groups)"
+                if label in drawn
+                else f"(give more of its rows the split {split}, or leave the column split empty to have it drawn)"
+            )
             if counts[label, split] < LEAST:
                 raise DatasetError(
-                    f"class {label} has {counts[label, split]} pictures in the {split} split and needs {LEAST} "
-                    f"(about {wanted} per class in all, in that many different groups)"
+                    f"class {label} has {counts[label, split]} pictures in the {split} split and needs {LEAST} {advice}"
                 )
 
 

@@ -54,6 +54,8 @@ def read_folder(root: Path) -> Folder:
     DatasetError
         It is no such folder.
     """
+    if not root.exists():
+        raise DatasetError(f"{root}: no such file or folder")
     if not root.is_dir():
         raise DatasetError(f"{root}: not a folder or a manifest CSV")
     folders: dict[str, list[Path]] = defaultdict(list)  # AI/ and ai/ are one class

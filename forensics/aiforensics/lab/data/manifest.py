@@ -10,6 +10,8 @@ from typing import Literal
 Label = Literal["ai", "real"]
 Split = Literal["train", "val", "test"]
 
+COLUMNS = ("file", "label", "source", "generator", "group", "split")
+"""Columns that are read."""
 _LABELS: dict[str, Label] = {"ai": "ai", "real": "real"}
 _SPLITS: dict[str, Split] = {"train": "train", "val": "val", "test": "test"}
 
@@ -55,14 +57,21 @@ def read_manifest(path: Path) -> list[Row]:
     Raises
     ------
     DatasetError
-        A missing column, or a label, a split or a line that cannot be used, named with its line.
+        A missing column or one named twice, or a label, a split or a line that cannot be used, named with its line.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         try:
-            missing = [name for name in ("file", "label") if name not in (reader.fieldnames or ())]
+            names = reader.fieldnames or ()
+            missing = [name for name in ("file", "label") if name not in names]
             if missing:
-                raise DatasetError(f"{path}: the header has no column {' and no column '.join(missing)}")
+                raise DatasetError(
+                    f"{path}: the header has no column {' and no column '.join(missing)}, but {list(names)} "
+                    "(columns are separated by commas, and named in small letters without spaces)"
+                )
+            twice = [name for name in COLUMNS if names.count(name) > 1]
+            if twice:
+                raise DatasetError(f"{path}: the header names the column {twice[0]} twice")
             return [_row(path, reader.line_num, line) for line in reader]
         except (csv.Error, UnicodeDecodeError) as error:
             raise DatasetError(f"{path}: not a readable CSV near line {reader.line_num} ({error})") from error

@@ -87,7 +87,7 @@ def search(
     study.optimize(objective, n_trials=trials)
     if all(trial.value is None or trial.state.name != "COMPLETE" for trial in study.trials):
         raise DivergedError(
-            f"each of the {trials} trials of the search diverged: give more --trials, or another --seed"
+            f"each of the {trials} trials of the search diverged: give --search more of them, or another --seed"
         )
     found = [
         {"number": trial.number, **trial.params, "val_loss": trial.value, "state": trial.state.name.lower()}
