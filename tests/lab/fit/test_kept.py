@@ -173,6 +173,16 @@ def test_trees_that_go_on_are_judged_where_they_had_not_been(trees):
     assert not np.allclose(*(stack.handcrafted[~mine] for stack in stacks), atol=0.01)
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_a_head_without_a_weight_in_the_mix_stays(trees, many):
+    silent = replace(trees, mix=replace(trees.mix, handcrafted=0.0))
+    new = turned(200, 1)
+    stack = silent.stack(new, 0, many=many)
+    assert stack.head is trees.head
+    assert np.array_equal(stack.handcrafted, trees.head.margin(new.rows))
+    assert np.isfinite(stack.fused).all()
+
+
 def test_a_picture_that_weighs_nothing_moves_no_tree(trees):
     new = turned(600, 1)
     first, rest = np.arange(600) < 300, np.arange(600) >= 300

@@ -97,8 +97,8 @@ class Kept:
         seed
             Of order and dropout, and of the trees.
         many
-            The pictures are of several hundred sources: the handcrafted head goes on as well where it is trees, and
-            both go half of the way.
+            The pictures are of several hundred sources: the handcrafted head goes on as well where it is trees with
+            a weight in the mix, and both go half of the way.
         """
         data = data.of(data.folds >= 0)
         margin = self.head.margin(data.rows)
@@ -110,6 +110,7 @@ class Kept:
 
         gained = judged_by_parts(data, share, known, fit)[data.strange]
         whole = fit(data, share, known)
+        weight = self.mix.handcrafted  # without one the head adds nothing, and stays
         return Stack(
             kind=self.head.kind,
             head=whole.head,
@@ -121,7 +122,7 @@ class Kept:
                 "offset": self.mix.offset,
             },
             embedding=data.log_odds[data.strange],
-            handcrafted=(margin + whole.gained / self.mix.handcrafted)[data.strange],
+            handcrafted=(margin + (whole.gained / weight if weight > 0 else 0.0))[data.strange],
             known=(known + whole.gained)[data.strange],
             fused=known[data.strange] + gained,
         )
@@ -155,7 +156,7 @@ class Further:
         self.head: FittedHead = kept.head
         self.gained = np.zeros(len(known))
         way = HALF_WAY if many else FURTHER.way
-        if many and kept.head.kind == "xgboost":
+        if many and kept.head.kind == "xgboost" and kept.mix.handcrafted > 0:
             standing = known + start.margin(inputs.astype(np.float64))
             self.head, self.gained = self._boosted(data, weights, standing, way, seed)
         knobs, standing = replace(FURTHER, way=way), known + self.gained
