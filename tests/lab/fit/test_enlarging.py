@@ -1,5 +1,7 @@
 """What tells enlarged pictures is fitted on pictures that were enlarged by a known factor."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,8 @@ from aiforensics.analyzers import SCORED
 from aiforensics.image import decode, from_array, read
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.views import seeded
-from aiforensics.lab.fit.enlarging import FILE, drawn, fit_enlargement
+from aiforensics.lab.fit import enlarging
+from aiforensics.lab.fit.enlarging import DRAWS, FILE, drawn, fit_enlargement
 from aiforensics.pipeline import examined
 from aiforensics_models.enlargement import MOST, Enlargement
 
@@ -45,6 +48,47 @@ def test_a_draw_is_what_it_says(samples):
     others = np.array([octaves for size, octaves in sizes if size <= 1.01])
     assert (others > 0).any(), "blur and noise count as well"
     assert (others == 0).mean() > 0.4
+
+
+def test_its_figures_are_of_draws_that_it_was_not_fitted_on(tmp_path, monkeypatch):
+    rng, sources = np.random.default_rng(0), 6
+    found = []
+    for number in range(sources):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(path)
+        found.append(Sample(path, "ai" if number % 2 else "real", f"s{number}", "", path.stem, "train"))
+    rows = np.arange(sources * DRAWS, dtype=float)[:, None]
+    octaves = np.tile([0.0, 0.5, 1.0, 1.5], sources)
+
+    class Pool:
+        def __init__(self, *_args, **_knobs):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def map(self, _measured, _chunks):
+            return [(rows, octaves)]
+
+    fits = []
+
+    def fitted(some, _octaves, _seed):
+        fits.append((set(some[:, 0]), judged := set()))
+        return SimpleNamespace(predict=lambda others: judged.update(others[:, 0]) or np.zeros(len(others)))
+
+    monkeypatch.setattr(enlarging, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(enlarging, "_fitted", fitted)
+    monkeypatch.setattr(enlarging, "_save", lambda *_: None)
+    fit_enlargement(found, tmp_path, workers=1, seed=0, report=lambda _line: None)
+    everything = set(rows[:, 0])
+    assert set.union(*(judged for _, judged in fits)) == everything
+    for seen, judged in fits[:-1]:
+        assert judged
+        assert not {one // DRAWS for one in seen} & {one // DRAWS for one in judged}, "nor on others of their source"
+    assert fits[-1] == (everything, set()), "what is written down is fitted on all, and judged on nothing"
 
 
 def test_it_tells_enlarged_pictures_and_is_fitted_once(samples, tmp_path):
