@@ -81,6 +81,20 @@ def test_other_pictures_or_another_teacher_start_anew(teacher, picture, tmp_path
     assert trains(seed=1)
 
 
+def test_progress_goes_where_the_caller_says(teacher, picture, tmp_path, capsys):
+    from aiforensics.lab.train.distil import PretrainConfig
+    from aiforensics.lab.train.distil import pretrain as run
+    from aiforensics.lab.train.teacher import Teacher
+
+    out, lines = tmp_path / "new" / "out.safetensors", []
+    out.parent.mkdir()
+    out.with_suffix(".checkpoint").write_bytes(b"damaged")
+    picture("a.png")
+    run([tmp_path / "a.png"], Teacher(teacher()), out, PretrainConfig(steps=1, batch=2, side=64), lines.append)
+    assert len(lines) == 1
+    assert capsys.readouterr().err == ""
+
+
 def test_a_teacher_that_cannot_be_used_is_one_line(refused, tmp_path):
     pytest.importorskip("torch")
     from safetensors.numpy import save_file

@@ -8,7 +8,6 @@ own. The idea is feature distillation (FitNets, Romero et al., arXiv 1412.6550),
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
+from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.train.checkpoints import keep, recall
 from aiforensics.lab.train.devices import drawing_threads, keep_memory
@@ -56,7 +56,13 @@ class PretrainConfig:
     seed: int = 0
 
 
-def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: PretrainConfig) -> dict[str, float]:
+def pretrain(
+    pictures: Sequence[Path],
+    teacher: Teacher,
+    out: Path,
+    config: PretrainConfig,
+    report: Report = lambda _line: None,
+) -> dict[str, float]:
     """Distil `teacher` into a new TraceNet and write its weights to `out`.
 
     A checkpoint stands beside `out` and is resumed from where it belongs to the same knobs, teacher and files.
@@ -71,6 +77,8 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
         safetensors file to write.
     config
         Knobs.
+    report
+        Takes a line of progress.
 
     Returns
     -------
@@ -99,7 +107,7 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
         "teacher": teacher.sha256,
     }
     first = 0
-    state = recall(checkpoint, _tell)
+    state = recall(checkpoint, report)
     if state is not None and state["config"] == made_with:
         network.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
@@ -130,7 +138,7 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
         if (step + 1) % 100 == 0:
             recent = np.mean(history[-100:], axis=0)
             spent = time.monotonic() - started
-            _tell(
+            report(
                 f"step {step + 1}/{config.steps}  unexplained {recent.mean():.3f}  "
                 f"last block {recent[-1]:.3f}  {spent / (step + 1 - first) * 1000:.0f} ms/step"
             )
@@ -149,10 +157,6 @@ def pretrain(pictures: Sequence[Path], teacher: Teacher, out: Path, config: Pret
             save_file({k: v.contiguous().cpu() for k, v in averaged.module.state_dict().items()}, out)
     recent = np.mean(history[-100:], axis=0) if history else np.zeros(0)
     return {f"block_{block}": float(value) for block, value in zip(HINTS, recent, strict=False)}
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 def _unexplained(student: list[Tensor], teacher: list[Tensor]) -> Tensor:

@@ -41,10 +41,14 @@ def main() -> None:
         parser.exit(2, f"aiforensics: {error}\n")
     config = PretrainConfig(steps=arguments.steps or PretrainConfig().steps, seed=arguments.seed)
     try:
-        unexplained = pretrain(files, teacher, arguments.out, config)
+        unexplained = pretrain(files, teacher, arguments.out, config, _tell)
     except InputError as error:
         parser.exit(2, f"aiforensics: {error}: remove or replace it\n")
     sys.stdout.write(json.dumps({"pictures": len(files), "steps": config.steps, "unexplained": unexplained}) + "\n")
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 if __name__ == "__main__":
