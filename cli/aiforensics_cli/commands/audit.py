@@ -40,7 +40,9 @@ def audit(
     spare([report, json], [*data, *(place / "manifest.csv" for place in data)])
     check_places([report, json])
     with bar("grouping pictures") as progress:
-        samples = load_dataset(data, seed=seed, need=(), keep_broken=True, keep_shared=True, progress=progress)
+        samples = load_dataset(
+            data, seed=seed, need=(), keep_broken=True, keep_shared=True, progress=progress, report=options.reporter()
+        )
     with bar("reading files") as progress:
         files = audit_files(samples, seed=seed, progress=progress).to_dict()
     with bar("delivering windows") as progress:

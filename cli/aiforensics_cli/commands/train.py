@@ -185,7 +185,7 @@ def train(
     system.check()
     folder = work or out.with_name(f"{out.name}.work")
     job = Job(out, folder, [path.name for path in data], command_line(), force, test_pictures, seed, split)
-    samples = load_dataset(data, seed=seed, shares=parse_shares(split))
+    samples = load_dataset(data, seed=seed, shares=parse_shares(split), report=report)
     metrics = make_bundle(samples, job, system.trainer(samples, name or out.name, report), system.view, report)
     _show(out, metrics)
 

@@ -37,14 +37,16 @@ def cue_remarks(cues: Mapping[str, Figure], *, prepared: bool) -> Iterable[Remar
     """Say which cues tell the classes apart; `prepared` when a view has been applied."""
     for name, auc in cues.items():
         what, advice = _CUE_WORDS[name]
-        sure = "too few for an interval" if math.isnan(auc.low) else f"{auc.low:.3f} to {auc.high:.3f}"
-        words = f"{what} alone tells the classes apart: AUC {auc.value:.3f} ({sure})"
+        few = math.isnan(auc.low)
+        reach = "" if few else f" ({auc.low:.3f} to {auc.high:.3f})"
+        words = f"{what} alone tells the classes apart: AUC {auc.value:.3f}{reach}"
         words = words.replace("together alone tells", "together tell")
         if leaks(auc):
             yield Remark("leak", words, _AFTER_A_VIEW[name] if prepared else advice)
         elif auc.value > MAX_AUC:
             words = words.replace("tells the", "may tell the").replace("together tell", "together may tell")
-            yield Remark("note", f"{words}; chance can explain it", "audit more pictures to be sure")
+            why = "a class has too few pictures to say how surely" if few else "chance can explain it"
+            yield Remark("note", f"{words}; {why}", "audit more pictures to be sure")
 
 
 def duplicate_remarks(found: Duplicates) -> Iterable[Remark]:
