@@ -176,7 +176,7 @@ def broken_member(path):
     raw = bytearray(path.read_bytes())
     raw[35] = 0xFF  # the first byte of what is packed
     path.write_bytes(raw)
-    return Item("broken.zip!a.jpg", str(path), 0)
+    return Item(f"{path}!a.jpg", str(path), 0)
 
 
 def test_what_cannot_be_read_is_refused_as_in_a_local_run(ray, fakes, tmp_path, monkeypatch):

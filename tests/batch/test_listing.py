@@ -203,6 +203,15 @@ def test_an_archive_that_changed_is_read_anew_and_the_one_before_closed(tmp_path
     assert stream.closed
 
 
+@pytest.mark.parametrize("later", [{"q.png": b"another"}, {"q.png": b"another", "p.png": PNG}, {}])
+def test_a_member_of_an_archive_that_was_replaced_is_nobody_elses(tmp_path, later):
+    (item,) = Listing([archive(tmp_path / "a.zip", {"p.png": PNG})])
+    archive(tmp_path / "a.zip", later)
+    with pytest.raises(InputError, match="the archive changed while it was read: scan it again") as caught:
+        read_member(item)
+    assert caught.value.kind == "unreadable"
+
+
 @pytest.mark.parametrize("inner", [{"p.png": PNG}, {}])
 @pytest.mark.parametrize("lost", [22, 80])  # the record at the end, a part of the list too
 def test_an_archive_that_is_cut_is_not_taken_for_the_one_inside_it(tmp_path, inner, lost):

@@ -146,10 +146,14 @@ def read_member(item: Item) -> bytes:
     Raises
     ------
     InputError
-        For a member that is too large, packed too tightly, encrypted or broken.
+        For a member that is too large, packed too tightly, encrypted or broken, and for an archive that has another
+        member in its place since it was listed.
     """
     archive = _opened(item.file)
-    info = archive.infolist()[item.member]
+    members = archive.infolist()
+    if item.member >= len(members) or item.path != f"{item.file}!{_called(members[item.member])}":
+        raise InputError("unreadable", "the archive changed while it was read: scan it again")
+    info = members[item.member]
     if info.file_size > MAX_MEMBER_BYTES:
         raise InputError("too-large", f"the member unpacks to {info.file_size} bytes, over {MAX_MEMBER_BYTES}")
     if info.file_size > 1_000_000 and info.file_size > MAX_RATIO * max(info.compress_size, 1):
