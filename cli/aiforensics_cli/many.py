@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -115,6 +117,24 @@ class Outputs:
             from aiforensics.report import batch_page  # noqa: PLC0415 - only with --html
 
             batch_page([*self.earlier, *self.rows], self.html, title=self.title)
+
+
+def read_names(file: str) -> list[str]:
+    """Read names from a file, or from standard input for `-`.
+
+    Returns
+    -------
+    list of str
+        One per line; where a NUL stands among them, one per NUL, because such names may hold line feeds.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    parts = data.split(b"\0") if b"\0" in data else data.removeprefix(BOM_UTF8).splitlines()
+    return [os.fsdecode(part) for part in parts if part]
 
 
 def run(

@@ -61,10 +61,11 @@ def is_table(word: str) -> bool:
         from aiforensics.image import SUFFIXES  # noqa: PLC0415 - rarely needed
 
         return path.suffix.lower() not in (*SUFFIXES, ".zip")
-    return not path.is_dir() and (not path.is_file() or _holds_results(path))
+    return not path.is_dir() and (not path.is_file() or holds_results(path))
 
 
-def _holds_results(path: Path) -> bool:
+def holds_results(path: Path) -> bool:
+    """Whether a file begins as the tables of `batch` do."""
     try:
         with path.open("rb") as stream:
             start = stream.read(32)

@@ -11,6 +11,7 @@ import typer
 
 from aiforensics_cli.app import REFUSED
 from aiforensics_cli.console import complain
+from aiforensics_cli.optional_values import holds_results
 
 
 def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
@@ -41,6 +42,24 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
             if known := known_as(output):
                 refuse(f"the results would overwrite {known}: {output}")
         taken.append(output)
+
+
+def keep_results(tables: Iterable[str | None]) -> None:
+    """Refuse to begin tables anew that an earlier batch has written.
+
+    Parameters
+    ----------
+    tables
+        Files that will be begun anew; None and `-` are none.
+
+    Raises
+    ------
+    typer.Exit
+        After one line that names the file and says how to go on.
+    """
+    for table in (Path(name) for name in tables if name is not None and name != "-"):
+        if table.is_file() and holds_results(table):
+            refuse(f"{table} was written by an earlier batch: go on with --resume, or replace it with --overwrite")
 
 
 def check_places(files: Iterable[str | Path | None], folders: Iterable[Path | None] = ()) -> None:

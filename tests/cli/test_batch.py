@@ -110,6 +110,45 @@ def test_resume_scans_only_what_is_missing(run, album, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_an_earlier_batch_is_replaced_only_where_that_is_asked_for(run, album, tmp_path, kind):
+    out, page = tmp_path / f"o.{kind}", tmp_path / "o.html"
+    assert run("batch", album, f"--{kind}", out, "--html", page, "--workers", 1).status == 2
+    before = out.read_bytes()
+    one = ["batch", album / "ai.png", f"--{kind}", out, "--html", page, "--workers", 1]
+    done = run(*one)
+    assert (done.status, out.read_bytes()) == (2, before)
+    assert done.err == (
+        f"aiforensics: {out} was written by an earlier batch: go on with --resume, or replace it with --overwrite\n"
+    )
+    assert "bad.png" in page.read_text()
+    assert run(*one, "--overwrite", "--resume").status == 2
+    assert run(*one, "--overwrite").status == 0
+    assert len(out.read_bytes().splitlines()) < len(before.splitlines())
+    assert "bad.png" not in page.read_text()
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
+@pytest.mark.parametrize("place", ["file", "-"])
+def test_names_come_from_a_file_or_standard_input(run, picture, tmp_path, end, place):
+    names = [picture(name) for name in ("b.png", "ai é.png", "more/z.jpg")]
+    text = end.join([os.fsencode(names[0]), os.fsencode(names[1]), b"", os.fsencode(names[2].parent), b""])
+    (tmp_path / "file").write_bytes(text)
+    source = place if place == "-" else tmp_path / place
+    done = run("batch", "--files-from", source, picture("first.png"), "--csv", "--workers", 1, stdin=text)
+    assert [r["path"] for r in rows(done.out)] == [str(p) for p in (tmp_path / "first.png", *names)]
+    assert done.status == 0
+
+
+def test_a_list_of_names_is_no_place_for_results(run, picture, tmp_path):
+    (tmp_path / "names").write_text(f"{picture('a.png')}\n")
+    assert "overwrite an input" in run("batch", "--files-from", tmp_path / "names", f"--csv={tmp_path / 'names'}").err
+    assert "overwrite an input" in run("batch", "--files-from", tmp_path / "names", f"--csv={tmp_path / 'a.png'}").err
+    done = run("batch", "--files-from", tmp_path / "none", "--csv")
+    assert (done.status, done.err) == (2, f"aiforensics: {tmp_path / 'none'}: No such file or directory\n")
+    assert "--files-from" in run("batch").err
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_resume_scans_a_second_picture_of_the_same_name(run, picture, tmp_path, kind):
     out, page = tmp_path / f"o.{kind}", tmp_path / "o.html"
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
@@ -197,7 +236,7 @@ def test_a_batch_that_cannot_start_leaves_the_last_results_alone(run, album, tmp
     assert run("batch", album, f"--{option}", out, "--workers", 1).status == 2
     before = out.read_bytes()
     assert len(before) > 100
-    assert run("batch", album, f"--{option}", out, "--workers", 1, "--model", "missing").status == 2
+    assert run("batch", album, f"--{option}", out, "--overwrite", "--workers", 1, "--model", "missing").status == 2
     assert out.read_bytes() == before
 
 

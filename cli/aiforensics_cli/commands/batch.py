@@ -16,8 +16,17 @@ app = typer.Typer()
 
 @app.command(cls=BatchCommand)
 def batch(
-    paths: Annotated[list[str], typer.Argument(metavar="DIR|FILE|ZIP", help="Folders, pictures, ZIP archives.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="DIR|FILE|ZIP", help="Folders, pictures, ZIP archives.")
+    ] = None,
     *,
+    files_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-",
+            help="Read more names from a file, or from stdin: one per line, or with a NUL after each (find -print0).",
+        ),
+    ] = None,
     csv: Annotated[
         str | None,
         typer.Option(metavar="[FILE]", help="Write CSV; without a file, to stdout; DIR or a picture is an input."),
@@ -34,6 +43,7 @@ def batch(
         float, typer.Option(callback=options.at_most_a_day, help="Seconds that one picture may take; a day at most.")
     ] = 60.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the --csv or --jsonl file.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results of an earlier batch.")] = False,
     ray: Annotated[str | None, typer.Option(metavar="[ADDRESS]", help="Use a Ray cluster (extra: ray).")] = None,
     model: options.ModelOption = "default",
     device: options.DeviceOption = "auto",
@@ -45,19 +55,28 @@ def batch(
     A file that crashes or stalls costs itself, never the batch. Folders
     give their pictures by name; hidden files, other files (archives too:
     name them) and links to folders are left out and counted. Without
-    --csv, --jsonl or --html, prints a line each.
+    --csv, --jsonl or --html, prints a line each. A CSV or JSONL file of
+    an earlier batch is not replaced without --overwrite.
 
     The status is 2 if any input was refused, in the run that is resumed
     too, and 141 if the reader of standard output went away (`| head`).
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
-    from aiforensics_cli.many import Outputs, run  # noqa: PLC0415
-    from aiforensics_cli.places import check_places, spare  # noqa: PLC0415
+    from aiforensics_cli.many import Outputs, read_names, run  # noqa: PLC0415
+    from aiforensics_cli.places import check_places, keep_results, spare  # noqa: PLC0415
 
-    sources = [Path(path) if path else "" for path in paths]  # an empty name is refused, not the current folder
-    spare([csv, jsonl, html], sources)
+    if not paths and files_from is None:
+        raise typer.BadParameter("name a folder, a picture or an archive, or a list of them with --files-from")
+    if resume and overwrite:
+        raise typer.BadParameter("--resume goes on with the file that --overwrite replaces: give one of them")
+    paths = paths or []
+    listed = [] if files_from is None else read_names(files_from)
+    sources = [str(Path(path)) if path else "" for path in [*paths, *listed]]  # "" is not the current folder
+    spare([csv, jsonl, html], [*sources, files_from or ""])
     check_places([csv, jsonl, html])
-    title = f"Batch: {', '.join(paths)}"
+    if not (resume or overwrite):
+        keep_results([csv, jsonl])
+    title = f"Batch: {', '.join([*paths, *([f'names from {files_from}'] if files_from else [])])}"
     with Outputs(csv, jsonl, html, title=title, resume=resume) as outputs:
         if redact:
             outputs.check_redacted()
