@@ -80,10 +80,10 @@ class Outputs:
         """Give the items that one of the files still lacks."""
         return missing(items, self.done)
 
-    def check_redacted(self) -> None:
-        """Refuse to continue files with what `--redact` leaves out."""
+    def check_redaction(self, redact: bool) -> None:
+        """Refuse to continue files otherwise than they were begun: with `--redact`, or without it."""
         for ledger in self.ledgers:
-            ledger.check_redacted()
+            (ledger.check_redacted if redact else ledger.check_unredacted)()
 
     def write(self, result: Result) -> None:
         """Put a result everywhere that it belongs.

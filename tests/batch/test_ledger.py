@@ -164,6 +164,24 @@ def test_what_readers_call_private_is_what_a_line_may_not_say():
     assert [private for *_, private in others] == [f"is_private({kind}, {value})" for kind, value, _ in others]
 
 
+@pytest.mark.parametrize(("held", "more"), [(True, False), (False, False), (True, True)])
+def test_a_file_that_was_begun_with_redact_is_not_continued_without_it(tmp_path, fakes, held, more):
+    told = Provenance(claims=(Claim("prompt", "a cat", "XMP", private=True),))
+    ledger = Ledger(tmp_path / "o", "jsonl")
+    ledger.write(fakes.finding("a.png").to_dict())
+    if held:
+        ledger.write(replace(fakes.finding("b.png"), provenance=provenance.redact(told)).to_dict())
+    if more:  # a stranger's own words, or a file that was continued so before
+        ledger.write(replace(fakes.finding("c.png"), provenance=told).to_dict())
+    ledger.close()
+    again = Ledger(tmp_path / "o", "jsonl", resume=True)
+    if held and not more:
+        with pytest.raises(BatchError, match="line 2 was written with --redact"):
+            again.check_unredacted()
+    else:
+        again.check_unredacted()
+
+
 @pytest.mark.parametrize("model", ["+mine", "=x", "@home", "best;=2"])
 def test_results_of_a_model_with_an_odd_name_are_continued(tmp_path, fakes, model):
     for path in ("a.png", "b.png"):

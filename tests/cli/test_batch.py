@@ -189,6 +189,11 @@ def test_what_redact_leaves_out_is_not_kept_from_the_run_before(run, picture, tm
     out.unlink()
     assert [run(*flags, "--redact").status for _ in range(2)] == [0, 0]
     assert "Jane" not in out.read_text()
+    before = out.read_bytes()
+    done = run(*flags, picture("more/private.png"))
+    assert (done.status, out.read_bytes()) == (2, before)
+    line = f"aiforensics: {out}: line 1 was written with --redact: give it again, or use another file\n"
+    assert done.err == line
 
 
 def test_a_resumed_batch_tells_of_what_was_refused_before(run, album, tmp_path):

@@ -78,7 +78,6 @@ def batch(
         keep_results([csv, jsonl])
     title = f"Batch: {', '.join([*paths, *([f'names from {files_from}'] if files_from else [])])}"
     with Outputs(csv, jsonl, html, title=title, resume=resume) as outputs:
-        if redact:
-            outputs.check_redacted()
+        outputs.check_redaction(redact)
         factory = partial(Scanner, model, device=device, redact=redact, trust=trust)
         raise typer.Exit(run(sources, factory, outputs, workers=workers, timeout=timeout, ray=ray))

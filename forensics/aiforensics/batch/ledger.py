@@ -29,6 +29,8 @@ COLUMNS = (
 """Columns of the CSV: the contract's, then what the file says of its origin, and the model."""
 
 Kind = Literal["csv", "jsonl"]
+_REMOVED = "(removed)"
+"""What redaction writes for a private value."""
 _SIGNS = "=+-@'＝＋－＠"
 _FORMULA = tuple(_SIGNS)
 _UNSAFE = re.compile(
@@ -126,15 +128,27 @@ class Ledger:
         BatchError
             If a line of the file was written without it.
         """
-        if self.kind == "csv" or not self.path or not self._begun:
-            return
-        for number, result in enumerate(read_back(self.path, "jsonl"), 1):
-            try:
-                redacted = _is_redacted(result)
-            except (KeyError, TypeError, AttributeError):
-                raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
+        for number, redacted, _ in self._redactions():
             if not redacted:
                 raise BatchError(f"{self.path}: line {number} was written without --redact: use another file")
+
+    def check_unredacted(self) -> None:
+        """Refuse to continue a file that holds nothing of what `--redact` leaves out with what would hold it.
+
+        A file that holds some of it already is continued, whatever a stranger's metadata say in a redaction's words.
+
+        Raises
+        ------
+        BatchError
+            If a line of the file was written with it, and none without.
+        """
+        first = 0
+        for number, redacted, removed in self._redactions():
+            if not redacted:
+                return
+            first = first or number * removed
+        if first:
+            raise BatchError(f"{self.path}: line {first} was written with --redact: give it again, or use another file")
 
     def write(self, result: Result) -> None:
         """Append one result; one that the continued file holds is left out."""
@@ -159,6 +173,17 @@ class Ledger:
         if self.path and not isinstance(self._target, Path):
             with self._named():  # it tries once more to write what a full disk did not take
                 self._target.close()
+
+    def _redactions(self) -> Iterator[tuple[int, bool, bool]]:
+        """Tell of each line of a JSON Lines file that is continued whether it is redacted, and whether that shows."""
+        if self.kind == "csv" or not self.path or not self._begun:
+            return
+        for number, result in enumerate(read_back(self.path, "jsonl"), 1):
+            try:
+                told = _told(result)
+            except (KeyError, TypeError, AttributeError):
+                raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
+            yield number, redact(told) == told, any(c.private and c.value == _REMOVED for c in told.claims)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -237,15 +262,14 @@ def read_back(path: Path, kind: Kind) -> Iterator[Result]:
                 yield _from_csv(line)
 
 
-def _is_redacted(result: Result) -> bool:
-    """Whether a line is as `--redact` writes it."""
+def _told(result: Result) -> Provenance:
+    """The claims of a line, as far as redaction looks at them."""
     claims = result.get("provenance", {}).get("claims", [])
-    told = Provenance(
+    return Provenance(
         claims=tuple(
             Claim(c["kind"], c["value"], c["source"], private=is_private(c["kind"], c["value"])) for c in claims
         )
     )
-    return redact(told) == told
 
 
 def _from_csv(line: str) -> Result:
