@@ -6,10 +6,11 @@ import os
 import platform
 import re
 from importlib import import_module, metadata
+from io import BytesIO
 from typing import Any
 
 from aiforensics import __version__
-from aiforensics_cli.app import EXTRAS
+from aiforensics_cli.app import EXTRAS, expected
 
 DISTRIBUTION = "aiforensics-toolkit"
 _OPTIONAL = {
@@ -27,7 +28,8 @@ def checkup() -> dict[str, Any]:
     -------
     dict
         `tool`, `python`, `system`, `base` (library: version or None), `extras` (extra: library: version or None),
-        `devices`, `bundles` (name: version, or what is wrong with it), `works` (whether a scan can work).
+        `devices`, `bundles` (name: version, or what is wrong with it), `trial` (why no made picture could be scanned;
+        empty where one could), `works` (whether a scan can work).
     """
     base = {name: _version(name) for name in requirements()}
     extras: dict[str, dict[str, str | None]] = {}
@@ -35,6 +37,7 @@ def checkup() -> dict[str, Any]:
         name = _OPTIONAL.get(package, package)
         extras.setdefault(extra, {})[name] = _version(name)
     bundles = _bundles()
+    trial = _trial([name for name, bundle in bundles.items() if bundle["intact"]])
     return {
         "tool": __version__,
         "python": platform.python_version(),
@@ -43,7 +46,8 @@ def checkup() -> dict[str, Any]:
         "extras": extras,
         "devices": _devices(extras["train"]["torch"] is not None),
         "bundles": bundles,
-        "works": all(base.values()) and any(bundle["intact"] for bundle in bundles.values()),
+        "trial": trial,
+        "works": all(base.values()) and not trial,
     }
 
 
@@ -70,6 +74,8 @@ def advice(facts: dict[str, Any]) -> list[str]:
     ]
     if not facts["bundles"]:
         lines.append(f"no bundle is installed: reinstall {DISTRIBUTION}")
+    elif facts["trial"] and all(facts["base"].values()) and any(b["intact"] for b in facts["bundles"].values()):
+        lines.append("a scan fails although everything is there: pip install --force-reinstall . in the checkout")
     lines += [
         f"for {_USES[extra]}: pip install '.[{extra}]' in the checkout"
         for extra, libraries in facts["extras"].items()
@@ -99,25 +105,50 @@ def _devices(has_torch: bool) -> dict[str, str]:
     try:
         providers = import_module("onnxruntime").get_available_providers()
         devices["onnxruntime"] = ", ".join(name.removesuffix("ExecutionProvider") for name in providers)
-    except ImportError as error:
+    except Exception as error:  # whatever ails a library is what its owner came to learn
         devices["onnxruntime"] = f"does not load: {error}"
     if has_torch:
         try:
             torch = import_module("torch")
             cuda = torch.cuda.is_available()
             devices["torch"] = f"CUDA: {torch.cuda.get_device_name(0)}" if cuda else "CPU only"
-        except (ImportError, OSError, RuntimeError) as error:
+        except Exception as error:  # as above
             devices["torch"] = f"does not load: {error}"
     return devices
 
 
 def _bundles() -> dict[str, dict[str, Any]]:
-    from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - may lack its libraries
-
     found: dict[str, dict[str, Any]] = {}
+    try:
+        from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - may lack its libraries
+    except Exception as error:  # as above
+        return {"default": {"intact": False, "detail": _line(error)}}
     for name in available():
         try:
             found[name] = {"intact": True, "detail": Bundle.load(name).version}
         except BundleError as error:
             found[name] = {"intact": False, "detail": str(error)}
     return found
+
+
+def _trial(names: list[str]) -> str:
+    """Scan a made picture with each bundle until one can: nothing then, else why the last one could not."""
+    line = "there is no bundle to scan with"
+    for name in names:
+        try:
+            from PIL import Image  # noqa: PLC0415 - may not load, as all that follows
+
+            from aiforensics.pipeline import Scanner  # noqa: PLC0415
+
+            made = BytesIO()
+            Image.linear_gradient("L").convert("RGB").save(made, "PNG")
+            Scanner(name).scan_bytes(made.getvalue())
+        except Exception as error:  # as above
+            line = _line(error)
+        else:
+            return ""
+    return line
+
+
+def _line(error: Exception) -> str:
+    return " ".join((expected(error) or f"{type(error).__name__}: {error}").split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -43,6 +44,21 @@ def emit(result: Mapping[str, Any]) -> None:
     """
     sys.stdout.write(json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def without_nan(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Give what was read as JSON with null for what is no finite number, which no JSON may hold.
+
+    Examples
+    --------
+    >>> without_nan({"auc": float("nan"), "range": [0.5, float("inf")]})
+    {'auc': None, 'range': [0.5, None]}
+    """
+    if isinstance(value, Mapping):
+        return {key: without_nan(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [without_nan(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def hush() -> None:

@@ -6,12 +6,10 @@ Colour where the terminal has it and `NO_COLOR` is not set; the words carry ever
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from aiforensics.explain import (
@@ -27,6 +25,9 @@ from aiforensics.explain import (
     size_words,
 )
 from aiforensics_cli.console import clean
+from aiforensics_cli.lines import LABEL
+from aiforensics_cli.lines import field as _field
+from aiforensics_cli.lines import line as _line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +38,6 @@ VERDICT_STYLES = {"ai": "bold red", "real": "bold green", "inconclusive": "bold 
 QUALITY_STYLES = {"good": "green", "limited": "yellow", "poor": "red"}
 TOP_REASONS = 5
 """Reasons shown on a terminal; the report and the JSON have the twelve strongest."""
-_LABEL = 12
 _MANIFEST_DEPTH = 2
 _MANIFEST_LINE = 100
 _MANIFEST_ROWS = 20
@@ -134,30 +134,6 @@ def show_manifest(console: Console, manifest: Mapping[str, Any], depth: int = 0)
         console.print(label + Text(": ") + Text(clean(text), ""), soft_wrap=True)
 
 
-def show_checkup(console: Console, facts: Mapping[str, Any], advice: Sequence[str]) -> None:
-    """Print what `doctor` found, and its advice."""
-    _line(console, Text.assemble((f"aiforensics {facts['tool']}", "bold"), f"  Python {facts['python']}"))
-    _line(console, Text(facts["system"], "dim"))
-    groups = {"base": facts["base"], **{f"extra {extra}": libraries for extra, libraries in facts["extras"].items()}}
-    for group, libraries in groups.items():
-        found = ", ".join(f"{name} {version}" for name, version in libraries.items() if version)
-        lacking = ", ".join(name for name, version in libraries.items() if not version)
-        _field(
-            console,
-            group,
-            Text.assemble(found, "; " if found and lacking else "", (f"no {lacking}" * bool(lacking), "yellow")),
-        )
-    for name, detail in facts["devices"].items():
-        _field(console, name, Text(clean(detail)))
-    for name, bundle in facts["bundles"].items():
-        state = Text("intact ", "green") if bundle["intact"] else Text("broken ", "red")
-        _field(console, "bundle", Text(f"{name} ") + state + Text(clean(bundle["detail"])))
-    for line in advice:
-        _field(console, "advice", Text(clean(line)))
-    verdict = Text("A scan can work.", "green") if facts["works"] else Text("A scan cannot work.", "bold red")
-    _line(console, verdict)
-
-
 def bar(low: float, p: float, high: float, width: int) -> str:
     """Draw a probability on a scale from 0 to 1: the interval as a line, the value as a dot.
 
@@ -194,7 +170,7 @@ def _title(finding: Finding, ours: Callable[[str], str]) -> Text:
 def _probability(finding: Finding, width: int, ours: Callable[[str], str]) -> Text:
     low, high = finding.interval
     numbers = f"{percent(finding.p_ai)} ({percent_range(low, high)})"
-    room = min(_BAR, width - _LABEL - 2 - len(numbers) - 2)
+    room = min(_BAR, width - LABEL - 2 - len(numbers) - 2)
     text = Text(numbers, VERDICT_STYLES[finding.verdict])
     if room >= 11:
         text.append("  " + ours(bar(low, finding.p_ai, high, room)), "not bold")
@@ -208,21 +184,3 @@ def _unusable(finding: Finding) -> Text:
 def _reason(reason: Reason, ours: Callable[[str], str]) -> Text:
     side, style = ("→ AI  ", "red") if reason.contribution > 0 else ("→ real", "green")
     return Text.assemble((ours(side), style), f" {reason.contribution:+.2f}  ", ours(clean(reason.text)))
-
-
-def _field(console: Console, label: str, value: Text) -> None:
-    if not console.is_terminal:
-        _line(console, Text.assemble(f"{label:<{_LABEL}}", value), indent=2)
-        return
-    row = Table.grid(padding=0)
-    row.add_column(width=_LABEL, style="dim")
-    row.add_column(overflow="fold")
-    row.add_row(label, value)
-    console.print(Padding(row, (0, 0, 0, 2)))
-
-
-def _line(console: Console, text: Text, indent: int = 0) -> None:
-    if console.is_terminal:
-        console.print(Padding(text, (0, 0, 0, indent)))
-    else:
-        console.print(Text(" " * indent) + text, soft_wrap=True)

@@ -1,7 +1,13 @@
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from aiforensics.analyzers import SCORED
+from aiforensics.features import EDITION
 from aiforensics_cli import checkup
 from aiforensics_models import bundle as bundles
 from aiforensics_models.calibration import Calibration, Line
@@ -22,6 +28,7 @@ def bundle(tmp_path, monkeypatch):
         "version": "1.2",
         "classes": ["real", "ai"],
         "window": 256,
+        "edition": EDITION,
         "features": ["embedding.log_odds", *sorted(SCORED)[:19]],
         "network": {"onnx": "network.onnx"},
         "head": {"kind": "none"},
@@ -55,6 +62,16 @@ def test_show(run, bundle):
     assert manifest["name"] == "tiny"
 
 
+def test_figures_of_a_bundle_that_are_no_numbers_are_shown_as_null(run, bundle):
+    manifest = json.loads((bundle / "bundle.json").read_text())
+    manifest |= {"metrics": {"roc_auc": float("nan"), "ranges": [float("-inf"), 1.0]}}
+    (bundle / "bundle.json").write_text(json.dumps(manifest))
+    done = run("models", "show", "tiny", "--json")
+    assert (done.status, done.err) == (0, "")
+    assert done.objects[0]["metrics"] == {"roc_auc": None, "ranges": [None, 1.0]}
+    assert "roc_auc: NaN" in run("models", "show", "tiny").out
+
+
 def test_verify(run, bundle, monkeypatch):
     monkeypatch.setattr(bundles, "load_network", lambda *_: lambda _pixels: SILENT)
     assert run("models", "verify").out == "intact  tiny\n"
@@ -73,6 +90,10 @@ def test_a_bundle_of_another_version_is_not_intact(run, bundle, monkeypatch):
     done = run("models", "verify", bundle)
     assert done.status == 2
     assert "needs 1 features that this version does not measure (ela.later" in done.err
+    bundles.write_manifest(bundle, {**kept, "edition": 99})
+    done = run("models", "verify", bundle)
+    assert (done.status, done.out) == (2, "")
+    assert "was fitted to measurements of edition 99" in done.err
 
 
 def test_intact_means_usable(run, bundle):
@@ -96,7 +117,8 @@ def test_an_unknown_bundle_is_one_line(run, bundle):
     assert "shipped bundle (tiny)" in done.err
 
 
-def test_doctor_finds_what_is_broken(run, bundle, no_torch):
+def test_doctor_finds_what_is_broken(run, bundle, no_torch, monkeypatch):
+    monkeypatch.setattr(bundles, "load_network", lambda *_: lambda _pixels: SILENT)
     done = run("doctor")
     assert done.status == 0
     assert "A scan can work." in done.out
@@ -108,6 +130,27 @@ def test_doctor_finds_what_is_broken(run, bundle, no_torch):
     assert facts["bundles"]["tiny"]["intact"] is False
     assert facts["base"]["numpy"]
     assert facts["devices"]["onnxruntime"]
+
+
+def test_doctor_scans_before_it_says_that_a_scan_can_work(run, bundle, no_torch):
+    done = run("doctor")
+    assert done.status == 2
+    assert "A scan cannot work." in done.out
+    assert "trial scan  the network of the bundle" in done.out
+
+
+@pytest.mark.parametrize(
+    ("library", "told"), [("onnxruntime", "onnxruntime does not load: "), ("cv2", "trial scan ImportError: ")]
+)
+def test_a_library_that_does_not_load_is_a_finding_of_the_doctor(tmp_path, library, told):
+    for name in (library, "torch"):  # PyTorch takes seconds where it loads
+        (tmp_path / f"{name}.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')\n")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    command = [sys.executable, "-m", "aiforensics_cli", "doctor"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "A scan cannot work." in done.stdout
+    assert f"{told}libGL.so.1: cannot open" in " ".join(done.stdout.split())
 
 
 def test_doctor_says_how_to_get_an_extra(run, bundle, no_torch, monkeypatch):

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from aiforensics_cli import options
 from aiforensics_cli.app import DONE, REFUSED
-from aiforensics_cli.console import clean, complain, emit, results
+from aiforensics_cli.console import clean, complain, emit, results, without_nan
 from aiforensics_cli.show import show_manifest
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check the model bundles.")
@@ -37,7 +37,7 @@ def show(name: Annotated[str, _name] = "default", *, as_json: options.JsonOption
 
     manifest = Bundle.load(name).manifest
     if as_json:
-        emit(manifest)
+        emit(without_nan(manifest))
     else:
         show_manifest(results(), manifest)
 
@@ -46,7 +46,7 @@ def show(name: Annotated[str, _name] = "default", *, as_json: options.JsonOption
 def verify(names: Annotated[list[str] | None, _name] = None) -> None:
     """Check that the bundles' files have their sha256 and can be used; without a name, all shipped ones."""
     from aiforensics.decision import SPECS  # noqa: PLC0415 - as above
-    from aiforensics.features import FeatureError, row  # noqa: PLC0415 - not for --help
+    from aiforensics.features import FeatureError, check_edition, row  # noqa: PLC0415 - not for --help
     from aiforensics_models.bundle import Bundle, BundleError, available  # noqa: PLC0415 - as above
 
     status = DONE
@@ -55,6 +55,7 @@ def verify(names: Annotated[list[str] | None, _name] = None) -> None:
             bundle = Bundle.load(name)  # checks every file
             bundle.try_out()
             row(bundle.features, dict.fromkeys(SPECS, 0.0))
+            check_edition(bundle.features, bundle.manifest.get("edition"))
         except (BundleError, FeatureError) as error:
             complain(f"{name}: {error}")
             status = REFUSED
