@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -19,12 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from aiforensics.batch import BatchError, Item, Ledger, Listing, Result, Scans, scan_items
 from aiforensics.batch.ledger import missing, read_back, take_done
 from aiforensics.evidence import Refusal
-from aiforensics.explain import percent, top_reason
+from aiforensics.explain import percent
 from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED
 from aiforensics_cli.console import clean, hush, messages, named
 
-_SLIM = ("schema", "path", "error", "sha256", "verdict", "p_ai", "interval", "quality", "model")
-"""What the HTML page needs of a result; the rest is dropped, because the page is written at the end."""
+if TYPE_CHECKING:
+    from aiforensics.report import BatchTable
 
 
 class Outputs:
@@ -50,8 +50,7 @@ class Outputs:
         self.html = html
         self.title = title
         self.unread = False
-        self.earlier: list[Result] = []
-        self.rows: list[Result] = []
+        self.table = _table() if html else None
         self.plain = csv is None and jsonl is None and html is None
         self.ledgers: list[Ledger] = []
         if csv is not None:
@@ -60,8 +59,9 @@ class Outputs:
             self.ledgers.append(Ledger(_standard_output() if jsonl == "-" else Path(jsonl), "jsonl", resume=resume))
         self.done = take_done(self.ledgers)
         self.fullest = _fullest(self.ledgers) if html and resume else None
-        if self.fullest and self.fullest.path and self.fullest.path.exists():
-            self.earlier += map(_slim, read_back(self.fullest.path, self.fullest.kind))
+        if self.table and self.fullest and self.fullest.path and self.fullest.path.exists():
+            for result in read_back(self.fullest.path, self.fullest.kind):
+                self.table.add(result)
         self.on_terminal = (self.plain or "-" in (csv, jsonl)) and sys.stdout.isatty()
 
     def __enter__(self) -> Self:
@@ -103,8 +103,8 @@ class Outputs:
                     raise
                 hush()
                 self.unread = True
-        if self.html and not known:
-            self.rows.append(_slim(result))
+        if self.table and not known:
+            self.table.add(result)
         if self.plain:
             sys.stdout.write(_plain(result) + "\n")
             sys.stdout.flush()
@@ -113,10 +113,8 @@ class Outputs:
         """Write the page; a file that nothing was written to becomes an empty table."""
         for ledger in self.ledgers:
             ledger.begin()
-        if self.html:
-            from aiforensics.report import batch_page  # noqa: PLC0415 - only with --html
-
-            batch_page([*self.earlier, *self.rows], self.html, title=self.title)
+        if self.table and self.html:
+            self.table.write(self.html, title=self.title)
 
 
 def read_names(file: str) -> list[str]:
@@ -226,12 +224,10 @@ def _plain(result: Result) -> str:
     return clean(f"{result['verdict']:<13} {score:>4}  {quality:<8} {result['path']}")
 
 
-def _slim(result: Result) -> dict[str, Any]:
-    row = {key: result[key] for key in _SLIM if key in result}
-    if "error" not in row:
-        told = [{"text": reason}] if (reason := top_reason(result)) else []
-        row |= {"provenance": {**result["provenance"], "claims": []}, "reasons": told}
-    return row
+def _table() -> BatchTable:
+    from aiforensics.report import BatchTable  # noqa: PLC0415 - only with --html
+
+    return BatchTable()
 
 
 def _fullest(ledgers: list[Ledger]) -> Ledger:

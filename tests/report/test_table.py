@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from aiforensics.evidence import Provenance, Refusal
-from aiforensics.report import batch_page
+from aiforensics.report import batch_page, table
 
 from .conftest import WHEN, made_up_finding
 from .test_scan import HOSTILE, check
@@ -63,6 +63,19 @@ def test_nothing_and_only_refusals_have_a_page(tmp_path):
     assert (
         "1 input, 1 of them refused" in _page([Refusal("a", "not-found", "No such file")], tmp_path / "b.html")[1].text
     )
+
+
+def test_of_many_the_highest_have_rows_and_all_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "SHOWN", 3)
+    rows = [made_up_finding("real", path=f"r{i}.jpg", p_ai=i / 100) for i in (5, 1, 9, 3, 9, 2, 8, 4)]
+    rows += [made_up_finding("ai", path="ai.jpg"), *(Refusal(f"x{i}", "timeout", "Too slow") for i in range(4))]
+    page = _page(rows, tmp_path / "b.html")[1].text
+    assert "13 inputs, 4 of them refused" in page
+    assert "8 likely real 88.9%" in page
+    assert "These are the 3 highest of 9 findings." in page
+    assert "These are the first 3 of 4." in page
+    assert [page.count(name) for name in ("ai.jpg", "r9.jpg", "r8.jpg", "x2", "x3")] == [1, 2, 0, 1, 0]
+    assert "highest of" not in _page(rows[:2], tmp_path / "b.html")[1].text
 
 
 def test_thousands_of_rows_are_quick_and_small(tmp_path):

@@ -2,6 +2,6 @@
 
 from aiforensics.report.page import write_page
 from aiforensics.report.scan import write_report
-from aiforensics.report.table import batch_page
+from aiforensics.report.table import BatchTable, batch_page
 
-__all__ = ["batch_page", "write_page", "write_report"]
+__all__ = ["BatchTable", "batch_page", "write_page", "write_report"]
