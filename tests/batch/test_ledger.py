@@ -145,6 +145,7 @@ def test_a_file_that_was_begun_without_redact_is_not_continued_with_it(tmp_path,
                 again.check_redacted()
         else:
             again.check_redacted()
+        again.close()
 
 
 def test_what_readers_call_private_is_what_a_line_may_not_say():
@@ -293,6 +294,39 @@ def test_no_file_is_made_before_the_first_result(tmp_path, results, kind, resume
     ledger.write(results[0])
     ledger.close()
     assert len(list(read_back(tmp_path / "o", kind))) == 1
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_batches_never_write_one_file(tmp_path, fakes, there, resume):
+    for name in ("a.png", "b.png") if there else ():
+        ledger = Ledger(tmp_path / "o", "csv", resume=True)
+        ledger.write(fakes.finding(name).to_dict())
+        ledger.close()
+    one = Ledger(tmp_path / "o", "csv", resume=resume)
+    late = None if there else Ledger(tmp_path / "o", "csv", resume=resume)
+    one.write(fakes.finding("c.png").to_dict())
+    before = (tmp_path / "o").read_bytes()
+    with pytest.raises(BatchError, match="is being written by another batch"):
+        (late or Ledger(tmp_path / "o", "csv", resume=resume)).write(fakes.finding("d.png").to_dict())
+    one.close()
+    if late:
+        late.close()
+    assert (tmp_path / "o").read_bytes() == before
+    again = Ledger(tmp_path / "o", "csv", resume=True)
+    again.write(fakes.finding("d.png").to_dict())
+    again.close()
+
+
+def test_a_file_that_another_batch_wrote_meanwhile_is_kept(tmp_path, fakes):
+    slow, quick = Ledger(tmp_path / "o", "csv"), Ledger(tmp_path / "o", "csv")
+    quick.write(fakes.finding("a.png").to_dict())
+    quick.close()
+    before = (tmp_path / "o").read_bytes()
+    with pytest.raises(BatchError, match="was written by another batch meanwhile"):
+        slow.write(fakes.finding("b.png").to_dict())
+    slow.close()
+    assert (tmp_path / "o").read_bytes() == before
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from hashlib import blake2b
 from operator import and_
 from pathlib import Path
 from typing import IO, Any, Literal
+from weakref import finalize
 
 from aiforensics.batch.crew import BatchError
 from aiforensics.batch.listing import Item
+from aiforensics.batch.lock import taken
 from aiforensics.batch.worker import Result
 from aiforensics.evidence import SCHEMA, Claim, Provenance, Refusal
 from aiforensics.explain import top_reason
@@ -91,7 +94,7 @@ class Ledger:
     Raises
     ------
     BatchError
-        When the file to continue was not written by this command.
+        When the file to continue was not written by this command, or another batch is writing the file.
     """
 
     def __init__(self, target: Path | IO[str], kind: Kind, *, resume: bool = False) -> None:
@@ -100,6 +103,11 @@ class Ledger:
         self.model = ""
         self.refused = 0
         self.held: Counter[bytes] = Counter()
+        self._free: Callable[[], object] | None = None  # what gives the file up that was there
+        if self.path and self.path.is_file():
+            descriptor = os.open(self.path, os.O_WRONLY)
+            self._free = finalize(self, os.close, descriptor)
+            self._hold(descriptor)
         self._begun = resume and isinstance(target, Path) and self._load(target)
         self._target = target  # a path until it is opened
 
@@ -107,9 +115,9 @@ class Ledger:
         """Start the file anew, unless it is continued or has begun; the first result does it too."""
         if self._begun:
             return
-        self._begun = True
         with self._named():
             stream = self._stream()
+            self._begun = True
             if self.path and self.path.is_file():  # a device or a pipe cannot be cut
                 stream.truncate(0)
             if self.kind == "csv":
@@ -170,9 +178,13 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file; a stream stays open for its owner."""
-        if self.path and not isinstance(self._target, Path):
-            with self._named():  # it tries once more to write what a full disk did not take
-                self._target.close()
+        try:
+            if self.path and not isinstance(self._target, Path):
+                with self._named():  # it tries once more to write what a full disk did not take
+                    self._target.close()
+        finally:
+            if self._free:
+                self._free()
 
     def _redactions(self) -> Iterator[tuple[int, bool, bool]]:
         """Tell of each line of a JSON Lines file that is continued whether it is redacted, and whether that shows."""
@@ -198,8 +210,18 @@ class Ledger:
     def _stream(self) -> IO[str]:
         if isinstance(self._target, Path):
             # Names that are not UTF-8 keep their bytes.
-            self._target = self._target.open("a", encoding="utf-8", errors="surrogateescape", newline="")
+            stream = self._target.open("a", encoding="utf-8", errors="surrogateescape", newline="")
+            if self._free is None and self._target.is_file():  # it was not there before
+                self._free = finalize(self, stream.close)
+                self._hold(stream.fileno())
+                if os.fstat(stream.fileno()).st_size:
+                    raise BatchError(f"{self.path} was written by another batch meanwhile: use another file")
+            self._target = stream
         return self._target
+
+    def _hold(self, descriptor: int) -> None:
+        if taken(descriptor):
+            raise BatchError(f"{self.path} is being written by another batch: use another file, or wait until it ends")
 
     def _load(self, path: Path) -> bool:
         """Learn what the file holds and cut a torn last line off; False when there is nothing to continue."""
