@@ -18,10 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from aiforensics.batch import BatchError, Item, Ledger, Listing, Result, Scans, scan_items
 from aiforensics.batch.ledger import missing, read_back, take_done
-from aiforensics.evidence import Refusal
+from aiforensics.evidence import ModelRef, Refusal
 from aiforensics.explain import percent
 from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED
 from aiforensics_cli.console import clean, hush, messages, named
+from aiforensics_models.bundle import Bundle
 
 if TYPE_CHECKING:
     from aiforensics.report import BatchTable
@@ -79,6 +80,13 @@ class Outputs:
     def missing(self, items: Iterable[Item | Refusal]) -> Iterator[Item | Refusal]:
         """Give the items that one of the files still lacks."""
         return missing(items, self.done)
+
+    def check_model(self, name: str) -> None:
+        """Refuse to continue files with another model than theirs, before anything is scanned."""
+        if any(ledger.model for ledger in self.ledgers):
+            bundle = Bundle.load(name)
+            for ledger in self.ledgers:
+                ledger.check_model(ModelRef(bundle.name, bundle.version, bundle.sha256))
 
     def check_redaction(self, redact: bool) -> None:
         """Refuse to continue files otherwise than they were begun: with `--redact`, or without it."""

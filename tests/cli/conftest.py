@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from aiforensics import pipeline
+from aiforensics_cli import many
 from aiforensics_cli.app import main
 
 
@@ -31,4 +32,5 @@ def run(monkeypatch, capfd):
 def fake_pipeline(monkeypatch, fakes):
     """Puts the fake scanner in the place of the real one, for what does not depend on a model."""
     monkeypatch.setattr(pipeline, "Scanner", fakes.GateScanner)
+    monkeypatch.setattr(many, "Bundle", fakes.Bundle)
     return fakes

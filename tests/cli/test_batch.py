@@ -178,6 +178,20 @@ def test_two_files_are_continued_from_where_each_ended(run, picture, tmp_path):
         assert page.read_text().count("p.png</bdi>") == 4
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_another_model_is_told_before_anything_is_scanned(run, picture, tmp_path, kind, monkeypatch):
+    out = tmp_path / f"o.{kind}"
+    flags = ["batch", picture("a.png"), f"--{kind}", out, "--workers", 1]
+    assert run(*flags).status == 0
+    before = out.read_bytes()
+    monkeypatch.setattr(many, "scan_items", None)
+    for more in ((), (picture("b.png"),)):
+        done = run(*flags, *more, "--resume", "--model", "other")
+        assert (done.status, out.read_bytes()) == (2, before)
+        line = "was written with the model default 1.0 abababababab, this is other 1.0 abababababab: use another file"
+        assert done.err == f"aiforensics: {out} {line}\n"
+
+
 def test_what_redact_leaves_out_is_not_kept_from_the_run_before(run, picture, tmp_path):
     out = tmp_path / "o.jsonl"
     flags = ["batch", picture("private.png"), picture("z.png"), "--jsonl", out, "--workers", 1, "--resume"]

@@ -79,5 +79,6 @@ def batch(
     title = f"Batch: {', '.join([*paths, *([f'names from {files_from}'] if files_from else [])])}"
     with Outputs(csv, jsonl, html, title=title, resume=resume) as outputs:
         outputs.check_redaction(redact)
+        outputs.check_model(model)
         factory = partial(Scanner, model, device=device, redact=redact, trust=trust)
         raise typer.Exit(run(sources, factory, outputs, workers=workers, timeout=timeout, ray=ray))

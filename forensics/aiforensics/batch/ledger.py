@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import reduce
 from hashlib import blake2b
 from operator import and_
@@ -21,7 +22,7 @@ from aiforensics.batch.crew import BatchError
 from aiforensics.batch.listing import Item
 from aiforensics.batch.lock import taken
 from aiforensics.batch.worker import Result
-from aiforensics.evidence import SCHEMA, Claim, Provenance, Refusal
+from aiforensics.evidence import SCHEMA, Claim, ModelRef, Provenance, Refusal
 from aiforensics.explain import top_reason
 from aiforensics.provenance import is_private, redact
 
@@ -128,6 +129,20 @@ class Ledger:
         """Whether the file that is continued has a line that stands for the next result of this path."""
         return bool(self.held) and self.held[_mark(path)] > 0
 
+    def check_model(self, model: ModelRef) -> None:
+        """Refuse to continue a file with another model than it was written with.
+
+        Raises
+        ------
+        BatchError
+            If it was written with another one.
+        """
+        self._check(_model({"model": asdict(model)}))
+
+    def _check(self, model: str) -> None:
+        if self.model not in ("", model):
+            raise BatchError(f"{self.path} was written with the model {self.model}, this is {model}: use another file")
+
     def check_redacted(self) -> None:
         """Refuse to continue a file with what `--redact` leaves out; a CSV never holds any of it.
 
@@ -163,10 +178,9 @@ class Ledger:
         if self.holds(result["path"]):
             self.held[_mark(result["path"])] -= 1
             return
-        model = _model(result)
-        if model and self.model not in ("", model):
-            raise BatchError(f"{self.path} was written with the model {self.model}, this is {model}: use another file")
-        self.model = model or self.model
+        if model := _model(result):
+            self._check(model)
+            self.model = model
         self.begin()
         with self._named():
             stream = self._stream()
