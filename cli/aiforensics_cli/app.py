@@ -169,15 +169,26 @@ def expected(error: Exception) -> str | None:
     return None
 
 
+def debugging() -> bool:
+    """Whether the command line of this process asks for tracebacks."""
+    args, end = _arguments()
+    return "--debug" in args[:end]
+
+
+def _arguments() -> tuple[list[str], int]:
+    """The arguments of this process, and how many of them may be options."""
+    args = sys.argv[1:]
+    return args, args.index("--") if "--" in args else len(args)
+
+
 def main() -> None:
     """Run the command line of this process; never returns."""
     _ready_streams()
     signal.signal(signal.SIGTERM, _terminate)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
         signal.signal(signal.SIGHUP, _terminate)
-    args = sys.argv[1:]
-    end = args.index("--") if "--" in args else len(args)
-    debug = "--debug" in args[:end]
+    args, end = _arguments()
+    debug = debugging()
     args = [*(["--debug"] if debug else []), *(a for a in args[:end] if a != "--debug"), *args[end:]]
     try:
         app(args, prog_name="aiforensics")

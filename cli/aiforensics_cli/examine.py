@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from aiforensics.evidence import Finding, Refusal
-from aiforensics_cli.app import DONE, MATCHED, PIPE_CLOSED, REFUSED
+from aiforensics.evidence import Finding, InputError, Refusal
+from aiforensics_cli.app import DONE, MATCHED, PIPE_CLOSED, REFUSED, debugging
 from aiforensics_cli.console import clean, complain, emit, hush, messages, named, results
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def taken_through(
         try:
             passed = step(item)
         except Exception as error:  # a defect that one file lays bare must not cost the others
+            if debugging():
+                raise
             line = f"{failure}: {type(error).__name__}: {error}"
             complain(f"{item.finding.path}: {line}")
             yield Refusal(item.finding.path, "unreadable", line)
@@ -213,6 +215,8 @@ def _examine(scanner: Scanner, path: str) -> Examination | Refusal:
     try:
         return scanner.examine(_standard_input() if path == "-" else path)
     except Exception as error:  # a defect that one file lays bare must not cost the others
+        if debugging() and not isinstance(error, InputError):
+            raise
         return Refusal.of(path, error)
 
 

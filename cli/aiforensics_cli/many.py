@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,9 +20,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from aiforensics.batch import BatchError, Item, Ledger, Listing, Result, Scans, scan_items
 from aiforensics.batch.ledger import missing, read_back, take_done
-from aiforensics.evidence import ModelRef, Refusal
+from aiforensics.evidence import Finding, InputError, ModelRef, Refusal
 from aiforensics.explain import percent
-from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED
+from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED, debugging
 from aiforensics_cli.console import clean, hush, messages, named
 from aiforensics_models.bundle import Bundle
 
@@ -125,6 +127,33 @@ class Outputs:
             self.table.write(self.html, title=self.title)
 
 
+class Telling:
+    """A worker's scanner that prints the traceback of what nobody expected, for `--debug`."""
+
+    def __init__(self, factory: Callable[[], Scans]) -> None:
+        self.scanner = factory()
+
+    def scan(self, source: str) -> Finding:
+        """Examine a file."""
+        with _told():
+            return self.scanner.scan(source)
+
+    def scan_bytes(self, data: bytes, path: str) -> Finding:
+        """Examine bytes that came from `path`."""
+        with _told():
+            return self.scanner.scan_bytes(data, path)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, InputError):
+            traceback.print_exc()
+        raise
+
+
 def read_names(file: str) -> list[str]:
     """Read names from a file, or from standard input for `-`.
 
@@ -153,6 +182,8 @@ def run(
     ray: str | None,
 ) -> int:
     """Scan everything and give the exit status; what is done is kept when it is interrupted."""
+    if debugging():
+        factory = partial(Telling, factory)
     listing = Listing(paths)
     items = outputs.missing(listing)
     if ray is None:

@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from aiforensics import __version__
+from aiforensics.analyzers import ANALYZERS
 from aiforensics_cli import app
 from aiforensics_cli.console import clean
 
@@ -78,6 +79,36 @@ def test_an_unexpected_error_is_one_line_and_debug_shows_where(run, picture, mon
     monkeypatch.setattr(sys, "argv", ["aiforensics", "scan", str(picture("a.png")), "--model", "defect", "--debug"])
     with pytest.raises(RuntimeError, match="a defect"):
         app.main()
+
+
+@pytest.mark.parametrize("command", ["scan", "explain"])
+def test_debug_shows_where_an_analyzer_failed(run, picture, monkeypatch, command):
+    def measure(_self, _exhibit):
+        return {}["a slip"]
+
+    monkeypatch.setattr(type(ANALYZERS[0]), "measure", measure)
+    done = run(command, picture("a.png"))
+    assert done.status == 2
+    assert done.err.endswith("a.png: the scan failed: KeyError: 'a slip'\n")
+    monkeypatch.setattr(sys, "argv", ["aiforensics", command, str(picture("a.png")), "--debug"])
+    with pytest.raises(KeyError, match="a slip"):
+        app.main()
+
+
+@pytest.mark.usefixtures("fake_pipeline")
+def test_a_refused_picture_has_no_traceback(run, picture):
+    assert run("scan", picture("a.png"), "missing.png", "--debug").err == (
+        "aiforensics: missing.png: there is no such file: check the path\n"
+    )
+
+
+def test_where_a_worker_failed_is_printed_for_who_asks(picture):
+    porch = Path(__file__).parents[1] / "support" / "porch.py"
+    command = [sys.executable, porch, "batch", picture("bug.png"), "missing.png", picture("z.png"), "--workers", "1"]
+    for more in ([], ["--debug"]):
+        done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
+        assert [line.split()[0] for line in done.stdout.splitlines()] == ["refused", "refused", "real"]
+        assert done.stderr.count("Traceback") == done.stderr.count("\nZeroDivisionError: a defect\n") == bool(more)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,25 @@ def test_a_claim_costs_no_memory(tmp_path):
     assert int(out[1]) / (1 if sys.platform != "darwin" else 1024) < 20_000  # kB
 
 
+@pytest.mark.parametrize("slip", [KeyError, TypeError, AttributeError, IndexError, AssertionError])
+def test_a_slip_of_ours_is_no_word_on_the_file(astronaut, encode, monkeypatch, slip):
+    def slips(*_):
+        raise slip("a slip")
+
+    data = encode(astronaut, "JPEG")
+    for stage in ("jpegfacts.facts", "ifdfacts.orientation", "to_rgb"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"aiforensics.image.decoders.{stage}", slips)
+            with pytest.raises(slip, match="a slip"):
+                decode(data)
+
+
+def test_a_refusal_names_what_the_decoder_raised(astronaut, encode):
+    with pytest.raises(InputError) as caught:
+        decode(encode(astronaut, "JPEG")[:-2000])
+    assert isinstance(caught.value.__cause__, OSError)
+
+
 def test_no_pixels():
     assert refused(png(0, 5)) == "unreadable"
     assert refused(b"GIF89a" + bytes(60)) == "unreadable"

@@ -124,6 +124,8 @@ class GateScanner(Scanner):
         return Examination(self._judge(picture), picture)
 
     def scan(self, source):
+        if "bug" in str(source):
+            raise ZeroDivisionError("a defect")
         return self._judge(read(source))
 
     def scan_bytes(self, data, path="-"):

@@ -6,7 +6,8 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -61,7 +62,9 @@ _FAILURES = (
     zlib.error,
     Image.DecompressionBombError,
 )
-"""What decoders are known to raise on damaged files."""
+"""What decoders are known to raise on damaged files; raised by our own stages, most would be slips of ours."""
+_UNCONVERTED = (OSError, ValueError)
+"""What Pillow raises of a conversion that it cannot make."""
 _TAG_BITS = 258
 _UNKNOWN_KINDS = ("unsupported", "not yet supported", "cannot handle", "unknown data organization")
 """In the words of decoders on a sound file of a kind that they do not know."""
@@ -106,14 +109,21 @@ def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
     """
     with _LOCK, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        try:
+        with _translated(kind, data, (MemoryError,)):
             decoded = _decode(kind, data, limits)
-        except _FAILURES as failure:
-            raise _refusal(kind, data, failure) from None
     if any(issubclass(w.category, UserWarning) for w in warned):
         note = "the decoder warned of damaged metadata"
         return replace(decoded, notes=(*decoded.notes, note))
     return decoded
+
+
+@contextmanager
+def _translated(kind: str, data: bytes, failures: tuple[type[Exception], ...] = _FAILURES) -> Iterator[None]:
+    """Make a refusal of what is raised inside; what else is raised there is a defect, and no word on the file."""
+    try:
+        yield
+    except failures as failure:
+        raise _refusal(kind, data, failure) from failure
 
 
 def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
@@ -125,11 +135,13 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
         check(*claimed)
     if kind == "RAW":
         note = "camera RAW developed by LibRaw, not by the camera"
-        image, complained = overheard(partial(develop, data, check))
+        with _translated(kind, data):
+            image, complained = overheard(partial(develop, data, check))
         return Decoded(image, notes=(note, _COMPLAINED) if complained else (note,))
     if kind == "HEIF":
-        image, frames, bits = decode_heif(data, check, partial(check_frames, limits=limits))
-        return _finish(image, limits, bits=bits, frames=frames)
+        with _translated(kind, data):
+            image, frames, bits = decode_heif(data, check, partial(check_frames, limits=limits))
+        return _finish(kind, data, image, limits, bits=bits, frames=frames)
     if kind == "JPEG":
         return _decode_jpeg(data, limits)
     if kind == "TIFF":
@@ -141,11 +153,13 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
     if any(tile.codec_name == "bmp_rle" for tile in image.tile):
         check_run_lengths(*image.size, len(data), limits)
     if kind != "GIF":  # of a GIF, Pillow would have to decode every frame to know
-        frames = int(getattr(image, "n_frames", 1))
+        with _translated(kind, data):
+            frames = int(getattr(image, "n_frames", 1))
         check_frames(frames, limits)
-    image.load()
+    with _translated(kind, data):
+        image.load()
     bits = data[24] if kind == "PNG" else 8
-    return _finish(image, limits, bits=bits, orientation=ifdfacts.orientation(_exif(image)), frames=frames)
+    return _finish(kind, data, image, limits, bits=bits, orientation=ifdfacts.orientation(_exif(image)), frames=frames)
 
 
 def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
@@ -165,9 +179,10 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
     check_size(*image.size, limits)
     tables: dict[int, list[int]] = getattr(image, "quantization", {})
     facts = jpegfacts.facts(header, tables)
-    image.load()
-    turn = ifdfacts.orientation(header.exif)
-    return _finish(image, limits, orientation=turn, frames=max(1, header.pictures), jpeg=facts, notes=notes)
+    with _translated("JPEG", data):
+        image.load()
+    turn, frames = ifdfacts.orientation(header.exif), max(1, header.pictures)
+    return _finish("JPEG", data, image, limits, orientation=turn, frames=frames, jpeg=facts, notes=notes)
 
 
 def _without_exif(data: bytes, end: int) -> bytes:
@@ -182,25 +197,27 @@ def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
     check_metadata(max(0, ifdfacts.first(data).load - len(data)), limits)
     image = _open("TIFF", data)
     check_size(*image.size, limits)
-    stored = getattr(image, "tag_v2", {}).get(_TAG_BITS, (8,))
-    _, complained = overheard(image.load)
+    with _translated("TIFF", data):
+        stored = getattr(image, "tag_v2", {}).get(_TAG_BITS, (8,))
+        _, complained = overheard(image.load)
+        bits = int(max(stored)) if isinstance(stored, tuple) and stored else 8
     notes = (_COMPLAINED,) if complained else ()
-    bits = max(stored) if isinstance(stored, tuple) and stored else 8
     turn = ifdfacts.orientation(data)
-    return _finish(image, limits, bits=int(bits), orientation=turn, frames=max(1, pages), notes=notes)
+    return _finish("TIFF", data, image, limits, bits=bits, orientation=turn, frames=max(1, pages), notes=notes)
 
 
 def _open(kind: str, data: bytes) -> ImageFile:
     """Read the header by the format's own plugin of Pillow, so that no other plugin ever sees the bytes."""
     module, name = _PLUGINS[kind]
     plugin = getattr(import_module(module), name)
-    try:
-        opened: ImageFile = plugin(BytesIO(data))
-    except SyntaxError:
-        mended = mend_texts(data) if kind == "PNG" else data
-        if mended is data:
-            raise
-        opened = plugin(BytesIO(mended))
+    with _translated(kind, data):
+        try:
+            opened: ImageFile = plugin(BytesIO(data))
+        except SyntaxError:
+            mended = mend_texts(data) if kind == "PNG" else data
+            if mended is data:
+                raise
+            opened = plugin(BytesIO(mended))
     return opened
 
 
@@ -210,6 +227,8 @@ def _exif(image: Image.Image) -> bytes:
 
 
 def _finish(
+    kind: str,
+    data: bytes,
     image: Image.Image,
     limits: Limits,
     *,
@@ -219,7 +238,8 @@ def _finish(
     jpeg: JpegFacts | None = None,
     notes: tuple[str, ...] = (),
 ) -> Decoded:
-    colours = to_rgb(image, bits, limits.max_metadata)
+    with _translated(kind, data, _UNCONVERTED):
+        colours = to_rgb(image, bits, limits.max_metadata)
     if frames > 1:
         notes = (f"the file holds {frames} pictures, the first is examined", *notes)
     return Decoded(
