@@ -124,6 +124,25 @@ def test_a_slow_item_holds_back_a_bounded_number_of_results(fakes, folder, monke
     assert [r["path"] for r in results] == ["x"] * 5
 
 
+@pytest.mark.parametrize(("length", "most"), [(crew.AHEAD_LENGTH, 2000), (1000, 20)])
+def test_one_that_stalls_idles_no_worker_until_much_waits_for_it(fakes, folder, monkeypatch, length, most):
+    monkeypatch.setattr(crew, "AHEAD_LENGTH", length)
+    slow, quick = (str(folder(name) / name) for name in ("hang.png", "a.png"))
+    taken = 0
+
+    def items():
+        nonlocal taken
+        for item in (Item(slow, slow), *[Item(quick, quick)] * 2000):
+            taken += 1
+            yield item
+
+    results = scan_items(items(), fakes.Scanner, workers=2, timeout=3.0)
+    assert next(results)["error"]["kind"] == "timeout"
+    results.close()
+    assert (taken > 256) == (most == 2000)
+    assert taken <= most + 1
+
+
 def test_whatever_a_worker_says_costs_one_file_at_most(garbling, folder):
     bad = ["deep", "failed", "list", "long", "model", "words"]
     root = folder(*(f"{name}.png" for name in bad), "other.png", "zz.png")

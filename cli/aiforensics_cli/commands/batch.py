@@ -40,7 +40,11 @@ def batch(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one per processor.")] = None,
     timeout: Annotated[
-        float, typer.Option(callback=options.at_most_a_day, help="Seconds that one picture may take; a day at most.")
+        float,
+        typer.Option(
+            callback=options.at_most_a_day,
+            help="Seconds that one picture may take, a day at most; until then, those after it wait for their turn.",
+        ),
     ] = 60.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the --csv or --jsonl file.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results of an earlier batch.")] = False,

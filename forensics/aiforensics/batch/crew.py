@@ -25,8 +25,10 @@ from aiforensics.batch.listing import Item
 from aiforensics.batch.worker import THREADS, Result, Scans, serve
 from aiforensics.evidence import ErrorKind, Refusal
 
-AHEAD = 256
+AHEAD = 8192
 """Results that may wait for an earlier one, so that memory stays bounded while the order of the input is kept."""
+AHEAD_LENGTH = 100_000_000
+"""Characters of all that wait at most, as JSON; one has some 9,000, and four times that much memory as an object."""
 START_SECONDS = 120.0
 """A worker that is not ready after this long (Python, the libraries, the model) counts as failed."""
 START_ATTEMPTS = 3
@@ -115,26 +117,27 @@ class Crew(Protocol):
 def in_order(items: Iterable[Item | Refusal], crew: Crew) -> Generator[Result, None, None]:
     """Give the results of a crew in the order of the items, in bounded memory; closes the crew at the end."""
     source = enumerate(items)
-    arrived: dict[int, Result] = {}
-    given = done = 0
+    arrived: dict[int, str] = {}
+    given = done = waiting = 0
     open_ended = True
     try:
         while open_ended or done < given:
-            while open_ended and given - done < AHEAD and crew.has_room():
+            while open_ended and given - done < AHEAD and waiting < AHEAD_LENGTH and crew.has_room():
                 number, item = next(source, (-1, None))
                 if item is None:
                     open_ended = False
                     break
                 given += 1
                 if isinstance(item, Refusal):
-                    arrived[number] = item.to_dict()
+                    arrived[number] = json.dumps(item.to_dict())
                 else:
                     crew.give(number, item)
             if done not in arrived and done < given:
-                arrived.update(crew.collect())
+                arrived |= {number: json.dumps(result) for number, result in crew.collect().items()}
             while done in arrived:
-                yield arrived.pop(done)
+                yield json.loads(arrived.pop(done))
                 done += 1
+            waiting = sum(map(len, arrived.values()))
     finally:
         crew.close()
 
