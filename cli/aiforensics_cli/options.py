@@ -19,8 +19,8 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 def device_option(panel: str | None = None) -> OptionInfo:
-    """Make the option `--device` of a command; in a panel of its help, if one is named."""
-    words = "Where the network runs; on the CPU, findings are reproducible."
+    """Make the option `--device` of a command that trains; in a panel of its help, if one is named."""
+    words = "Where training runs; auto: on a GPU where PyTorch sees one, else on the CPU."
     option: OptionInfo = typer.Option("--device", help=words, rich_help_panel=panel)
     return option
 
@@ -39,6 +39,10 @@ def seed_option(words: str, panel: str | None = None) -> OptionInfo:
 
 
 DeviceOption = Annotated[Device, device_option()]
+ScanDeviceOption = Annotated[
+    Device,
+    typer.Option("--device", help="auto and cpu: the CPU, reproducible; cuda: PyTorch on a GPU (extra: train)."),
+]
 SplitOption = Annotated[str, split_option()]
 ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="A shipped bundle or a bundle's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]

@@ -81,6 +81,16 @@ def test_an_unexpected_error_is_one_line_and_debug_shows_where(run, picture, mon
         app.main()
 
 
+@pytest.mark.parametrize("command", [row.name for row in app.COMMANDS])
+def test_help_says_truly_where_the_network_runs(run, command):
+    told = " ".join(run(command, "--help").out.replace("│", "").split())
+    if "--device" in told:
+        where = (
+            "auto and cpu: the CPU" if command in ("scan", "batch", "explain", "evaluate") else "Where training runs"
+        )
+        assert where in told
+
+
 @pytest.mark.parametrize("command", ["scan", "explain"])
 def test_debug_shows_where_an_analyzer_failed(run, picture, monkeypatch, command):
     def measure(_self, _exhibit):

@@ -139,6 +139,12 @@ def test_names_come_from_a_file_or_standard_input(run, picture, tmp_path, end, p
     assert done.status == 0
 
 
+def test_standard_input_is_no_picture_of_a_batch(run, picture):
+    done = run("batch", picture("a.png"), "-", "--csv")
+    line = "batch does not read standard input: use scan -, or --files-from - for names"
+    assert (done.status, done.out, done.err) == (2, "", f"aiforensics: {line}\n")
+
+
 def test_a_list_of_names_is_no_place_for_results(run, picture, tmp_path):
     (tmp_path / "names").write_text(f"{picture('a.png')}\n")
     assert "overwrite an input" in run("batch", "--files-from", tmp_path / "names", f"--csv={tmp_path / 'names'}").err

@@ -111,7 +111,9 @@ def test_size_is_checked_before_reading(tmp_path):
     with path.open("wb") as file:
         file.truncate(10_000_000_000)  # sparse: reading it would take minutes
     assert refusal(read, path).kind == "too-large"
-    assert refusal(decode, b"\xff\xd8\xff" + bytes(100), "-", Limits(max_bytes=50)).kind == "too-large"
+    large = refusal(decode, b"\xff\xd8\xff" + bytes(100), "-", Limits(max_bytes=50))
+    assert large.kind == "too-large"
+    assert "cut out a part at its native size (from Python: Limits(max_bytes=…))" in large.message
 
 
 def test_pixel_limits(coded):

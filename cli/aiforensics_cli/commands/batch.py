@@ -50,7 +50,7 @@ def batch(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results of an earlier batch.")] = False,
     ray: Annotated[str | None, typer.Option(metavar="[ADDRESS]", help="Use a Ray cluster (extra: ray).")] = None,
     model: options.ModelOption = "default",
-    device: options.DeviceOption = "auto",
+    device: options.ScanDeviceOption = "auto",
     redact: options.RedactOption = False,
     trust: options.TrustOption = None,
 ) -> None:
@@ -67,8 +67,10 @@ def batch(
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
     from aiforensics_cli.many import Outputs, read_names, run  # noqa: PLC0415
-    from aiforensics_cli.places import check_places, keep_results, spare  # noqa: PLC0415
+    from aiforensics_cli.places import check_places, keep_results, refuse, spare  # noqa: PLC0415
 
+    if "-" in (paths or []):
+        refuse("batch does not read standard input: use scan -, or --files-from - for names")
     if not paths and files_from is None:
         raise typer.BadParameter("name a folder, a picture or an archive, or a list of them with --files-from")
     if resume and overwrite:

@@ -23,7 +23,7 @@ def evaluate(
     ],
     *,
     model: options.ModelOption = "default",
-    device: options.DeviceOption = "auto",
+    device: options.ScanDeviceOption = "auto",
     split: Annotated[
         Literal["train", "val", "test", "all"] | None,
         typer.Option(help="Pictures to judge; default: test where DATA or the bundle's training has splits, else all."),

@@ -21,7 +21,7 @@ def explain(
     *,
     maps: options.MapsOption = None,
     model: options.ModelOption = "default",
-    device: options.DeviceOption = "auto",
+    device: options.ScanDeviceOption = "auto",
     gradcam: options.GradCamOption = False,
     redact: options.RedactOption = False,
     online: options.OnlineOption = False,

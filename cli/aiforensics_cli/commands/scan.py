@@ -21,7 +21,7 @@ def scan(
     report: options.PageOption = None,
     maps: options.MapsOption = None,
     model: options.ModelOption = "default",
-    device: options.DeviceOption = "auto",
+    device: options.ScanDeviceOption = "auto",
     gradcam: options.GradCamOption = False,
     fail_on: Annotated[
         list[Policy] | None,

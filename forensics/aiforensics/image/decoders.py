@@ -259,7 +259,7 @@ def _plain(image: Image.Image) -> Image.Image:
 def _refusal(kind: str, data: bytes, failure: BaseException) -> InputError:
     words = str(failure).lower()
     if isinstance(failure, (MemoryError, Image.DecompressionBombError)) or "decompressed data too large" in words:
-        return InputError("too-large", f"the {kind} would fill too much memory: save a smaller copy without metadata")
+        return InputError("too-large", f"the {kind} would fill too much memory: cut out a part, without metadata")
     if isinstance(failure, EOFError) or "truncated" in words or cut_short(kind, data):
         return InputError("truncated", f"the {kind} is cut short: get the whole file again from where it came from")
     # Pillow looks modes and compressions up in tables: what stands in none is a kind that it does not know.

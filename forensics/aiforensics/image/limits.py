@@ -64,7 +64,9 @@ def check_bytes(size: int, limits: Limits) -> None:
         raise InputError("unreadable", "the file is empty: get it again from where it came from")
     if size > limits.max_bytes:
         raise InputError(
-            "too-large", f"the file has more than {limits.max_bytes / MB:g} MB: give a smaller copy or raise the limit"
+            "too-large",
+            f"the file has more than {limits.max_bytes / MB:g} MB: cut out a part at its native size "
+            "(from Python: Limits(max_bytes=…))",
         )
 
 
