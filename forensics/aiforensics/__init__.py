@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiforensics import batch
     from aiforensics.evidence import Finding, InputError, Refusal
+    from aiforensics.features import FeatureError
     from aiforensics.image import Limits
     from aiforensics.pipeline import Scanner, scan, scan_many
     from aiforensics.provenance import TrustError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "BundleError",
+    "FeatureError",
     "Finding",
     "InputError",
     "Limits",
@@ -37,6 +39,7 @@ __all__ = [
 
 _HOMES = {
     "BundleError": "aiforensics_models.bundle",
+    "FeatureError": "aiforensics.features",
     "Finding": "aiforensics.evidence",
     "InputError": "aiforensics.evidence",
     "Limits": "aiforensics.image",

@@ -124,6 +124,12 @@ def test_a_slow_item_holds_back_a_bounded_number_of_results(fakes, folder, monke
     assert [r["path"] for r in results] == ["x"] * 5
 
 
+@pytest.mark.parametrize("items", [["a.jpg"], "a.jpg", [Path("a.jpg")], [None]])
+def test_names_are_no_items(fakes, items):
+    with pytest.raises(TypeError, match="give a Listing of names"):
+        list(scan_items(items, fakes.Scanner))
+
+
 @pytest.mark.parametrize(("length", "most"), [(crew.AHEAD_LENGTH, 2000), (1000, 20)])
 def test_one_that_stalls_idles_no_worker_until_much_waits_for_it(fakes, folder, monkeypatch, length, most):
     monkeypatch.setattr(crew, "AHEAD_LENGTH", length)

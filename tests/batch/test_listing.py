@@ -160,6 +160,19 @@ def test_an_archive_gives_its_members_without_unpacking_to_disk(tmp_path):
     assert [f.name for f in tmp_path.iterdir()] == ["a.zip"]
 
 
+def test_an_archive_inside_an_archive_is_refused(tmp_path):
+    path = archive(
+        tmp_path / "a.zip",
+        {"p.png": PNG, "d/in.ZIP": b"PK\3\4", "b.7z": b"7z", "__MACOSX/._in.zip": b"", ".h.zip": b""},
+    )
+    found = Listing([path])
+    item, *refused = found
+    assert item.path == f"{path}!p.png"
+    line = "an archive inside an archive: unpack it first"
+    assert refused == [Refusal(f"{path}!{name}", "unsupported", line) for name in ("d/in.ZIP", "b.7z")]
+    assert found.left_out == {"hidden": 2}
+
+
 def test_members_without_an_ending_are_known_by_their_bytes(tmp_path):
     path = archive(tmp_path / "a.zip", {"d/bare": PNG * 1000, "barer": b"text", "empty": b"", "a.png": PNG})
     found = Listing([path])

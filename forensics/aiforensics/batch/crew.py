@@ -73,6 +73,8 @@ def scan_items(
     ------
     BatchError
         When no worker can start.
+    TypeError
+        When something among the items is none, such as a name.
     ValueError
         When the first result is asked for, if `workers` is below 1, or `timeout` not positive and finite.
     """
@@ -124,9 +126,11 @@ def in_order(items: Iterable[Item | Refusal], crew: Crew) -> Generator[Result, N
         while open_ended or done < given:
             while open_ended and given - done < AHEAD and waiting < AHEAD_LENGTH and crew.has_room():
                 number, item = next(source, (-1, None))
-                if item is None:
+                if number < 0:
                     open_ended = False
                     break
+                if not isinstance(item, Item | Refusal):
+                    raise TypeError(f"{item!r} is no item of a batch: give a Listing of names, such as Listing([name])")
                 given += 1
                 if isinstance(item, Refusal):
                     arrived[number] = json.dumps(item.to_dict())

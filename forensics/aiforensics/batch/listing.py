@@ -28,6 +28,8 @@ MAX_RATIO = 200
 """Unpacked against packed size at most, for members over a megabyte: pictures hardly shrink, bombs do."""
 MAX_NAME = 4096
 """Characters of a member's name at most, as for paths on a disk."""
+_ARCHIVES = (".zip", ".cbz", ".rar", ".cbr", ".7z", ".cb7", ".tar", ".tgz")
+"""Endings of archives, whose pictures nobody would miss where they are left out inside another one."""
 _SNIFFED = 4096
 """Bytes that tell whether a member whose name has no ending is a picture."""
 _ENDING = re.compile(r"\.[a-z0-9]{1,8}")
@@ -65,7 +67,7 @@ class Listing:
     ----------
     sources
         Files, folders and ZIP archives, or a single one. One that is missing or cannot be looked at becomes a refusal,
-        so that it shows among the results; so does such an entry of a folder.
+        so that it shows among the results; so does such an entry of a folder, and an archive inside an archive.
 
     Attributes
     ----------
@@ -132,7 +134,9 @@ class Listing:
                 yield Refusal(cut, "too-large", f"the member's name has {len(called)} characters, over {MAX_NAME}")
                 continue
             try:
-                if _is_listed_member(archive, info, PurePosixPath(called)):
+                if _is_archive_member(PurePosixPath(called)):
+                    yield Refusal(path, "unsupported", "an archive inside an archive: unpack it first")
+                elif _is_listed_member(archive, info, PurePosixPath(called)):
                     yield Item(path, file, index)
                 else:
                     self.left_out[_ending(called)] += 1
@@ -210,6 +214,10 @@ def _is_listed(entry: os.DirEntry[str]) -> bool:
     if entry.is_symlink():
         entry.stat()  # a link to nowhere has an error to tell, which is_file() keeps to itself
     return entry.is_file()
+
+
+def _is_archive_member(name: PurePosixPath) -> bool:
+    return name.suffix.lower() in _ARCHIVES and not name.name.startswith(".") and "__MACOSX" not in name.parts
 
 
 def _is_listed_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: PurePosixPath) -> bool:
