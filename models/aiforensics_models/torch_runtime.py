@@ -14,8 +14,6 @@ from aiforensics_models.runtime import NetworkOutput
 if TYPE_CHECKING:
     from aiforensics_models.preparation import Preparation
 
-    pass
-
 
 class TorchNetwork:
     """The network on a CUDA device.

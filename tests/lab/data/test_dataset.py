@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aiforensics.lab.data.dataset import DatasetError, check_pictures, joined, load_dataset, sources_of, thin
+from aiforensics.lab.data.dataset import DatasetError, joined, load_dataset, sources_of, thin
 
 
 def test_a_folder_gives_sources_generators_and_a_stratified_split(make_folder) -> None:
@@ -272,16 +273,10 @@ def test_a_bad_folder_is_named_in_one_line(make_folder, tmp_path) -> None:
 
 def test_broken_pictures_are_listed_five_at_most(make_folder) -> None:
     root = make_folder(12)
-    lines = ["file,label,group,split"]
-    for label in ("real", "ai"):
-        lines += [f"{label}/{label}-one/one{i:03d}.png,{label},{label}{i},test" for i in range(12)]
     for i in range(7):
         (root / f"real/real-one/one{i:03d}.png").write_bytes(b"nothing of a picture %d" % i)
     with pytest.raises(DatasetError) as caught:
         load_dataset(root, need=())
-    assert str(caught.value).startswith("7 pictures cannot be read")
-    assert len(load_dataset(root, need=(), keep_broken=True)) == 48
-    samples = load_dataset(manifest(root, "\n".join(lines)), need=("test",))
-    with pytest.raises(DatasetError, match=r"7 pictures cannot be read: .*one000.*one004.* and 2 more$") as caught:
-        check_pictures(samples)
+    assert re.match(r"7 pictures cannot be read: .*one000.*one004.* and 2 more$", str(caught.value))
     assert "one005" not in str(caught.value)
+    assert len(load_dataset(root, need=(), keep_broken=True)) == 48

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aiforensics.lab.data.duplicates import fingerprints, same_bytes
+from aiforensics.lab.data.duplicates import same_bytes
 from aiforensics.lab.data.folders import Folder, read_folder
 from aiforensics.lab.data.manifest import DatasetError, Label, Row, Split, is_manifest, read_manifest
 from aiforensics.lab.data.progress import Progress, Report
@@ -24,7 +24,6 @@ __all__ = [
     "Sample",
     "Split",
     "check_classes",
-    "check_pictures",
     "digest",
     "joined",
     "load_dataset",
@@ -241,18 +240,6 @@ def check_classes(samples: Sequence[Sample]) -> None:
                     f"the split {split} of what is left to learn from has no {label} picture: add {label} sources or "
                     "pictures, or give the set another split"
                 )
-
-
-def check_pictures(samples: Sequence[Sample], progress: Progress | None = None) -> None:
-    """Decode every picture once.
-
-    Raises
-    ------
-    DatasetError
-        Some cannot be read; at most five are named.
-    """
-    _, broken = fingerprints([sample.path for sample in samples], progress)
-    _raise_broken(broken)
 
 
 def _read(root: Path) -> Folder:

@@ -9,6 +9,8 @@ from aiforensics.lab.judge.metrics import Floats, Scores
 
 Curve = dict[str, list[float]]
 _POINTS = 200
+_BINS = 10
+"""Bins of the reliability curve."""
 
 
 def roc_curve(scores: Scores) -> Curve:
@@ -32,9 +34,9 @@ def precision_recall_curve(scores: Scores) -> Curve:
     return {"recall": (hits[keep] / hits[-1]).tolist(), "precision": (hits / (hits + alarms))[keep].tolist()}
 
 
-def reliability_curve(scores: Scores, bins: int = 10) -> Curve:
+def reliability_curve(scores: Scores) -> Curve:
     """Mean probability against the share of `ai`, in bins of equal mass, with the number of pictures in each."""
-    place = np.searchsorted(equal_mass_edges(scores.p_ai, bins), scores.p_ai, side="right")
+    place = np.searchsorted(equal_mass_edges(scores.p_ai, _BINS), scores.p_ai, side="right")
     masks = [place == b for b in np.unique(place)]
     return {
         "p_ai": [float(scores.p_ai[m].mean()) for m in masks],

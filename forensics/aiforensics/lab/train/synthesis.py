@@ -237,7 +237,7 @@ def sample_to(
     model, manifest = load_generator(folder)
     _make_room(out)
     kind = manifest["kind"]
-    suffix = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[codec.format]
+    suffix = codec.format.lower().replace("jpeg", "jpg")
     place = out / "ai" / kind
     place.mkdir(parents=True, exist_ok=True)
     paths = [place / f"{kind}-{seed}-{index:06d}.{suffix}" for index in range(count)]
@@ -316,13 +316,13 @@ def to_pixels(made: Tensor) -> Pixels:
     return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).to(torch.uint8).numpy())
 
 
-def grid_of(pixels: Pixels, columns: int = GRID) -> Pixels:
+def grid_of(pixels: Pixels) -> Pixels:
     """(n, h, w, 3) → one picture of rows and columns with a gap of 2 px."""
     count, height, width = pixels.shape[:3]
-    rows = -(-count // columns)
-    grid = np.full((rows * (height + 2) + 2, columns * (width + 2) + 2, 3), 255, np.uint8)
+    rows = -(-count // GRID)
+    grid = np.full((rows * (height + 2) + 2, GRID * (width + 2) + 2, 3), 255, np.uint8)
     for i, one in enumerate(pixels):
-        y, x = 2 + i // columns * (height + 2), 2 + i % columns * (width + 2)
+        y, x = 2 + i // GRID * (height + 2), 2 + i % GRID * (width + 2)
         grid[y : y + height, x : x + width] = one
     return grid
 
