@@ -181,7 +181,21 @@ def run(
     timeout: float,
     ray: str | None,
 ) -> int:
-    """Scan everything and give the exit status; what is done is kept when it is interrupted."""
+    """Scan everything and give the exit status; what is done is kept when it is interrupted.
+
+    Parameters
+    ----------
+    paths
+        Folders, pictures and archives.
+    factory
+        Makes each worker's scanner.
+    outputs
+        Where results go.
+    workers, timeout
+        Processes, and seconds for a picture.
+    ray
+        Address of a Ray cluster; None for processes of this machine.
+    """
     if debugging():
         factory = partial(Telling, factory)
     listing = Listing(paths)

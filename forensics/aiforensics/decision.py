@@ -23,7 +23,17 @@ MAX_REASONS = 12
 def decide(
     calibration: Calibration, p_ai: float, quality: Quality, interval: tuple[float, float]
 ) -> tuple[Verdict, str]:
-    """The verdict, and why it is that, in a sentence or two."""
+    """The verdict, and why it is that, in a sentence or two.
+
+    Parameters
+    ----------
+    calibration
+        Of the thresholds.
+    p_ai, interval
+        The calibrated probability and the range of its answers, in [0, 1].
+    quality
+        Of the evidence: where it is poor, nothing is decided.
+    """
     verdict = calibration.verdict(p_ai)
     if quality.level == "poor":
         return "inconclusive", f"The evidence is too poor to judge the pixels: {quality.reasons[0]}."

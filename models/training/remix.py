@@ -79,7 +79,19 @@ def main() -> None:
 def remixed(
     bundle: Bundle, enlargement: Enlargement, samples: Sequence[Sample], table_file: Path, config: FusionConfig
 ) -> tuple[dict[str, float], Calibration]:
-    """Fit a fusion's mix on pictures that none of its parts had seen, and tighten its thresholds by them."""
+    """Fit a fusion's mix on pictures that none of its parts had seen, and tighten its thresholds by them.
+
+    Parameters
+    ----------
+    bundle, enlargement
+        The fusion, and what tells enlarged pictures.
+    samples
+        The pictures.
+    table_file
+        Keeps what was measured.
+    config
+        Workers and seed.
+    """
     head = bundle.manifest["head"]
     onnx = bundle.folder / bundle.manifest["network"]["onnx"]
     judges = [0] * len(samples)

@@ -133,8 +133,19 @@ def check_output(out: Path) -> None:
 def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Report, *, name: str = "audit.json") -> None:
     """Audit the files and the training view; the findings stay in the work folder until data, view or seed change.
 
-    They are kept as `name`. What the files alone give away is advice, because the training view takes it from both
-    classes alike; what the view leaves, and pictures that stand on both sides of a split, make the figures worthless.
+    What the files alone give away is advice, because the training view takes it from both classes alike; what the view
+    leaves, and pictures that stand on both sides of a split, make the figures worthless.
+
+    Parameters
+    ----------
+    samples, view
+        The data set, and how the network sees its pictures.
+    job
+        Where the findings are kept, the seed, and whether a leaking set is used all the same.
+    report
+        Takes a line of progress.
+    name
+        Of the file of findings.
 
     Raises
     ------
@@ -177,7 +188,20 @@ def judge_test(
 ) -> dict[str, Any]:
     """Evaluate as found and under matched conditions; the full figures and their page go to the work folder.
 
-    `of` and `seen` are those of `evaluate`.
+    Parameters
+    ----------
+    samples, detector
+        The pictures, and what judges them.
+    job
+        Where the figures go, and the seed.
+    report
+        Takes a line of progress.
+    of, seen
+        As of `evaluate`.
+
+    Returns
+    -------
+    The content of `metrics.json`.
     """
     told = 0
 

@@ -180,7 +180,22 @@ def fusion_config(
     emphasis: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> FusionConfig:
-    """Knobs of a fusion recipe with some changed; None keeps the default, and the network of what it `extends`.
+    """Knobs of a fusion recipe with some changed; None keeps the default.
+
+    Parameters
+    ----------
+    recipe
+        Of a fusion.
+    network
+        Architecture of the embedding network; by default that of what it goes on from.
+    extends
+        Name or folder of the bundle that it goes on from.
+    steps, workers
+        Of every network's training, and processes of the measuring.
+    emphasis
+        `label/source` → how many times as often the network sees its pictures.
+    seed
+        Of everything random.
 
     Raises
     ------

@@ -194,7 +194,19 @@ def fit(
 def stack_data(
     table: Table, samples: Sequence[Sample], folds: NDArray[np.int64], config: FusionConfig, familiar: int | None = None
 ) -> StackData:
-    """What a stack is fitted on: a row for each of the table's; parameters as in `fit`."""
+    """What a stack is fitted on: a row for each of the table's.
+
+    Parameters
+    ----------
+    table
+        Features of the samples' views.
+    samples, folds
+        The pictures, and the fold of each; those of a fold below 0 are left alone.
+    config
+        Emphasis and seed.
+    familiar
+        The fold whose pictures the network has seen: they teach the heads, and are no strangers.
+    """
     return StackData(
         rows=table.columns(SCORED),
         log_odds=table.column(EMBEDDING),
@@ -266,7 +278,23 @@ def measured(
 def enlargement_of(
     samples: Sequence[Sample], out: Path, work: Path, config: FusionConfig, report: Report
 ) -> dict[str, Any]:
-    """Fit what tells enlarged pictures in a work folder and copy it into the bundle's; the manifest's entry."""
+    """Fit what tells enlarged pictures in a work folder and copy it into the bundle's.
+
+    Parameters
+    ----------
+    samples
+        Pictures that are enlarged by known factors.
+    out, work
+        The bundle's folder, and the one that keeps what was measured.
+    config
+        Workers and seed.
+    report
+        Takes a line of progress.
+
+    Returns
+    -------
+    The manifest's entry.
+    """
     entry = fit_enlargement(samples, work, workers=config.workers, seed=config.seed, report=report)
     shutil.copyfile(work / entry["file"], out / entry["file"])
     return entry

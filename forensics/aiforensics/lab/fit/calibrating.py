@@ -43,6 +43,15 @@ def calibrate(
 
     A condition with too few pictures, `good` too, shares the line of all. The `spread` of a line is the standard
     deviation of the calibrated log-odds at p = 0.5 under a bootstrap over sources: what hangs on which were collected.
+
+    Parameters
+    ----------
+    log_odds, labels
+        (n,) what heads say of pictures that they were not fitted on, and 1 for `ai`.
+    conditions, weights, sources
+        (n,) calibration condition, weight and source of each.
+    seed
+        Of the bootstrap.
     """
     everybody = _line(log_odds, labels, weights, sources, seed)
     lines = dict.fromkeys(sorted({"good", *conditions.tolist()}), everybody)
@@ -59,7 +68,15 @@ def calibrate(
 def settled(
     kept: Calibration, log_odds: Floats, labels: Floats, conditions: NDArray[np.str_], weights: Floats
 ) -> Calibration:
-    """The lines of a calibration, with the thresholds at which other pictures keep the promises."""
+    """The lines of a calibration, with the thresholds at which other pictures keep the promises.
+
+    Parameters
+    ----------
+    kept
+        The calibration.
+    log_odds, labels, conditions, weights
+        (n,) of the other pictures, as of `calibrate`.
+    """
     p = np.array([kept.probability(z, name) for z, name in zip(log_odds, conditions.tolist(), strict=True)])
     real_below, ai_from = thresholds(p, labels, weights)
     return replace(kept, real_below=real_below, ai_from=ai_from)
@@ -68,7 +85,13 @@ def settled(
 def tightened(
     kept: Calibration, log_odds: Floats, labels: Floats, conditions: NDArray[np.str_], weights: Floats
 ) -> Calibration:
-    """As `settled`, where the pictures are few: the old thresholds rest on more sources, so neither is made laxer."""
+    """As `settled`, where the pictures are few: the old thresholds rest on more sources, so neither is made laxer.
+
+    Parameters
+    ----------
+    kept, log_odds, labels, conditions, weights
+        As of `settled`.
+    """
     found = settled(kept, log_odds, labels, conditions, weights)
     return replace(kept, real_below=min(kept.real_below, found.real_below), ai_from=max(kept.ai_from, found.ai_from))
 
@@ -97,9 +120,22 @@ def logistic(
     ridge: float = 1e-3,
     bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[Floats, float]:
-    """Weighted logistic regression with a light ridge: slopes (k,) within `bounds`, and the offset.
+    """Weighted logistic regression with a light ridge.
 
-    It is fitted to what `known` log-odds leave.
+    Parameters
+    ----------
+    x, labels, weights
+        (n, k) inputs, (n,) 1 for `ai`, and (n,) weights.
+    known
+        (n,) log-odds that stand already: what they leave is fitted.
+    ridge
+        Of the slopes.
+    bounds
+        Least and greatest slope.
+
+    Returns
+    -------
+    (k,) slopes, and the offset.
 
     Raises
     ------

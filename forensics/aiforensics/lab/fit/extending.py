@@ -151,6 +151,19 @@ def judged_by(
 ) -> dict[str, Any]:
     """Judge strangers' pictures by the bundle that is gone on from, under the matched conditions.
 
+    Parameters
+    ----------
+    start
+        The bundle.
+    strange
+        Pictures that it has not seen.
+    work
+        Folder that keeps what was measured.
+    config
+        Pictures of each source, workers and seed.
+    report
+        Takes a line of progress.
+
     Returns
     -------
     `from`, its name, and the figures of `aiforensics.lab.fit.outoffold.out_of_fold` that one number says, at its own

@@ -30,7 +30,17 @@ class FittedHead(Protocol):
 
 
 def fit_head(rows: Floats, labels: Floats, weights: Floats, kind: HeadKind, seed: int) -> FittedHead:
-    """Fit a head of that kind on (n, features) rows with (n,) labels, 1 for `ai`, and (n,) weights."""
+    """Fit a head.
+
+    Parameters
+    ----------
+    rows, labels, weights
+        (n, features) measurements, (n,) 1 for `ai`, and (n,) weights.
+    kind
+        `xgboost` or `deep`.
+    seed
+        Of what is drawn on the way.
+    """
     return XGBoostFit(rows, labels, weights, seed) if kind == "xgboost" else DeepFit(rows, labels, weights, seed)
 
 

@@ -46,6 +46,13 @@ def errors_if_calibrated(
     """(draws,) calibration errors of a detector whose every probability is right: with labels drawn from them.
 
     Pictures of a group that share their label are drawn together, since they err together.
+
+    Parameters
+    ----------
+    labels, p, groups
+        (n,) 0 or 1, probabilities of 1, and groups.
+    draws, seed
+        Of the labels.
     """
     _, place = np.unique(groups, return_inverse=True)
     ai, size = np.bincount(place, labels), np.bincount(place)

@@ -246,7 +246,19 @@ def evaluate(
 
 
 def panel(name: str, title: str, judged: Judged, *, keys: bool = False, draws: int = DRAWS, seed: int = 0) -> Panel:
-    """Compute all figures of judged samples; `keys` adds those of each source and generator."""
+    """Compute all figures of judged samples.
+
+    Parameters
+    ----------
+    name, title
+        Of the condition.
+    judged
+        Samples with what was said of them.
+    keys
+        Whether the figures of each source and generator are computed too.
+    draws, seed
+        Of the bootstrap.
+    """
     scores = scores_of(judged)
     quality = [prediction.quality for _, prediction in judged]
     return Panel(

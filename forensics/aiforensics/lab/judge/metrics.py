@@ -68,6 +68,11 @@ class Scores:
         """Make scores of any array-likes.
 
         Without verdicts, 0.5 decides and nothing is inconclusive; without groups, each picture is its own.
+
+        Raises
+        ------
+        ValueError
+            Labels and probabilities are not of one length, or not all 0 or 1 and finite.
         """
         label = np.asarray(labels, np.int64)
         p = np.asarray(p_ai, np.float64)
