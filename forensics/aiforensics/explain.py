@@ -20,6 +20,7 @@ from aiforensics.evidence import (
     Verdict,
 )
 from aiforensics.provenance.ladder import is_vouched
+from aiforensics.quality import COARSE, LARGE, SMALL
 
 HEADLINES: Final[dict[Verdict, str]] = {
     "ai": "Likely AI-generated",
@@ -38,13 +39,14 @@ QUALITY_WORDS: Final[dict[QualityLevel, str]] = {
 }
 """What a level of evidence quality means for the reader."""
 
-_SMALLER, _LARGER = "shorter side up to 512 pixels", "shorter side of more than 512 pixels"
+_SMALLER, _LARGER = f"shorter side up to {LARGE} pixels", f"shorter side of more than {LARGE} pixels"
+_COMPRESSED = f"compressed on the file's own grid (like JPEG quality {COARSE - 1} or lower)"
 CONDITION_WORDS: Final[dict[str, str]] = {
     "good": f"no strong compression on the file's own grid, {_SMALLER}",
-    "compressed": f"compressed on the file's own grid (like JPEG quality 82 or lower), {_SMALLER}",
+    "compressed": f"{_COMPRESSED}, {_SMALLER}",
     "large-good": f"no strong compression on the file's own grid, {_LARGER}",
-    "large-compressed": f"compressed on the file's own grid (like JPEG quality 82 or lower), {_LARGER}",
-    "small": "a shorter side of less than 176 pixels",
+    "large-compressed": f"{_COMPRESSED}, {_LARGER}",
+    "small": f"a shorter side of less than {SMALL} pixels",
     "grey": "a picture without colour",
 }
 """The calibration conditions of the shipped bundle in words; each has a line of its own from score to probability."""

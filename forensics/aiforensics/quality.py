@@ -22,6 +22,8 @@ SMALL, TINY = 176, 96
 """Shorter sides in pixels below which evidence is limited, and poor."""
 LARGE = 2 * WINDOW
 """Shorter side in pixels above which several windows are examined that hardly overlap."""
+COARSE = 83
+"""IJG quality below which a picture is calibrated as a compressed one."""
 COMPRESSED, CRUSHED = 68.0, 42.0
 """IJG qualities below which evidence is limited, and poor."""
 BITS = {"AVIF": (1.0, 0.5), "HEIF": (1.0, 0.5), "WEBP": (0.4, 0.2)}
@@ -168,5 +170,5 @@ def _condition(short: int, grey: bool, seen: float) -> str:
         return "small"
     if grey:
         return "grey"
-    kind = "compressed" if seen < 83.0 else "good"
+    kind = "compressed" if seen < COARSE else "good"
     return f"large-{kind}" if short > LARGE else kind
