@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,11 @@ from PIL import Image
 
 Box = tuple[int, int, int, int]
 """Left, upper, right and lower edge in pixels; the last two lie outside."""
+Side = Literal["top", "bottom", "left", "right"]
 GRID = 16
 """The largest JPEG block (4:2:0): what starts on a multiple of it has a grid phase of zero."""
+STRIP = 16
+"""Lines that are looked at together."""
 LEVELS = 6
 """Levels by which a border's channels may stray from its colour: what JPEG leaves of a plain area."""
 
@@ -30,41 +33,43 @@ def inside_border(image: Image.Image) -> Box:
     where it has no border, or where nothing is left inside.
     """
     width, height = image.size
-    top, bottom = _depth(_rows(image)), height - _depth(_rows(image, up=True))
+    whole = (0, 0, width, height)
+    top, bottom = _depth(image, whole, "top"), height - _depth(image, whole, "bottom")
     top = -(-top // GRID) * GRID
     if top >= bottom:
-        return 0, 0, width, height
-    left, right = _depth(_columns(image, top, bottom)), width - _depth(_columns(image, top, bottom, back=True))
+        return whole
+    band = (0, top, width, bottom)
+    left, right = _depth(image, band, "left"), width - _depth(image, band, "right")
     left = -(-left // GRID) * GRID
-    return (left, top, right, bottom) if left < right else (0, 0, width, height)
+    return (left, top, right, bottom) if left < right else whole
 
 
-def _rows(image: Image.Image, *, up: bool = False) -> Iterator[NDArray[np.int16]]:
-    """(≤ 16, width, 3) strips from the upper edge inwards, or from the lower one."""
-    for at in range(0, image.height, GRID):
-        end = min(at + GRID, image.height)
-        box = (0, image.height - end, image.width, image.height - at) if up else (0, at, image.width, end)
-        strip = np.asarray(image.crop(box), np.int16)
-        yield strip[::-1] if up else strip
+def _depth(image: Image.Image, part: Box, side: Side) -> int:
+    """How many lines of a part, from one side inwards, have the colour of the first one."""
+    length = part[3] - part[1] if side in ("top", "bottom") else part[2] - part[0]
+    colour = np.median(_lines(image, _strip(part, side, 0, 1)), axis=(0, 1))
+    low, high = (np.clip(colour + sign * LEVELS, 0, 255).astype(np.uint8) for sign in (-1, 1))
+    for at in range(0, length, STRIP):
+        strip = _strip(part, side, at, min(at + STRIP, length))
+        ends = np.array(image.crop(strip).getextrema())  # many times faster than an array of its pixels
+        if (ends[:, 0] < low).any() or (ends[:, 1] > high).any():
+            lines = _lines(image, strip)
+            lines = lines if side in ("top", "bottom") else lines.swapaxes(0, 1)
+            lines = lines if side in ("top", "left") else lines[::-1]
+            return at + int(np.argmax(((lines < low) | (lines > high)).any(axis=(1, 2))))
+    return length
 
 
-def _columns(image: Image.Image, top: int, bottom: int, *, back: bool = False) -> Iterator[NDArray[np.int16]]:
-    """(≤ 16, height, 3) strips from the left edge inwards, or from the right one."""
-    for at in range(0, image.width, GRID):
-        end = min(at + GRID, image.width)
-        box = (image.width - end, top, image.width - at, bottom) if back else (at, top, end, bottom)
-        strip = np.asarray(image.crop(box), np.int16).swapaxes(0, 1)
-        yield strip[::-1] if back else strip
+def _strip(part: Box, side: Side, start: int, end: int) -> Box:
+    """The lines `start` to `end` of a part, counted from one side inwards."""
+    left, top, right, bottom = part
+    return {
+        "top": (left, top + start, right, top + end),
+        "bottom": (left, bottom - end, right, bottom - start),
+        "left": (left + start, top, left + end, bottom),
+        "right": (right - end, top, right - start, bottom),
+    }[side]
 
 
-def _depth(strips: Iterable[NDArray[np.int16]]) -> int:
-    """How many lines in a row have the colour of the first one."""
-    deep = 0
-    colour: NDArray[np.float64] | None = None
-    for strip in strips:
-        colour = np.median(strip[0], axis=0) if colour is None else colour
-        other = np.flatnonzero((np.abs(strip - colour) > LEVELS).any(axis=(1, 2)))
-        if other.size:
-            return deep + int(other[0])
-        deep += len(strip)
-    return deep
+def _lines(image: Image.Image, box: Box) -> NDArray[np.uint8]:
+    return np.asarray(image.crop(box), np.uint8)
