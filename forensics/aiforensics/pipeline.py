@@ -230,7 +230,7 @@ class Scanner:
             model=self._ref,
             tool=TOOL,
             seconds=time.perf_counter() - started,
-            notes=picture.notes,
+            notes=_notes(picture),
             condition=assessment.condition,
             decision=decision,
         )
@@ -372,6 +372,13 @@ def asked(picture: Picture, forecast: Forecast | None = None) -> dict[str, float
     """By full name the features that ask the network; what needs a forecast is 0 where there is none."""
     exhibit = Exhibit(picture.windows, forecast)
     return {name: value for analyzer in ASKING for name, value in analyzer.measure(exhibit).items()}
+
+
+def _notes(picture: Picture) -> tuple[str, ...]:
+    if not picture.framed:
+        return picture.notes
+    left, top, right, bottom = picture.content
+    return *picture.notes, f"a plain border was left out: {right - left} × {bottom - top} pixels were examined"
 
 
 def _handcrafted(picture: Picture) -> dict[str, float]:

@@ -68,7 +68,7 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     limited: list[str] = []
     left, top, right, bottom = picture.content
     width, height = (round(side / picture.enlarged) for side in (right - left, bottom - top))
-    framed = " inside a plain border" if picture.content != (0, 0, picture.width, picture.height) else ""
+    framed = " inside a plain border" if picture.framed else ""
     short, size = min(width, height), f"{width} × {height} pixels{framed}"
     enlarged = picture.enlarged > 1.0
     if enlarged:

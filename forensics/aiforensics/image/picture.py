@@ -159,6 +159,11 @@ class Picture:
         whole = (0, 0, self.width, self.height)
         return inside_border(self.stored) if max(self.width, self.height) > WINDOW else whole
 
+    @property
+    def framed(self) -> bool:
+        """Whether a plain border is left out."""
+        return self.content != (0, 0, self.width, self.height)
+
     @cached_property
     def windows(self) -> tuple[Window, ...]:
         """At most `MAX_WINDOWS` windows of the content, the most detailed first; deterministic.
