@@ -19,7 +19,6 @@ KEYS = (
 """What has to agree, in the order in which it is told; then whatever else one of the two says."""
 _FREE = ("path", "seconds")
 """What may differ."""
-_REMOVED = "(removed)"
 
 
 def find_findings(text: str, image: Path) -> list[dict[str, Any]]:
@@ -45,8 +44,10 @@ def find_findings(text: str, image: Path) -> list[dict[str, Any]]:
 
 def is_redacted(told: Mapping[str, Any]) -> bool:
     """Whether a finding was written with `--redact`: the value of one of its claims was removed."""
+    from aiforensics.provenance import REMOVED  # noqa: PLC0415 - the scan's libraries are not for --help
+
     claims = _at(told, "provenance.claims")
-    return isinstance(claims, list) and any(isinstance(c, Mapping) and c.get("value") == _REMOVED for c in claims)
+    return isinstance(claims, list) and any(isinstance(c, Mapping) and c.get("value") == REMOVED for c in claims)
 
 
 def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: float) -> list[tuple[str, str, str]]:

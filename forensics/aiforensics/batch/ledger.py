@@ -24,7 +24,7 @@ from aiforensics.batch.lock import taken
 from aiforensics.batch.worker import Result
 from aiforensics.evidence import SCHEMA, Claim, ModelRef, Provenance, Refusal
 from aiforensics.explain import top_reason
-from aiforensics.provenance import is_private, redact
+from aiforensics.provenance import REMOVED, is_private, redact
 
 COLUMNS = (
     *("path", "sha256", "format", "width", "height", "verdict", "p_ai", "low", "high", "quality", "provenance"),
@@ -33,8 +33,6 @@ COLUMNS = (
 """Columns of the CSV: the contract's, then what the file says of its origin, and the model."""
 
 Kind = Literal["csv", "jsonl"]
-_REMOVED = "(removed)"
-"""What redaction writes for a private value."""
 _SIGNS = "=+-@'＝＋－＠"
 _FORMULA = tuple(_SIGNS)
 _UNSAFE = re.compile(
@@ -209,7 +207,7 @@ class Ledger:
                 told = _told(result)
             except (KeyError, TypeError, AttributeError):
                 raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
-            yield number, redact(told) == told, any(c.private and c.value == _REMOVED for c in told.claims)
+            yield number, redact(told) == told, any(c.private and c.value == REMOVED for c in told.claims)
 
     @contextmanager
     def _named(self) -> Iterator[None]:

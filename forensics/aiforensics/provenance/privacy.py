@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from aiforensics.provenance.dossier import is_weights
 
+REMOVED = "(removed)"
+"""What stands for the value of a private claim under `--redact`."""
 KINDS = frozenset({"person", "place", "prompt", "text"})
 """Kinds of claims that are private whatever they say."""
 UNKNOWN = "an unknown "

@@ -23,6 +23,7 @@ from aiforensics.provenance import (
     xmp,
 )
 from aiforensics.provenance.dossier import BROKEN, Dossier, Reader, clean
+from aiforensics.provenance.privacy import REMOVED
 from aiforensics.provenance.trust import Anchors, read_anchors
 
 READERS: tuple[Reader, ...] = (
@@ -91,7 +92,7 @@ def redact(provenance: Provenance) -> Provenance:
     >>> redact(Provenance(claims=(Claim("place", "48.2, 16.3", "EXIF GPS", private=True),))).claims[0].value
     '(removed)'
     """
-    claims = (replace(c, value="(removed)") if c.private else c for c in provenance.claims)
+    claims = (replace(c, value=REMOVED) if c.private else c for c in provenance.claims)
     return replace(provenance, claims=tuple(replace(c, source=_KEYWORD.sub("", c.source)) for c in claims))
 
 
