@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.analyzers import SCORED
+from aiforensics.lab.amending import Step, amend
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import origins
@@ -32,7 +33,6 @@ from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.measure import VIEWS
 from aiforensics.lab.fit.stacking import joint_inputs
 from aiforensics.lab.fit.weighing import levelled
-from aiforensics.lab.making import amend
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.enlargement import Enlargement
@@ -73,7 +73,8 @@ def main() -> None:
             "calibration": calibration.to_dict(),
         }
         command = f"python models/training/remix.py {names}"
-        amend(bundle, options.out, work, options.test, "remixed", command, picked, changes, tell)
+        step = Step("remixed", command, picked, changes)
+        amend(bundle, options.out, step, test=options.test, work=work, report=tell)
 
 
 def remixed(

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from aiforensics.lab.amending import Step, amend
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import origins
@@ -32,7 +33,6 @@ from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.outoffold import out_of_fold
 from aiforensics.lab.fit.stacking import Stack
 from aiforensics.lab.fit.weighing import row_weights
-from aiforensics.lab.making import amend
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.calibration import Calibration
 
@@ -69,7 +69,8 @@ def main() -> None:
             "metrics": {**bundle.manifest["metrics"], "out_of_fold": figures},
         }
         command = f"python models/training/strangers.py {names}"
-        amend(bundle, options.out, work, options.test, "strangers", command, strange, changes, tell)
+        step = Step("strangers", command, strange, changes)
+        amend(bundle, options.out, step, test=options.test, work=work, report=tell)
 
 
 def met(

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from aiforensics.lab.audit.auditing import AnyView, AuditReport, audit, audit_prepared
 from aiforensics.lab.audit.report import leaks
 from aiforensics.lab.data import overlap
-from aiforensics.lab.data.dataset import Sample, load_dataset, thin
+from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.judge.detector import Detector
@@ -249,51 +249,6 @@ def state_figures(folder: Path, manifest: Mapping[str, Any], metrics: Mapping[st
     (folder / METRICS).write_text(json.dumps(slim, indent=1) + "\n", encoding="utf-8", newline="\n")
     (folder / CARD).write_text(card(stated, metrics), encoding="utf-8", newline="\n")
     write_manifest(folder, stated)
-
-
-def amend(
-    bundle: Bundle,
-    out: Path,
-    work: Path,
-    test: Path,
-    step: str,
-    command: str,
-    learned: Sequence[Sample],
-    changes: Mapping[str, Any],
-    report: Report,
-) -> None:
-    """State what a finished bundle learned since, in a folder that holds its files, and judge it anew.
-
-    Parameters
-    ----------
-    bundle
-        As it was.
-    out
-        The new bundle's folder, with every file that the manifest will name.
-    work
-        Folder of plots and pages.
-    test
-        Data set whose split `test` judges.
-    step, command
-        Name of the step in the manifest's `training`, and what it was made by.
-    learned
-        Pictures that it rests on; they count as seen.
-    changes
-        Entries of the manifest that are new.
-    report
-        Takes a line of progress.
-    """
-    overlap.record(out, [replace(sample, split="train") for sample in learned], overlap.seen(bundle) or frozenset())
-    sources = Counter(label for label, _ in {(sample.label, sample.source) for sample in learned})
-    told = {"from": bundle.sha256, "command": command, "pictures": len(learned), "sources": dict(sources)}
-    training = {**bundle.manifest["training"], step: told}
-    manifest = {**bundle.manifest, **changes, "training": training}
-    write_manifest(out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
-    job = Job(out, work, training.get("data", ()), training.get("command", ""))
-    pictures = [sample for sample in load_dataset(test, need=("test",)) if sample.split == "test"]
-    seen = overlap.seen(Bundle.load(out))
-    metrics = judge_test(pictures, open_detector(out), job, report, of=len(pictures), seen=seen)
-    state_figures(out, manifest, metrics)
 
 
 def new_draft(job: Job, *kept: Path) -> Path:
