@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -199,9 +200,10 @@ def main() -> None:
         sys.exit(PIPE_CLOSED)  # Typer and Rich leave with 1, which here says that a policy matched
     except Exception as error:
         if debug:
-            raise
-        complain(expected(error) or f"internal error: {type(error).__name__}: {error} (--debug shows where)")
-        sys.exit(REFUSED)
+            traceback.print_exc()
+        else:
+            complain(expected(error) or f"internal error: {type(error).__name__}: {error} (--debug shows where)")
+        sys.exit(REFUSED)  # Python's own status would be 1, which here says that a policy matched
 
 
 def _ready_streams() -> None:

@@ -116,6 +116,7 @@ def test_compare_refuses_before_it_reads_or_writes(run, data, tmp_path, recipes,
         ("fusion-xgboost", ("--weights", "none"), "a transfer recipe"),
         ("fusion-deep", ("--epochs", 1), "a classifier"),
         ("", ("--sensitivity",), "a classifier"),
+        ("scratch-cnn-numpy", ("--side", 64), "a classifier other than scratch-cnn-numpy"),
     ],
 )
 def test_compare_refuses_knobs_that_no_recipe_has(run, data, tmp_path, recipes, knob, kind):

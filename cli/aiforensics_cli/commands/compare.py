@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from aiforensics.lab.train.recipes import Recipe
 
 app = typer.Typer()
+_OF_FIXED_SIDE = "scratch-cnn-numpy"
+"""The classifier whose pictures have the same side always, whatever the others' have."""
 
 
 @app.command()
@@ -82,7 +84,7 @@ def compare(
     configs = {
         one.name: settings(
             one,
-            **knobs | ({"side": None} if one.name == "scratch-cnn-numpy" else {}),
+            **knobs | ({"side": None} if one.name == _OF_FIXED_SIDE else {}),
             weights=weights if one.defaults.weights != "none" else None,
             seed=seed,
         )
@@ -125,8 +127,10 @@ def _check_knobs(
 
     defaults = [one.defaults for one in chosen if one.defaults is not None]
     transfer = any(one.weights != "none" for one in defaults)
+    sized = [one for one in defaults if one.network != _OF_FIXED_SIDE]
     for kind, there, knobs in (
-        ("a classifier", bool(defaults), classifier),
+        ("a classifier", bool(defaults), {name: value for name, value in classifier.items() if name != "side"}),
+        (f"a classifier other than {_OF_FIXED_SIDE}", bool(sized), {"side": classifier["side"]}),
         ("a fusion", len(defaults) < len(chosen), fusion),
         ("a transfer recipe", transfer, {"weights": weights}),
     ):
