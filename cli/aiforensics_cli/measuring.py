@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -16,10 +15,6 @@ from rich.text import Text
 
 from aiforensics_cli.app import DONE, REFUSED
 from aiforensics_cli.console import clean, complain, emit, messages, results
-from aiforensics_cli.options import reporter
-
-if TYPE_CHECKING:
-    from aiforensics.lab.data.dataset import Sample
 
 _FIGURES = (
     ("ROC AUC", "roc_auc"),
@@ -52,116 +47,6 @@ def bar(words: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=messages(), transient=True) as progress:
         task = progress.add_task(words, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What `evaluate` was asked for, as its options say."""
-
-    data: tuple[Path, ...]
-    model: str
-    device: Literal["auto", "cpu", "cuda"]
-    split: Literal["train", "val", "test", "all"] | None
-    limit: int | None
-    side: int | None
-    robustness: bool
-    leave_one_source_out: bool
-    folds: int | None
-    weights: str | None
-    work: Path
-    seed: int
-
-
-def run_evaluation(plan: Plan) -> dict[str, Any]:
-    """Evaluate as planned, with progress on standard error; gives the content of `metrics.json`."""
-    from aiforensics.lab.data.dataset import load_dataset, states_splits, thin  # noqa: PLC0415 - the scan's libraries take a second
-    from aiforensics.lab.data.overlap import drawn, seen  # noqa: PLC0415
-    from aiforensics.lab.data.views import CONDITIONS, SIDE, SWEEP, cut_to  # noqa: PLC0415
-    from aiforensics.lab.judge.detector import ScannerDetector  # noqa: PLC0415
-    from aiforensics.lab.judge.evaluate import evaluate  # noqa: PLC0415
-    from aiforensics.lab.judge.leaveout import leave_one_source_out  # noqa: PLC0415
-    from aiforensics.lab.refit import refit  # noqa: PLC0415
-    from aiforensics.pipeline import Scanner  # noqa: PLC0415
-
-    scanner = Scanner(plan.model, device=plan.device)
-    bundle = scanner.bundle
-    with bar("grouping pictures") as progress:
-        seed, shares = drawn(bundle.manifest, plan.seed)
-        samples = load_dataset(
-            plan.data, seed=seed, shares=shares, need=(), keep_broken=True, progress=progress, report=reporter()
-        )
-    fit = None
-    if plan.leave_one_source_out:
-        report = messages().print
-        fit = refit(bundle.manifest, plan.work, weights=plan.weights, seed=plan.seed, report=report)
-    has_splits = states_splits(plan.data) or "split" in bundle.manifest.get("training", {})
-    split = plan.split or ("test" if has_splits else "all")
-    there = [sample for sample in samples if split in ("all", sample.split)]
-    if split != "all":
-        _check_split(there, split)
-    judged = list(thin(there, plan.limit or len(there), seed=plan.seed))
-    if len(there) < len(samples):
-        left = f"judging the split {split}, {len(there)} of {len(samples)} pictures: --split all judges every one"
-        messages().print(left, soft_wrap=True)
-    conditions = cut_to(CONDITIONS, plan.side or SIDE)
-    sweep = cut_to(SWEEP, plan.side or SIDE) if plan.robustness else ()
-    with bar("judging pictures") as progress:
-        found = evaluate(
-            judged,
-            ScannerDetector(scanner),
-            conditions,
-            sweep=sweep,
-            of=len(there),
-            seen=seen(bundle),
-            seed=plan.seed,
-            progress=progress,
-        )
-    content = found.to_dict()
-    if fit is not None:
-        if plan.limit:
-            messages().print("--limit does not reach what is trained and judged with sources left out", soft_wrap=True)
-        readable = _readable(samples)
-        with bar("training with sources left out") as progress:
-            left_out = leave_one_source_out(
-                readable, fit, conditions=conditions, folds=plan.folds, seed=plan.seed, progress=progress
-            )
-        content["leave_one_source_out"] = left_out.to_dict()
-    content["settings"] = {
-        "data": ", ".join(map(str, plan.data)),
-        "split": split,
-        "pictures": str(content["pictures"]["judged"]),
-        "model": f"{bundle.name} {bundle.version}",
-        "model sha256": bundle.sha256,
-        **({"limit": str(plan.limit)} if plan.limit else {}),
-        **({"side": str(plan.side)} if plan.side else {}),
-        "seed": str(plan.seed),
-    }
-    return content
-
-
-def _check_split(there: Sequence[Sample], split: str) -> None:
-    """Check that the split that is judged holds both classes.
-
-    Raises
-    ------
-    aiforensics.lab.data.dataset.DatasetError
-        It does not.
-    """
-    from aiforensics.lab.data.dataset import DatasetError  # noqa: PLC0415 - the lab's libraries
-
-    for label in ("real", "ai"):
-        if all(sample.label != label for sample in there):
-            raise DatasetError(f"the split {split} holds no {label} picture: --split all judges every one")
-
-
-def _readable(samples: Sequence[Sample]) -> list[Sample]:
-    """The pictures that can be decoded: one that cannot would end hours of training."""
-    from aiforensics.lab.data.duplicates import fingerprints  # noqa: PLC0415 - the lab's libraries
-
-    with bar("reading pictures") as progress:
-        _, broken = fingerprints([sample.path for sample in samples], progress)
-    torn = {path for path, _ in broken}
-    return [sample for sample in samples if sample.path not in torn]
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

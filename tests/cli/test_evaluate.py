@@ -70,7 +70,7 @@ def test_a_split_without_pictures_is_told_with_what_to_do(run, data, tmp_path, f
     assert "the split test holds no real picture: --split all judges every one" in " ".join(done.err.split())
 
 
-@pytest.mark.parametrize("knob", [("--folds", 3), ("--weights", "x.safetensors")])
+@pytest.mark.parametrize("knob", [("--folds", 3), ("--weights", "x.safetensors"), ("--work", "x")])
 def test_knobs_of_a_training_without_one_are_refused(run, data, knob):
     done = run("evaluate", data, *knob)
     assert done.status == 2
@@ -81,6 +81,7 @@ def test_knobs_of_a_training_without_one_are_refused(run, data, knob):
 @pytest.fixture
 def fake_detector(monkeypatch):
     """Judges by the mean of the pixels, which takes no time."""
+    from aiforensics.lab import evaluating
     from aiforensics.lab.judge import detector
 
     class Fast:
@@ -91,7 +92,7 @@ def fake_detector(monkeypatch):
             p = float(np.asarray(picture.image).mean() / 255)
             return detector.Prediction(p, "ai" if p > 0.55 else "real", (p, p))
 
-    monkeypatch.setattr(detector, "ScannerDetector", Fast)
+    monkeypatch.setattr(evaluating, "ScannerDetector", Fast)
 
 
 def test_the_side_of_the_windows_can_be_asked_for(run, tmp_path, fake_detector):

@@ -40,7 +40,9 @@ def evaluate(
     weights: Annotated[
         str | None, typer.Option(metavar="FILE", help="First weights for that training, where the bundle had a file.")
     ] = None,
-    work: Annotated[Path, typer.Option(help="Checkpoints of that training.")] = Path("leave-one-source-out"),
+    work: Annotated[
+        Path | None, typer.Option(help="Checkpoints of that training; default: the folder leave-one-source-out.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write metrics.json; - is standard output.")] = None,
     report: options.PageOption = None,
     seed: Annotated[int, options.seed_option(_SEED)] = 0,
@@ -49,23 +51,20 @@ def evaluate(
 
     A picture that cannot be judged is told and left out; the status is then 2, and the results are written.
     """
-    from aiforensics_cli.measuring import (  # noqa: PLC0415 - as for a scan
-        Plan,
-        run_evaluation,
-        show_evaluation,
-        tell_refused,
-        write_json,
-    )
+    from aiforensics_cli.measuring import bar, show_evaluation, tell_refused, write_json  # noqa: PLC0415 - as for a scan
 
-    for name, given in (("--folds", folds), ("--weights", weights)):
+    for name, given in (("--folds", folds), ("--weights", weights), ("--work", work)):
         if given is not None and not leave_one_source_out:
             raise typer.BadParameter("only --leave-one-source-out trains again: give that as well", param_hint=name)
     spare([report, json], [*data, *(place / "manifest.csv" for place in data)])
+    work = work or Path("leave-one-source-out")
     check_places([report, json], [work if leave_one_source_out else None])
+    from aiforensics.lab.evaluating import Plan, run_evaluation  # noqa: PLC0415 - the scan's libraries take a second
+
     plan = Plan(
         tuple(data), model, device, split, limit, side, robustness, leave_one_source_out, folds, weights, work, seed
     )
-    content = run_evaluation(plan)
+    content = run_evaluation(plan, bar, options.reporter())
     _tell_overlap(content)
     if report:
         from aiforensics.lab.pages.evaluation import evaluation_page  # noqa: PLC0415 - only for a page

@@ -1,0 +1,150 @@
+"""What `evaluate` does: choose the pictures, judge them, and leave sources out where that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset, states_splits, thin
+from aiforensics.lab.data.duplicates import fingerprints
+from aiforensics.lab.data.overlap import drawn, seen
+from aiforensics.lab.data.progress import Progress, Report
+from aiforensics.lab.data.views import CONDITIONS, SIDE, SWEEP, cut_to
+from aiforensics.lab.judge.detector import ScannerDetector
+from aiforensics.lab.judge.evaluate import evaluate
+from aiforensics.lab.judge.leaveout import Fit, leave_one_source_out
+from aiforensics.lab.refit import refit
+from aiforensics.pipeline import Scanner
+from aiforensics_models.bundle import Bundle
+
+Bar = Callable[[str], AbstractContextManager[Progress]]
+"""Opens a progress bar under some words; the block gets what tells it how far the work is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an evaluation is asked for.
+
+    Attributes
+    ----------
+    data
+        Data sets.
+    model, device
+        As of `Scanner`.
+    split
+        Pictures to judge; without it `test` where the data or the bundle's training has splits, else all.
+    limit
+        Judge at most so many, evenly over sources.
+    side
+        Cut pictures of both classes to so many pixels at most; without it to `SIDE`.
+    robustness
+        Add the sweep over codecs, sizes and noise.
+    leave_one_source_out
+        Train the bundle's recipe again without whole sources.
+    folds, weights, work
+        Of that training: parts to leave AI sources out in (without it each), the file of its first weights where the
+        bundle had one, and the folder of its checkpoints.
+    seed
+        Of windows, folds and intervals, and of the split where neither data nor bundle has drawn one.
+    """
+
+    data: tuple[Path, ...]
+    model: str
+    device: Literal["auto", "cpu", "cuda"]
+    split: Literal["train", "val", "test", "all"] | None
+    limit: int | None
+    side: int | None
+    robustness: bool
+    leave_one_source_out: bool
+    folds: int | None
+    weights: str | None
+    work: Path
+    seed: int
+
+
+def run_evaluation(plan: Plan, bar: Bar, report: Report) -> dict[str, Any]:
+    """Evaluate as planned; gives the content of `metrics.json`.
+
+    Parameters
+    ----------
+    plan
+        What is asked for.
+    bar, report
+        Show how far it is, and take a line of progress.
+
+    Raises
+    ------
+    DatasetError
+        The data cannot be read, a split that is judged lacks a class, or sources cannot be left out of this bundle.
+    """
+    scanner = Scanner(plan.model, device=plan.device)
+    bundle = scanner.bundle
+    with bar("grouping pictures") as progress:
+        seed, shares = drawn(bundle.manifest, plan.seed)
+        samples = load_dataset(
+            plan.data, seed=seed, shares=shares, need=(), keep_broken=True, progress=progress, report=report
+        )
+    fit = None
+    if plan.leave_one_source_out:  # refused before an hour of judging, not after it
+        fit = refit(bundle.manifest, plan.work, weights=plan.weights, seed=plan.seed, report=report)
+    split, there = _of_split(plan, samples, bundle)
+    judged = list(thin(there, plan.limit or len(there), seed=plan.seed))
+    if len(there) < len(samples):
+        report(f"judging the split {split}, {len(there)} of {len(samples)} pictures: --split all judges every one")
+    with bar("judging pictures") as progress:
+        found = evaluate(
+            judged,
+            ScannerDetector(scanner),
+            cut_to(CONDITIONS, plan.side or SIDE),
+            sweep=cut_to(SWEEP, plan.side or SIDE) if plan.robustness else (),
+            of=len(there),
+            seen=seen(bundle),
+            seed=plan.seed,
+            progress=progress,
+        )
+    content = found.to_dict()
+    if fit is not None:
+        content["leave_one_source_out"] = _left_out(plan, samples, fit, bar, report)
+    content["settings"] = {
+        "data": ", ".join(map(str, plan.data)),
+        "split": split,
+        "pictures": str(content["pictures"]["judged"]),
+        "model": f"{bundle.name} {bundle.version}",
+        "model sha256": bundle.sha256,
+        **({"limit": str(plan.limit)} if plan.limit else {}),
+        **({"side": str(plan.side)} if plan.side else {}),
+        "seed": str(plan.seed),
+    }
+    return content
+
+
+def _of_split(plan: Plan, samples: Sequence[Sample], bundle: Bundle) -> tuple[str, list[Sample]]:
+    """The split that is judged, and its pictures; a split that lacks a class is refused."""
+    has_splits = states_splits(plan.data) or "split" in bundle.manifest.get("training", {})
+    split = plan.split or ("test" if has_splits else "all")
+    if split == "all":
+        return split, list(samples)
+    there = [sample for sample in samples if sample.split == split]
+    for label in ("real", "ai"):
+        if all(sample.label != label for sample in there):
+            raise DatasetError(f"the split {split} holds no {label} picture: --split all judges every one")
+    return split, there
+
+
+def _left_out(plan: Plan, samples: Sequence[Sample], fit: Fit, bar: Bar, report: Report) -> dict[str, Any]:
+    """Train with sources left out, on the pictures that can be decoded: one that cannot would end hours of training."""
+    if plan.limit:
+        report("--limit does not reach what is trained and judged with sources left out")
+    with bar("reading pictures") as progress:
+        _, broken = fingerprints([sample.path for sample in samples], progress)
+    torn = {path for path, _ in broken}
+    readable = [sample for sample in samples if sample.path not in torn]
+    conditions = cut_to(CONDITIONS, plan.side or SIDE)
+    with bar("training with sources left out") as progress:
+        found = leave_one_source_out(
+            readable, fit, conditions=conditions, folds=plan.folds, seed=plan.seed, progress=progress
+        )
+    return found.to_dict()
