@@ -65,7 +65,7 @@ class Strangers:
     def scores(self) -> dict[tuple[str, str], float]:
         """Fused log-odds by (key of the picture, view)."""
         pairs = zip(self.table.sample.tolist(), self.table.view.tolist(), self.parts["fused"].tolist(), strict=True)
-        return {(self.samples[i].key, view): odds for i, view, odds in pairs}
+        return {(self.samples[i].key, view): log_odds for i, view, log_odds in pairs}
 
 
 def main() -> None:
@@ -104,8 +104,8 @@ def figures(strangers: Strangers, test: Sequence[Sample]) -> str:
     groups = np.array([sample.group for sample in strangers.samples])[table.sample]
     views = [view.name for view in CONDITIONS]
     lines = [f"{len(test)} pictures", f"{'part':<12}{'pooled':<21}" + "  ".join(views)]
-    for part, odds in strangers.parts.items():
-        scores = Scores.of(labels, 1 / (1 + np.exp(-odds)), groups=groups.tolist())
+    for part, log_odds in strangers.parts.items():
+        scores = Scores.of(labels, 1 / (1 + np.exp(-log_odds)), groups=groups.tolist())
         pooled, *alone = (
             figure(scores.pick(picked & rows), "roc_auc")
             for rows in (np.isin(table.view, views), *(table.view == v for v in views))

@@ -57,9 +57,9 @@ def left_out(work: WorkFolder, source: str, known: NDArray[np.float64]) -> dict[
     rest = data.of(~out)
     head = fit_head(rest.rows, rest.labels, rest.weights, work.config.head, seed)
     joint = fit_joint(rest, rest.weights, known[~out], seed).margin(joint_inputs(judged))
-    odds = {"handcrafted": head.margin(judged.rows), "deep": judged.log_odds}
-    fused = mix["embedding"] * odds["deep"] + mix["handcrafted"] * odds["handcrafted"] + mix["joint"] * joint
-    found = {part: roc_auc(judged.labels, z) for part, z in {**odds, "fused": fused}.items()}
+    log_odds = {"handcrafted": head.margin(judged.rows), "deep": judged.log_odds}
+    fused = mix["embedding"] * log_odds["deep"] + mix["handcrafted"] * log_odds["handcrafted"] + mix["joint"] * joint
+    found = {part: roc_auc(judged.labels, z) for part, z in {**log_odds, "fused": fused}.items()}
     print(f"{source:<44}", *(f"{part} {value:.3f}" for part, value in found.items()), flush=True)
     return found
 

@@ -116,8 +116,8 @@ class Ours:
     def judge(self, delivered: Sequence[Picture], found: Picture) -> list[float]:
         """Log-odds of the calibrated probability of `ai`: of delivered pictures, and of one as it was found."""
         p = np.clip([self._detector.score(each).p_ai for each in (*delivered, found)], 1e-9, 1 - 1e-9)
-        odds: list[float] = np.log(p / (1 - p)).tolist()
-        return odds
+        log_odds: list[float] = np.log(p / (1 - p)).tolist()
+        return log_odds
 
     def check_strange(self, chosen: Sequence[Sample]) -> None:
         """End the run if the bundle learned from one of these pictures, or does not say."""

@@ -122,8 +122,8 @@ def sparing(parts: Floats, labels: Floats, weights: Floats, owner: NDArray[np.in
     """
 
     def loss(slopes: Floats, offset: float) -> Floats:
-        odds = parts @ slopes + offset
-        return np.asarray(weights / weights.sum() * np.logaddexp(0.0, np.where(labels > 0.5, -odds, odds)))
+        log_odds = parts @ slopes + offset
+        return np.asarray(weights / weights.sum() * np.logaddexp(0.0, np.where(labels > 0.5, -log_odds, log_odds)))
 
     slopes, offset = logistic(parts, labels, weights, bounds=(0.0, np.inf))
     best, most = loss(slopes, offset), slopes[-1]

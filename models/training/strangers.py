@@ -86,8 +86,8 @@ def met(
     data, kept = stack_data(table, samples, folds, config), Kept.of(bundle)
     stack = kept.stack(data, config.seed, many=True)
 
-    def fitted(odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
-        return settled(kept.calibration, odds, *others[:3])
+    def fitted(log_odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
+        return settled(kept.calibration, log_odds, *others[:3])
 
     calibration = fitted(stack.fused, data.labels, table.condition, row_weights(samples, table))
     was, now = kept.calibration, calibration

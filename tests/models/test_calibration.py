@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from aiforensics_models.calibration import Calibration, Line
 
 CALIBRATION = Calibration({"good": Line(1.2, -0.3, 0.4), "small": Line(0.5, 0.1, 0.8)}, 0.2, 0.85)
-odds = st.floats(-50, 50)
+log_odds = st.floats(-50, 50)
 
 
-@given(odds, odds, st.sampled_from(["good", "small", "never seen"]))
+@given(log_odds, log_odds, st.sampled_from(["good", "small", "never seen"]))
 def test_more_log_odds_never_mean_less_probability(one, other, condition):
     low, high = sorted((one, other))
     assert CALIBRATION.probability(low, condition) <= CALIBRATION.probability(high, condition)
 
 
-@given(odds, st.floats(0, 10), st.sampled_from(["good", "small"]))
+@given(log_odds, st.floats(0, 10), st.sampled_from(["good", "small"]))
 def test_the_interval_holds_the_probability_and_grows_with_the_spread(z, spread, condition):
     low, high = CALIBRATION.interval(z, spread, condition)
     wider = CALIBRATION.interval(z, spread + 1, condition)
@@ -49,9 +49,9 @@ def test_a_round_trip_through_json_changes_nothing():
     assert Calibration.from_dict(json.loads(json.dumps(CALIBRATION.to_dict()))) == CALIBRATION
 
 
-@pytest.mark.parametrize("odds", [-1e4, 1e4])
-def test_no_log_odds_are_too_large(odds):
-    assert CALIBRATION.probability(odds, "good") == float(odds > 0)
+@pytest.mark.parametrize("log_odds", [-1e4, 1e4])
+def test_no_log_odds_are_too_large(log_odds):
+    assert CALIBRATION.probability(log_odds, "good") == float(log_odds > 0)
 
 
 def test_an_interval_by_hand():

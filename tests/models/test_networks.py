@@ -263,8 +263,8 @@ def test_numpy_gradients_match_autograd():
     network = ScratchCnn(filters=8, seed=1)
     network.kernel_bias[:] = rng.normal(0, 0.1, 8)
     pictures, labels = rng.random((5, 32, 32)), np.array([0.0, 1, 1, 0, 1])
-    odds = network.forward(pictures)
-    found = network.backward((sigmoid(odds) - labels) / 5)
+    log_odds = network.forward(pictures)
+    found = network.backward((sigmoid(log_odds) - labels) / 5)
 
     twin = build_scratch_twin(32, 8).double()
     twin.load_state_dict({name: torch.from_numpy(t).double() for name, t in network.tensors().items()})
@@ -274,7 +274,7 @@ def test_numpy_gradients_match_autograd():
     twin.body.luma = torch.tensor([1 / 3, 1 / 3, 1 / 3], dtype=torch.float64).view(1, 3, 1, 1)
     pixels = torch.from_numpy(np.repeat(pictures[:, None], 3, axis=1))
     theirs = twin.logit(pixels)
-    np.testing.assert_allclose(odds, theirs.detach().numpy(), atol=1e-9)
+    np.testing.assert_allclose(log_odds, theirs.detach().numpy(), atol=1e-9)
     torch.nn.functional.binary_cross_entropy_with_logits(theirs, torch.from_numpy(labels)).backward()
     for name, gradient in found.items():
         expected = twin.get_parameter(_TWIN[name]).grad.numpy().reshape(gradient.shape)

@@ -79,17 +79,17 @@ def _doubt(forecast: Forecast, windows: tuple[Window, ...]) -> dict[str, float]:
     opinions = [_members(forecast, window.pixels) for window in windows]
     entropies = [float(binary_entropy(p.mean())) for p in opinions]
     within = [float(binary_entropy(p).mean()) for p in opinions]
-    odds = [float(_log_odds(p.mean())) for p in opinions]
+    log_odds = [float(_log_odds(p.mean())) for p in opinions]
     values = {
         "available": 1.0,
         "entropy": float(np.mean(entropies)),
         "member_entropy": float(np.mean(within)),
         "mutual_information": max(float(np.mean(entropies)) - float(np.mean(within)), 0.0),
         "member_spread": float(np.mean([_log_odds(p).std() for p in opinions])),
-        "window_spread": float(np.std(odds)),
+        "window_spread": float(np.std(log_odds)),
     }
     for kind, pixels in perturbed(windows[0].pixels).items():
-        values[f"{kind}_change"] = abs(float(_log_odds(_members(forecast, pixels).mean())) - odds[0])
+        values[f"{kind}_change"] = abs(float(_log_odds(_members(forecast, pixels).mean())) - log_odds[0])
     return values
 
 

@@ -100,14 +100,14 @@ class Gan(Parts):
         loss = loss + F.binary_cross_entropy_with_logits(fake_odds, zeros)
         _descend(self._for_discriminator, loss)
 
-        odds = self.discriminator(fakes)
-        fooling = F.binary_cross_entropy_with_logits(odds, ones)  # maximise log D(G(z)), the non-saturating loss
+        log_odds = self.discriminator(fakes)
+        fooling = F.binary_cross_entropy_with_logits(log_odds, ones)  # maximise log D(G(z)), the non-saturating loss
         _descend(self._for_generator, fooling)
         self.averaged.update_parameters(self.generator)
         return {
             "discriminator": float(loss.detach()),
             "generator": float(fooling.detach()),
-            "fooled": float((odds.detach() > 0).float().mean()),
+            "fooled": float((log_odds.detach() > 0).float().mean()),
         }
 
     @torch.no_grad()
@@ -175,8 +175,8 @@ class Discriminator(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, 3, side, side) in [-1, 1] → (n,) log-odds."""
-        odds: Tensor = self.layers(pictures)[:, 0]
-        return odds
+        log_odds: Tensor = self.layers(pictures)[:, 0]
+        return log_odds
 
 
 def _widths(config: GanConfig) -> list[int]:

@@ -42,8 +42,8 @@ class Classifier(nn.Module):
 
     def logit(self, pixels: Tensor) -> Tensor:
         """(n, 3, h, w) in [0, 255] → (n,) log-odds of `ai`; what training needs."""
-        odds: Tensor = self.head(self._read(self.body(pixels)))[0][:, 0]
-        return odds
+        log_odds: Tensor = self.head(self._read(self.body(pixels)))[0][:, 0]
+        return log_odds
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, 3, h, w) in [0, 255] → logits (n, 1), embedding (n, d), activation (n, h', w').

@@ -109,13 +109,13 @@ class ScratchCnn:
         -------
         Mean loss and accuracy before the step.
         """
-        odds = self.forward(grey)
+        log_odds = self.forward(grey)
         share = np.ones(len(labels)) if weights is None else weights
         # d loss / d log-odds of sigmoid and cross-entropy together is p - y
-        gradients = self.backward(share * (sigmoid(odds) - labels) / len(labels))
+        gradients = self.backward(share * (sigmoid(log_odds) - labels) / len(labels))
         for name, weight in self.parameters.items():
             np.subtract(weight, rate * gradients[name], out=weight)
-        return cross_entropy(odds, labels, share), float(np.mean((odds > 0) == (labels > 0.5)))
+        return cross_entropy(log_odds, labels, share), float(np.mean((log_odds > 0) == (labels > 0.5)))
 
     def save(self, path: Path) -> None:
         """Write safetensors under the names that the twin in PyTorch gives its weights."""
@@ -145,11 +145,11 @@ def grey(pixels: NDArray[np.float32]) -> Floats:
     return np.asarray(np.einsum("nchw,c->nhw", pixels.astype(np.float64), np.array(LUMA)) / 255.0)
 
 
-def sigmoid(odds: Floats) -> Floats:
+def sigmoid(log_odds: Floats) -> Floats:
     """Log-odds → probability."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * odds)))
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * log_odds)))
 
 
-def cross_entropy(odds: Floats, labels: Floats, weights: Floats) -> float:
+def cross_entropy(log_odds: Floats, labels: Floats, weights: Floats) -> float:
     """Mean weighted binary cross-entropy of log-odds."""
-    return float(np.mean(weights * np.logaddexp(0.0, np.where(labels > 0.5, -odds, odds))))
+    return float(np.mean(weights * np.logaddexp(0.0, np.where(labels > 0.5, -log_odds, log_odds))))

@@ -70,29 +70,29 @@ def test_a_thin_condition_shares_the_line_of_all():
     rng = np.random.default_rng(4)
     labels = (rng.random(1300) < 0.5).astype(float)
     conditions = np.array(["good"] * 600 + ["compressed"] * 600 + ["grey"] * 100)
-    odds = np.where(conditions == "good", 4.0, 0.5) * (labels - 0.5) + rng.normal(size=1300)
+    log_odds = np.where(conditions == "good", 4.0, 0.5) * (labels - 0.5) + rng.normal(size=1300)
     sources = [f"s{i % 9}" for i in range(1300)]
-    found = calibrate(odds, labels, conditions, np.ones(1300), sources)
-    alone = calibrate(odds, labels, np.full(1300, "good"), np.ones(1300), sources)
+    found = calibrate(log_odds, labels, conditions, np.ones(1300), sources)
+    alone = calibrate(log_odds, labels, np.full(1300, "good"), np.ones(1300), sources)
     assert found.line("grey") == alone.line("good")
     assert found.line("compressed").slope < found.line("grey").slope < found.line("good").slope
 
 
 @pytest.mark.parametrize(
-    ("odds", "expected"),
+    ("log_odds", "expected"),
     [
         ([-4.0, -3.0, 3.0, 4.0], (0.2, 0.9)),  # they would allow laxer thresholds
         ([-4.0, 3.0, -3.0, 4.0], (0.047, 0.953)),  # a real one stands at 0.9526, and an AI one at 0.0474
     ],
 )
-def test_new_sources_make_thresholds_stricter_alone(odds, expected):
+def test_new_sources_make_thresholds_stricter_alone(log_odds, expected):
     kept = Calibration({"good": Line(1.0, 0.0, 0.5)}, 0.2, 0.9)
     labels, names = np.array([0.0, 0.0, 1.0, 1.0]), np.full(4, "good")
-    free = settled(kept, np.array(odds), labels, names, np.ones(4))
+    free = settled(kept, np.array(log_odds), labels, names, np.ones(4))
     assert (free.real_below, free.ai_from) == pytest.approx(
-        thresholds(1 / (1 + np.exp(-np.array(odds))), labels, np.ones(4))
+        thresholds(1 / (1 + np.exp(-np.array(log_odds))), labels, np.ones(4))
     )
-    found = tightened(kept, np.array(odds), labels, names, np.ones(4))
+    found = tightened(kept, np.array(log_odds), labels, names, np.ones(4))
     assert found.conditions == kept.conditions
     assert found.real_below == pytest.approx(expected[0], abs=1e-3)
     assert found.ai_from == pytest.approx(expected[1], abs=2e-3)

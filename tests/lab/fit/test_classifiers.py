@@ -82,8 +82,10 @@ def test_training_learns_and_stops_and_keeps_the_best(samples, tmp_path, small):
     assert max(row["accuracy"] for row in history) > 0.8
     losses = [row["val_loss"] for row in history]
     best = make_learner(replace(config, weights=str(tmp_path / "network.safetensors")))
-    odds = scores(best, val)
-    assert np.average(np.logaddexp(0, np.where(val.labels > 0.5, -odds, odds))) == pytest.approx(min(losses), abs=1e-5)
+    log_odds = scores(best, val)
+    assert np.average(np.logaddexp(0, np.where(val.labels > 0.5, -log_odds, log_odds))) == pytest.approx(
+        min(losses), abs=1e-5
+    )
     assert len(history) == config.epochs or len(losses) - 1 - int(np.argmin(losses)) == config.patience
 
 
@@ -186,7 +188,7 @@ def test_bfloat16_steps_are_near_those_of_float32_and_judging_is_exact(samples, 
     pixels = np.random.default_rng(0).random((8, 3, 32, 32), np.float32) * 255
     labels, weights = np.tile(np.float32([0, 1]), 4), np.ones(8, np.float32)
     exact, short = (make_learner(small("resnet", precision=name)) for name in ("float32", "bfloat16"))
-    np.testing.assert_array_equal(exact.odds(pixels), short.odds(pixels))
+    np.testing.assert_array_equal(exact.log_odds(pixels), short.log_odds(pixels))
     (loss, _), (near, _) = (learner.learn(pixels, labels, weights) for learner in (exact, short))
     assert loss != near
     assert near == pytest.approx(loss, abs=0.02)

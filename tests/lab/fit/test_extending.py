@@ -99,14 +99,14 @@ def test_what_it_went_on_from_is_judged_as_it_scans(lattices, start, config, tmp
     """Its figures on the new sources are those of scans of the delivered pictures."""
     new = [sample for sample in lattices if sample.source[-1] in "23"]
     before = judged_by(start, new, tmp_path, config, lambda _line: None)
-    scanner, odds, labels = Scanner(start.folder), [], []
+    scanner, log_odds, labels = Scanner(start.folder), [], []
     for sample in new:
         pixels = np.asarray(read(sample.path).image)
         for view in CONDITIONS:
             data = view.file(pixels, seeded(f"{sample.key}/{view.name}"))
-            odds.append(scanner.scan_bytes(data).p_ai)
+            log_odds.append(scanner.scan_bytes(data).p_ai)
             labels.append(sample.label == "ai")
-    assert before["roc_auc"]["fused"] == pytest.approx(roc_auc(np.array(labels, float), np.array(odds)), abs=0.02)
+    assert before["roc_auc"]["fused"] == pytest.approx(roc_auc(np.array(labels, float), np.array(log_odds)), abs=0.02)
 
 
 def test_its_head_can_be_fitted_anew(lattices, start, config, tmp_path):

@@ -56,8 +56,8 @@ def test_few_pictures_leave_it_better_than_a_fit_on_them_alone(bundle):
     def auc(one):
         mix = one.mix
         joint, margin = one.joint.margin(joint_inputs(strangers)), one.head.margin(strangers.rows)
-        odds = mix["embedding"] * strangers.log_odds + mix["handcrafted"] * margin + mix["joint"] * joint
-        return roc_auc(strangers.labels, odds)
+        log_odds = mix["embedding"] * strangers.log_odds + mix["handcrafted"] * margin + mix["joint"] * joint
+        return roc_auc(strangers.labels, log_odds)
 
     assert auc(stack) > auc(anew) + 0.03
 
@@ -67,8 +67,8 @@ def test_it_answers_as_before_but_for_small_steps_of_the_joint_perceptron(bundle
     stack = Kept.of(bundle).stack(few, 0)
     before, after = (load_head(*place, FEATURES) for place in place_of(bundle, stack, tmp_path))
     moved = [
-        after(np.append(row, odds), vector).log_odds - before(np.append(row, odds), vector).log_odds
-        for row, odds, vector in zip(few.rows[:20], few.log_odds, few.embedding, strict=False)
+        after(np.append(row, log_odds), vector).log_odds - before(np.append(row, log_odds), vector).log_odds
+        for row, log_odds, vector in zip(few.rows[:20], few.log_odds, few.embedding, strict=False)
     ]
     assert 0 < np.abs(moved).max() < 1
     assert stack.mix["embedding"] == bundle.manifest["head"]["mix"]["embedding"]

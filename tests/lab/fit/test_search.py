@@ -37,11 +37,11 @@ def test_a_training_that_diverges_is_one_line_and_ends_no_search(samples, tmp_pa
     from aiforensics.lab.fit.search import search
     from aiforensics.lab.systems import System
 
-    def odds(learner, pictures):
+    def log_odds(learner, pictures):
         return np.full(len(pictures), np.nan) if learner._rate > limit else scores(learner, pictures)
 
     limit, config, lines = 5e-4, small("cnn", rate=1e-3), []
-    monkeypatch.setattr(classifiers, "scores", odds)
+    monkeypatch.setattr(classifiers, "scores", log_odds)
     with pytest.raises(RecipeError, match=r"at rate 0.001 diverged in pass 1: give a smaller --rate"):
         train_classifier(samples, tmp_path / "bundle", tmp_path / "work", config, recipe="cnn")
     search(samples, tmp_path / "search", config, 4)

@@ -180,10 +180,10 @@ def fit(
     labels = np.array([sample.label == "ai" for sample in strange], np.float64)[table.sample]
     weights = row_weights(strange, table)
 
-    def fitted(odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
+    def fitted(log_odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
         if kept is None:
-            return calibrate(odds, *others, seed=config.seed)
-        return tightened(kept.calibration, odds, *others[:3])
+            return calibrate(log_odds, *others, seed=config.seed)
+        return tightened(kept.calibration, log_odds, *others[:3])
 
     calibration = fitted(stack.fused, labels, table.condition, weights, sources)
     if kept is None:

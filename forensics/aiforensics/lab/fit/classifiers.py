@@ -176,8 +176,8 @@ def fit(
     while len(history) < config.epochs and waited < config.patience and not _over(config, spent):
         started = time.monotonic()
         seen = _pass(learner, train, len(history), config, started - spent)
-        odds = scores(learner, val)
-        if not np.isfinite(odds).all():
+        log_odds = scores(learner, val)
+        if not np.isfinite(log_odds).all():
             raise DivergedError(
                 f"the training at rate {config.rate:.2g} diverged in pass {len(history) + 1}: give a smaller --rate"
             )
@@ -186,10 +186,10 @@ def fit(
             "loss": seen[0],
             "accuracy": seen[1],
             "val_loss": float(
-                np.average(np.logaddexp(0.0, np.where(val.labels > 0.5, -odds, odds)), weights=val.weights)
+                np.average(np.logaddexp(0.0, np.where(val.labels > 0.5, -log_odds, log_odds)), weights=val.weights)
             ),
-            "val_accuracy": float(np.mean((odds > 0) == (val.labels > 0.5))),
-            "val_auc": roc_auc(val.labels, odds),
+            "val_accuracy": float(np.mean((log_odds > 0) == (val.labels > 0.5))),
+            "val_auc": roc_auc(val.labels, log_odds),
             "seconds": time.monotonic() - started,
         }
         history.append(row)
@@ -213,7 +213,7 @@ def scores(learner: Learner, pictures: Pictures) -> Floats:
     """(n,) mean log-odds of each picture over its windows, as the pipeline has them; no augmentation."""
     total = np.zeros(len(pictures))
     for owners, shares, pixels in pictures.plain(_LOOK):
-        np.add.at(total, owners, shares * learner.odds(pixels))
+        np.add.at(total, owners, shares * learner.log_odds(pixels))
     return total
 
 

@@ -176,11 +176,11 @@ def judged_by(
     data = stack_data(table, picked, np.zeros(len(picked), np.int64), config)
     weights, calibration = row_weights(picked, table), start.calibration
     rows = np.column_stack([data.rows, data.log_odds])
-    odds = np.array([start.head(row, vector).log_odds for row, vector in zip(rows, data.embedding, strict=True)])
-    p = np.array([calibration.probability(z, name) for z, name in zip(odds, table.condition.tolist(), strict=True)])
+    log_odds = np.array([start.head(row, vector).log_odds for row, vector in zip(rows, data.embedding, strict=True)])
+    p = np.array([calibration.probability(z, name) for z, name in zip(log_odds, table.condition.tolist(), strict=True)])
     verdicts = [calibration.verdict(float(value)) for value in p]
     said = figures_of(Scores.of(data.labels, p, verdicts), weights[None])
-    auc = figures_of(Scores.of(data.labels, odds), weights[None])["roc_auc"]
+    auc = figures_of(Scores.of(data.labels, log_odds), weights[None])["roc_auc"]
     return {"from": start.name, "roc_auc": {"fused": float(auc[0])}, **{name: float(said[name][0]) for name in SHARES}}
 
 

@@ -63,7 +63,7 @@ def out_of_fold(
 
     def panel(views: Sequence[View]) -> dict[str, Any]:
         rows = np.isin(table.view, [view.name for view in views])
-        mine = {name: odds[rows] for name, odds in parts.items()}
+        mine = {name: log_odds[rows] for name, log_odds in parts.items()}
         owner = [samples[i] for i in table.sample[rows].tolist()]
         return _figures(owner, table.view[rows], views, mine, p[rows], verdicts[rows], weights[rows])
 
@@ -88,8 +88,8 @@ def _figures(
     pictures = Counter(sample.source for sample in shown.values() if sample.label == "ai")
     big = sorted(source for source, count in pictures.items() if count >= MIN_PICTURES)
 
-    def auc(odds: Floats, rows: NDArray[np.bool_]) -> float:
-        return float(figures(Scores.of(labels[rows], odds[rows]), weights[rows][None])["roc_auc"][0])
+    def auc(log_odds: Floats, rows: NDArray[np.bool_]) -> float:
+        return float(figures(Scores.of(labels[rows], log_odds[rows]), weights[rows][None])["roc_auc"][0])
 
     by_source = {part: {s: auc(z, real | (sources == s)) for s in big} for part, z in parts.items()}
     said = figures(Scores.of(labels, p, verdicts.tolist()), weights[None])
@@ -119,7 +119,7 @@ def _figures(
 
 
 def judged(
-    odds: Floats,
+    log_odds: Floats,
     table: Table,
     samples: Sequence[Sample],
     folds: NDArray[np.int64],
@@ -129,7 +129,7 @@ def judged(
 
     Parameters
     ----------
-    odds
+    log_odds
         (n,) out-of-fold log-odds of the table's rows.
     table, samples, folds, fit
         As in `out_of_fold`.
@@ -142,10 +142,10 @@ def judged(
     weights = row_weights(samples, table)
     sources = np.array(origins(samples))[table.sample]
     fold_of, conditions = folds[table.sample], table.condition
-    p, verdicts = np.zeros(len(odds)), np.full(len(odds), "inconclusive")
+    p, verdicts = np.zeros(len(log_odds)), np.full(len(log_odds), "inconclusive")
     for fold in np.unique(fold_of):
         out = fold_of == fold
-        fitted = fit(odds[~out], labels[~out], conditions[~out], weights[~out], sources[~out].tolist())
-        p[out] = [fitted.probability(z, name) for z, name in zip(odds[out], conditions[out].tolist(), strict=True)]
+        fitted = fit(log_odds[~out], labels[~out], conditions[~out], weights[~out], sources[~out].tolist())
+        p[out] = [fitted.probability(z, name) for z, name in zip(log_odds[out], conditions[out].tolist(), strict=True)]
         verdicts[out] = [fitted.verdict(float(value)) for value in p[out]]
     return p, verdicts

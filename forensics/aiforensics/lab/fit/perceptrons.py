@@ -105,8 +105,8 @@ class PerceptronFit:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
         for _ in range(epochs):
             for batch in torch.split(torch.randperm(len(x)), _BATCH):
-                odds = self._network(x[batch])[:, 0] + before[batch]
-                loss = nn.functional.binary_cross_entropy_with_logits(odds, y[batch], weight=w[batch])
+                log_odds = self._network(x[batch])[:, 0] + before[batch]
+                loss = nn.functional.binary_cross_entropy_with_logits(log_odds, y[batch], weight=w[batch])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()

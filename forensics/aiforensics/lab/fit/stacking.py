@@ -181,18 +181,18 @@ def joint_inputs(data: StackData) -> NDArray[np.float32]:
 _JOINT = PerceptronConfig(epochs=6, least_steps=600)
 
 
-def _mixed(odds: Floats, data: StackData) -> tuple[Floats, Floats, float]:
+def _mixed(log_odds: Floats, data: StackData) -> tuple[Floats, Floats, float]:
     """(n,) log-odds of each fold under a mix that the others' strangers fitted; slopes and offset of all strangers'."""
 
     def line(rows: NDArray[np.bool_]) -> tuple[Floats, float]:
         labels = data.labels[rows]
-        return logistic(odds[rows], labels, levelled(data.weights[rows], labels), bounds=(0.0, np.inf))
+        return logistic(log_odds[rows], labels, levelled(data.weights[rows], labels), bounds=(0.0, np.inf))
 
-    mixed = np.zeros(len(odds))
+    mixed = np.zeros(len(log_odds))
     for fold in np.unique(data.folds):
         out = data.folds == fold
         slope, offset = line(data.strange & ~out)
-        mixed[out] = odds[out] @ slope + offset
+        mixed[out] = log_odds[out] @ slope + offset
     return mixed, *line(data.strange)
 
 

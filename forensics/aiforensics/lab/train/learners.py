@@ -35,7 +35,7 @@ class Learner(Protocol):
         """Go on at `factor` times the learning rate of the recipe."""
         ...
 
-    def odds(self, pixels: Floats32) -> NDArray[np.float64]:
+    def log_odds(self, pixels: Floats32) -> NDArray[np.float64]:
         """(n,) log-odds of `ai`."""
         ...
 
@@ -102,21 +102,21 @@ class TorchLearner:
         """One step of Adam."""
         self.network.train()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
-            odds = self.network.logit(self._tensor(pixels))
-        odds = odds.float()
+            log_odds = self.network.logit(self._tensor(pixels))
+        log_odds = log_odds.float()
         target = self._tensor(labels)
-        loss = F.binary_cross_entropy_with_logits(odds, target, weight=self._tensor(weights))
+        loss = F.binary_cross_entropy_with_logits(log_odds, target, weight=self._tensor(weights))
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self._optimiser.step()
-        return float(loss.detach()), float(((odds.detach() > 0) == (target > 0.5)).float().mean())
+        return float(loss.detach()), float(((log_odds.detach() > 0) == (target > 0.5)).float().mean())
 
     def pace(self, factor: float) -> None:
         """Go on at `factor` times the learning rate."""
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate * factor
 
-    def odds(self, pixels: Floats32) -> NDArray[np.float64]:
+    def log_odds(self, pixels: Floats32) -> NDArray[np.float64]:
         """(n,) log-odds of `ai`, in evaluation mode."""
         self.network.eval()
         with torch.inference_mode():
@@ -175,7 +175,7 @@ class NumpyLearner:
         """Go on at `factor` times the learning rate."""
         self._pace = factor
 
-    def odds(self, pixels: Floats32) -> NDArray[np.float64]:
+    def log_odds(self, pixels: Floats32) -> NDArray[np.float64]:
         """(n,) log-odds of `ai`."""
         return self.network.forward(grey(pixels))
 

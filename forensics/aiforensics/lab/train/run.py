@@ -67,13 +67,13 @@ class Run:
     def look(self, views: tuple[NDArray[np.float64], list[NDArray[np.uint8]]]) -> None:
         """Judge the moving average on `val`, keep it if it is to be kept, and write a checkpoint."""
         labels, pixels = views
-        odds = score(self.averaged.module, pixels)
-        if not np.isfinite(odds).all():
+        log_odds = score(self.averaged.module, pixels)
+        if not np.isfinite(log_odds).all():
             raise DivergedError(
                 f"the network diverged by step {self.step}: give other first --weights or another --seed"
             )
-        auc = roc_auc(labels, odds)
-        loss = float(np.mean(np.logaddexp(0.0, np.where(labels > 0.5, -odds, odds))))
+        auc = roc_auc(labels, log_odds)
+        loss = float(np.mean(np.logaddexp(0.0, np.where(labels > 0.5, -log_odds, log_odds))))
         self.history.append(
             {
                 "step": float(self.step),
