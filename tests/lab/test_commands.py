@@ -41,7 +41,7 @@ def bright(pixels, path, label) -> None:
 
 @pytest.fixture
 def run(monkeypatch):
-    monkeypatch.setattr(aiforensics.pipeline, "Scanner", Scanner)
+    monkeypatch.setattr("aiforensics.lab.evaluating.Scanner", Scanner)
     return lambda *args: CliRunner().invoke(app, [str(arg) for arg in args])
 
 
@@ -121,8 +121,8 @@ def test_a_limit_does_not_reach_what_is_left_out_and_that_is_said(run, make_fold
         judged.append(len(samples))
         return SimpleNamespace(to_dict=lambda: {"rows": {}})
 
-    monkeypatch.setattr("aiforensics.lab.refit.refit", lambda *_, **__: object())
-    monkeypatch.setattr("aiforensics.lab.judge.leaveout.leave_one_source_out", left_out)
+    monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.evaluating.leave_one_source_out", left_out)
     words = ("evaluate", make_folder(8, bright), "--split", "all", "--leave-one-source-out", "--work", tmp_path / "w")
     limited, whole = run(*words, "--limit", 4), run(*words)
     assert (limited.exit_code, judged) == (0, [32, 32]), limited.output
