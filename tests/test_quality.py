@@ -195,3 +195,15 @@ def test_colours_are_counted_before_an_enlarged_picture_is_reduced():
         "poor",
         "only 64 colours, which hide the traces of the picture's making",
     )
+
+
+def test_a_plain_page_costs_no_bits_so_what_lies_on_it_is_no_stronger_compressed():
+    def said(picture):
+        stored = io.BytesIO()
+        picture.save(stored, "WEBP", quality=80)
+        return assess(decode(stored.getvalue(), "page.webp"), PLAIN, 0.0).quality.reasons
+
+    photo = Image.fromarray(pictures.astronaut())
+    page = Image.new("RGB", (2048, 2048), "white")
+    page.paste(photo, (768, 768))
+    assert not [reason for reason in (*said(photo), *said(page)) if "bits per pixel" in reason]

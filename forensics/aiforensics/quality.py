@@ -156,7 +156,8 @@ def _compression(picture: Picture, seen: float, earlier: float, poor: list[str],
         poor.append(f"heavy {kind}compression (like JPEG quality {quality:.0f})")
     elif quality < COMPRESSED:
         limited.append(f"strong {kind}compression (like JPEG quality {quality:.0f})")
-    bits = 8 * len(picture.data) / (picture.width * picture.height)
+    left, top, right, bottom = picture.content  # a plain border costs next to nothing
+    bits = 8 * len(picture.data) / ((right - left) * (bottom - top))
     thin, starved = BITS.get(picture.format, (0.0, 0.0))
     lossless = picture.format == "WEBP" and b"VP8 " not in picture.data
     if bits < thin and not lossless:

@@ -2,7 +2,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage import data
 
 from aiforensics.image import from_array
@@ -26,6 +26,29 @@ def test_a_plain_page_is_left_out(at, colour):
 def test_what_is_left_starts_on_the_grid_and_shows_no_border():
     left, top, right, bottom = inside_border(on_page((1280, 720), at=(163, 101)))
     assert (left, top, right, bottom) == (176, 112, 803, 581)
+
+
+@pytest.mark.parametrize("page", ["white", (21, 32, 43)])
+@pytest.mark.parametrize("line", [1, 3])
+def test_a_line_around_the_picture_is_left_out_with_the_page_on_both_its_sides(page, line):
+    image = on_page((1280, 720), colour=page)
+    ImageDraw.Draw(image).rectangle((130, 70, 830, 600), outline="gray", width=line)
+    assert inside_border(image) == (160, 96, 800, 576)
+
+
+def test_a_line_that_ends_does_not_frame_what_it_underlines():
+    image = on_page((1280, 720), colour="white")
+    ImageDraw.Draw(image).rectangle((128, 600, 832, 602), fill="gray")
+    assert inside_border(image) == (128, 96, 833, 603)
+
+
+def test_frames_in_frames_without_end_are_not_followed():
+    image = Image.new("RGB", (1200, 1200), "white")
+    for edge in range(0, 400, 2):
+        ImageDraw.Draw(image).rectangle((edge, edge, 1199 - edge, 1199 - edge), outline="black")
+    left, top, right, bottom = inside_border(image)
+    assert left == top <= 16
+    assert right == bottom >= 1184
 
 
 def test_bars_that_jpeg_went_over_are_plain_still(encode):

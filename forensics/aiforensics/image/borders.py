@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ STRIP = 16
 """Lines that are looked at together."""
 LEVELS = 6
 """Levels by which a border's channels may stray from its colour: what JPEG leaves of a plain area."""
+FRAMES = 8
+"""Frames that are looked for inside a border: a line around the picture, the page between the two."""
 
 
 def inside_border(image: Image.Image) -> Box:
@@ -30,18 +32,41 @@ def inside_border(image: Image.Image) -> Box:
     Returns
     -------
     A box that starts on multiples of 16 pixels, for which up to 15 rows and columns are given up; the whole picture
-    where it has no border, or where nothing is left inside.
+    where it has no border, or where nothing is left inside. Inside the border, frames of one colour on all four sides
+    are left out as well.
     """
-    width, height = image.size
-    whole = (0, 0, width, height)
-    top, bottom = _depth(image, whole, "top"), height - _depth(image, whole, "bottom")
-    top = -(-top // GRID) * GRID
-    if top >= bottom:
+    whole = (0, 0, *image.size)
+    box = _within(image, whole)
+    if box is None:
         return whole
-    band = (0, top, width, bottom)
-    left, right = _depth(image, band, "left"), width - _depth(image, band, "right")
-    left = -(-left // GRID) * GRID
-    return (left, top, right, bottom) if left < right else whole
+    for _ in range(FRAMES):
+        if not _is_framed(image, box) or not (inner := _within(image, box)):
+            break
+        box = inner
+    left, top, right, bottom = box
+    left, top = _on_grid(left), _on_grid(top)
+    return (left, top, right, bottom) if left < right and top < bottom else whole
+
+
+def _within(image: Image.Image, part: Box) -> Box | None:
+    """What a part holds inside the border on each of its sides; nothing where it is all border."""
+    left, top, right, bottom = part
+    top, bottom = top + _depth(image, part, "top"), bottom - _depth(image, part, "bottom")
+    if _on_grid(top) >= bottom:
+        return None
+    band = (left, _on_grid(top), right, bottom)
+    left, right = left + _depth(image, band, "left"), right - _depth(image, band, "right")
+    return (left, top, right, bottom) if left < right else None
+
+
+def _on_grid(edge: int) -> int:
+    return -(-edge // GRID) * GRID
+
+
+def _is_framed(image: Image.Image, part: Box) -> bool:
+    """Whether one colour surrounds a part: a plain sky or backdrop does not reach all four sides."""
+    edges = [_lines(image, _strip(part, side, 0, 1)).reshape(-1, 3) for side in get_args(Side)]
+    return bool((np.ptp(np.concatenate(edges).astype(np.int16), axis=0) <= 2 * LEVELS).all())
 
 
 def _depth(image: Image.Image, part: Box, side: Side) -> int:
