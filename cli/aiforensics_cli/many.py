@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import traceback
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,8 +22,10 @@ from aiforensics.batch import BatchError, Item, Ledger, Listing, Result, Scans, 
 from aiforensics.batch.ledger import missing, read_back, take_done
 from aiforensics.evidence import Finding, InputError, ModelRef, Refusal
 from aiforensics.explain import percent
+from aiforensics.image.sniff import known_as
 from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED, debugging
 from aiforensics_cli.console import clean, hush, messages, named
+from aiforensics_cli.places import refuse
 from aiforensics_models.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -166,9 +168,22 @@ def read_names(file: str) -> list[str]:
     ------
     OSError
         If the file cannot be read.
+    typer.Exit
+        After one line that says what it holds instead of names.
     """
+    if file != "-" and Path(file).is_file() and (known := known_as(file)):  # whose bytes may spell any folder
+        refuse(f"{file} is {known}: --files-from reads names, one per line")
     data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    parts = data.split(b"\0") if b"\0" in data else data.removeprefix(BOM_UTF8).splitlines()
+    called = "standard input" if file == "-" else file
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # as PowerShell writes what > sends to a file
+        try:
+            data = data.decode("utf-16").encode()
+        except UnicodeDecodeError:
+            refuse(f"{called} begins as UTF-16 and does not go on so: save the names as UTF-8")
+    data = data.removeprefix(BOM_UTF8)
+    parts = data.split(b"\0") if b"\0" in data else data.splitlines()
+    if b"\n" in parts:  # whose names would be single signs, "/" among them
+        refuse(f"{called} looks like UTF-16 without its mark: save the names as UTF-8")
     return [os.fsdecode(part) for part in parts if part]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,36 @@ def test_names_come_from_a_file_or_standard_input(run, picture, tmp_path, end, p
     done = run("batch", "--files-from", source, picture("first.png"), "--csv", "--workers", 1, stdin=text)
     assert [r["path"] for r in rows(done.out)] == [str(p) for p in (tmp_path / "first.png", *names)]
     assert done.status == 0
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\0"])
+@pytest.mark.parametrize(
+    ("mark", "encoding"), [(BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be"), (BOM_UTF8, "utf-8")]
+)
+@pytest.mark.parametrize("place", ["file", "-"])
+def test_names_are_read_in_the_encodings_that_windows_writes(run, picture, tmp_path, end, mark, encoding, place):
+    names = [str(picture(name)) for name in ("b.png", "ai é €.png")]
+    text = mark + end.join([*names, ""]).encode(encoding)
+    (tmp_path / "file").write_bytes(text)
+    done = run(
+        "batch", "--files-from", place if place == "-" else tmp_path / place, "--csv", "--workers", 1, stdin=text
+    )
+    assert ([r["path"] for r in rows(done.out)], done.status) == (names, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (BOM_UTF16_LE + b"/\0a", "begins as UTF-16 and does not go on so: save the names as UTF-8"),
+        ("/a.png\r\n".encode("utf-16-le"), "looks like UTF-16 without its mark: save the names as UTF-8"),
+        ("/a.png\n".encode("utf-16-be"), "looks like UTF-16 without its mark: save the names as UTF-8"),
+        (b"\xff\xd8\xff\0/\0", "is a picture: --files-from reads names, one per line"),
+    ],
+)
+def test_what_is_no_list_of_names_never_names_a_folder(run, tmp_path, text, line):
+    (tmp_path / "names").write_bytes(text)
+    done = run("batch", "--files-from", tmp_path / "names", "--csv")
+    assert (done.status, done.out, done.err) == (2, "", f"aiforensics: {tmp_path / 'names'} {line}\n")
 
 
 def test_standard_input_is_no_picture_of_a_batch(run, picture):
