@@ -32,7 +32,8 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
     read = [source for source in inputs if source not in ("", "-")]  # may be a million
     taken: list[Path] = []
     for output in (Path(name) for name in outputs if name is not None and name != "-"):
-        if any(_same(output, other) for other in taken):
+        place = Path(os.path.realpath(output))  # of a file that is still to be made, however it is written
+        if any(_same(place, other) for other in taken):
             refuse(f"two results cannot go to one file: {output}")
         if any(_same(output, source) for source in read):
             refuse(f"the results would overwrite an input: {output}")
@@ -41,7 +42,7 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
 
             if known := known_as(output):
                 refuse(f"the results would overwrite {known}: {output}")
-        taken.append(output)
+        taken.append(place)
 
 
 def keep_results(tables: Iterable[str | None]) -> None:

@@ -224,6 +224,14 @@ def test_two_results_cannot_go_to_one_file(run, album, tmp_path):
     assert "one file" in run("batch", album, f"--csv={tmp_path / 'o'}", f"--jsonl={tmp_path / 'o'}").err
 
 
+def test_two_names_of_one_file_that_is_still_to_be_made_are_one_place(run, album, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("o")
+    for other in (tmp_path / "o", "album/../o", "link"):
+        assert "one file" in run("batch", album, "--csv=o", f"--html={other}", "--workers", 1).err
+        assert not (tmp_path / "o").exists()
+
+
 @pytest.mark.parametrize("option", ["csv", "jsonl", "html"])
 def test_a_batch_that_cannot_start_leaves_the_last_results_alone(run, album, tmp_path, option):
     out = tmp_path / f"o.{option}"
