@@ -97,9 +97,7 @@ class Porch(TyperGroup):
         return [row.name for row in COMMANDS]
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
-        """Run the command; with `--debug` every exception passes through."""
-        if ctx.params.get("debug"):
-            return super().invoke(ctx)
+        """Run the command; with `--debug` every error passes through."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -110,7 +108,7 @@ class Porch(TyperGroup):
             complain("interrupted; what is done is kept" if kept else "interrupted")
             raise typer.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from None
         except Exception as error:
-            line = expected(error)
+            line = None if debugging() else expected(error)
             if line is None:
                 raise
             complain(line)
@@ -189,8 +187,7 @@ def main() -> None:
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
         signal.signal(signal.SIGHUP, _terminate)
     args, end = _arguments()
-    debug = debugging()
-    args = [*(["--debug"] if debug else []), *(a for a in args[:end] if a != "--debug"), *args[end:]]
+    args = [*(["--debug"] if debugging() else []), *(a for a in args[:end] if a != "--debug"), *args[end:]]
     try:
         app(args, prog_name="aiforensics")
     except SystemExit as error:
@@ -199,7 +196,7 @@ def main() -> None:
         hush()
         sys.exit(PIPE_CLOSED)  # Typer and Rich leave with 1, which here says that a policy matched
     except Exception as error:
-        if debug:
+        if debugging():
             traceback.print_exc()
         else:
             complain(expected(error) or f"internal error: {type(error).__name__}: {error} (--debug shows where)")

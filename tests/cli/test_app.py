@@ -148,9 +148,10 @@ def test_ctrl_c_has_status_130(run, picture, monkeypatch, fakes, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fakes.GateScanner, "examine", interrupted)
-    done = run("scan", picture("a.png"))
-    assert done.status == 130
-    assert done.err.strip().endswith("interrupted; what is done is kept")
+    for more in ([], ["--debug"]):
+        done = run("scan", picture("a.png"), *more)
+        assert done.status == 130
+        assert done.err.strip().endswith("interrupted; what is done is kept")
     monkeypatch.setattr(fakes.GateScanner, "scan", interrupted)
     (report := tmp_path / "told.json").write_text('{"sha256": "", "model": {"name": "default"}}')
     assert run("verify", report, picture("a.png")).err.strip().endswith(": interrupted"), "nothing is kept of that"

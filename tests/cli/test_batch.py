@@ -311,11 +311,12 @@ def long_batch(tmp_path, picture):
     """Starts a batch of many slow pictures, with a signal handled or ignored, and waits for its first results."""
     begun = []
 
-    def start(count, number=signal.SIGINT, handler=signal.SIG_DFL):
+    def start(count, number=signal.SIGINT, handler=signal.SIG_DFL, more=()):
         for i in range(count):
             picture(f"album/{i:02}-slow.png", 64, 64)
         out, page = tmp_path / "o.csv", tmp_path / "o.html"
         command = [sys.executable, PORCH, "batch", tmp_path / "album", "--csv", out, "--html", page, "--workers", "2"]
+        command += more
         process = subprocess.Popen(
             command,
             stderr=subprocess.PIPE,
@@ -338,10 +339,16 @@ def long_batch(tmp_path, picture):
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), pytest.param(signal.SIGHUP, 143, id="SIGHUP")]
+    ("number", "status", "more"),
+    [
+        (signal.SIGINT, 130, []),
+        (signal.SIGTERM, 143, []),
+        (signal.SIGTERM, 143, ["--debug"]),
+        pytest.param(signal.SIGHUP, 143, [], id="SIGHUP"),
+    ],
 )
-def test_a_signal_keeps_what_is_done(long_batch, number, status):
-    process, out, page = long_batch(60, number)
+def test_a_signal_keeps_what_is_done(long_batch, number, status, more):
+    process, out, page = long_batch(60, number, more=more)
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == status
@@ -374,7 +381,9 @@ def test_a_full_disk_is_told_with_the_name_of_the_file(run, album, tmp_path, pla
     assert done.err.splitlines()[-1] == "aiforensics: /dev/full: No space left on device"
 
 
-@pytest.mark.parametrize("command", [["scan", "--json"], ["batch", "--jsonl", "--workers", "1"]])
+@pytest.mark.parametrize(
+    "command", [["scan", "--json"], ["batch", "--jsonl", "--workers", "1"], ["scan", "--json", "--debug"]]
+)
 def test_a_reader_that_goes_away_ends_it_quietly(picture, command):
     paths = [picture(f"{i}.png", 64, 64) for i in range(20)]
     process = subprocess.Popen(
