@@ -2,6 +2,7 @@ import ast
 import csv
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -271,6 +272,14 @@ def test_a_file_of_one_line_without_an_end_is_not_cut_unless_it_is_ours(tmp_path
     with pytest.raises(BatchError, match="cannot be continued"):
         Ledger(tmp_path / "o", kind, resume=True)
     assert (tmp_path / "o").read_text() == "somebody's only line"
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("place", ["pipe", "/dev/null"])
+def test_a_pipe_and_a_device_are_not_continued(tmp_path, kind, place):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BatchError, match="cannot be continued: it is a device or a pipe"):
+        Ledger(tmp_path / place, kind, resume=True)
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

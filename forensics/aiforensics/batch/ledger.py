@@ -239,6 +239,8 @@ class Ledger:
         """Learn what the file holds and cut a torn last line off; False when there is nothing to continue."""
         if not path.exists():
             return False
+        if not path.is_file():  # a pipe would wait for its other end
+            raise BatchError(f"{path} cannot be continued: it is a device or a pipe, and keeps nothing: name a file")
         whole = 0
         start = ",".join(COLUMNS) if self.kind == "csv" else json.dumps({"schema": SCHEMA})[:-1]
         with path.open("rb") as stream:
