@@ -45,13 +45,15 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
         taken.append(place)
 
 
-def keep_results(tables: Iterable[str | None]) -> None:
-    """Refuse to begin tables anew that an earlier batch has written.
+def keep_results(tables: Iterable[str | None], page: Path | None) -> None:
+    """Refuse to begin tables anew that an earlier batch has written, and to replace what aiforensics never wrote.
 
     Parameters
     ----------
     tables
         Files that will be begun anew; None and `-` are none.
+    page
+        A page that will be replaced, as an earlier one may be; or None.
 
     Raises
     ------
@@ -61,6 +63,10 @@ def keep_results(tables: Iterable[str | None]) -> None:
     for table in (Path(name) for name in tables if name is not None and name != "-"):
         if table.is_file() and holds_results(table):
             refuse(f"{table} was written by an earlier batch: go on with --resume, or replace it with --overwrite")
+        if table.is_file() and table.stat().st_size:
+            refuse(f"{table} holds no results of a batch: name another file, or replace it with --overwrite")
+    if page and page.is_file() and page.stat().st_size and not _is_page(page):
+        refuse(f"{page} is no page of aiforensics: name another file, or replace it with --overwrite")
 
 
 def check_places(files: Iterable[str | Path | None], folders: Iterable[Path | None] = ()) -> None:
@@ -104,6 +110,12 @@ def _check_folder(output: Path, folder: Path) -> None:
         refuse(f"{output}: {folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         refuse(f"{output}: nothing may be written into the folder {folder}: check its permissions")
+
+
+def _is_page(file: Path) -> bool:
+    """Whether a file is a page of ours by its first bytes."""
+    with file.open("rb") as stream:
+        return b'<meta name="generator" content="aiforensics ' in stream.read(2048)
 
 
 def _same(one: Path, other: str | Path) -> bool:

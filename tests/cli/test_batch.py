@@ -128,6 +128,25 @@ def test_an_earlier_batch_is_replaced_only_where_that_is_asked_for(run, album, t
     assert "bad.png" not in page.read_text()
 
 
+@pytest.mark.parametrize("option", ["csv", "jsonl", "html"])
+def test_a_file_of_somebody_else_is_replaced_only_where_that_is_asked_for(run, album, tmp_path, option):
+    one = ["batch", album / "ai.png", f"--{option}={tmp_path / 'notes'}", "--workers", 1]
+    other = next(f"--{kind}={tmp_path / 'other'}" for kind in ("html", "csv") if kind != option)
+    assert run("batch", album / "ai.png", other, "--workers", 1).status == 0
+    for text in (b"a year of work\n", (tmp_path / "other").read_bytes()):
+        (tmp_path / "notes").write_bytes(text)
+        for more in ([], [f"--csv={tmp_path / 'o.csv'}", "--resume"]) if option == "html" else ([],):
+            done = run(*one, *more)
+            assert (done.status, done.out, (tmp_path / "notes").read_bytes()) == (2, "", text)
+            assert done.err.startswith(f"aiforensics: {tmp_path / 'notes'} ")
+            assert done.err.endswith(": name another file, or replace it with --overwrite\n")
+    assert run(*one, "--overwrite").status == 0
+    assert b"a year of work" not in (tmp_path / "notes").read_bytes()
+    (tmp_path / "notes").write_bytes(b"")
+    assert run(*one).status == 0
+    assert run(*one).status == (0 if option == "html" else 2)
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
 @pytest.mark.parametrize("place", ["file", "-"])
 def test_names_come_from_a_file_or_standard_input(run, picture, tmp_path, end, place):
@@ -262,8 +281,8 @@ def test_a_resumed_page_of_files_that_are_still_to_be_made(run, album, tmp_path)
 
 def test_a_batch_of_nothing_writes_an_empty_table(run, tmp_path):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "o.csv").write_text("an earlier table\n")
-    assert run("batch", tmp_path / "empty", "--csv", tmp_path / "o.csv").status == 0
+    (tmp_path / "o.csv").write_text("another table\n")
+    assert run("batch", tmp_path / "empty", "--csv", tmp_path / "o.csv", "--overwrite").status == 0
     assert (tmp_path / "o.csv").read_text().startswith(HEADER)
     assert rows(run("batch", tmp_path / "empty", "--csv").out) == []
 

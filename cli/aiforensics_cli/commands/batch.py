@@ -47,7 +47,9 @@ def batch(
         ),
     ] = 60.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the --csv or --jsonl file.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the results of an earlier batch.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the results of an earlier batch, and other files.")
+    ] = False,
     ray: Annotated[str | None, typer.Option(metavar="[ADDRESS]", help="Use a Ray cluster (extra: ray).")] = None,
     model: options.ModelOption = "default",
     device: options.ScanDeviceOption = "auto",
@@ -60,7 +62,8 @@ def batch(
     give their pictures by name; hidden files, other files (archives too:
     name them) and links to folders are left out and counted. Without
     --csv, --jsonl or --html, prints a line each. A CSV or JSONL file of
-    an earlier batch is not replaced without --overwrite.
+    an earlier batch is not replaced without --overwrite, nor is a file
+    that aiforensics did not write.
 
     The status is 2 if any input was refused, in the run that is resumed
     too, and 141 if the reader of standard output went away (`| head`).
@@ -80,8 +83,8 @@ def batch(
     sources = [str(Path(path)) if path else "" for path in [*paths, *listed]]  # "" is not the current folder
     spare([csv, jsonl, html], [*sources, files_from or ""])
     check_places([csv, jsonl, html])
-    if not (resume or overwrite):
-        keep_results([csv, jsonl])
+    if not overwrite:
+        keep_results([] if resume else [csv, jsonl], html)
     title = f"Batch: {', '.join([*paths, *([f'names from {files_from}'] if files_from else [])])}"
     with Outputs(csv, jsonl, html, title=title, resume=resume) as outputs:
         outputs.check_redaction(redact)
