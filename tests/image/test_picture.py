@@ -64,6 +64,17 @@ def test_clipped_windows_come_last():
     assert (from_array(pixels).windows[0].x, from_array(pixels).windows[0].y) == (640, 0)
 
 
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (7, 7), (8, 7), (7, 300)])
+@pytest.mark.parametrize("page", [0, 255])
+def test_a_speck_on_an_empty_picture_is_no_picture_inside_a_border(across, down, page):
+    pixels = np.full((600, 800, 3), page, np.uint8)
+    pixels[96 : 96 + down, 160 : 160 + across] = 128
+    picture = from_array(pixels)
+    whole = max(across, down) < 8  # a line of a picture stays what is examined: too little
+    assert picture.content == ((0, 0, 800, 600) if whole else (160, 96, 160 + across, 96 + down))
+    assert picture.framed is not whole
+
+
 def test_luma_is_that_of_jpeg():
     pixels = noise(70, 80)
     luma = from_array(pixels).windows[0].luma

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from aiforensics.image.borders import Box, inside_border
+from aiforensics.image.borders import GRID, Box, inside_border
 from aiforensics.image.orientation import upright
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ MIN_SIDE = 64
 """A window with a shorter side is extended by reflection, so that every measurement is defined."""
 FLAT = 3.0
 """Standard deviation of the luma, in grey levels, below which a window shows no texture to examine."""
-_GRID = 16
-"""Windows start on multiples of the largest JPEG block (4:2:0), so that their grid phase is known to be zero."""
+_SPECK = 8
+"""Longer side in pixels below which what lies inside a border is a speck on an empty picture, and no picture."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,12 @@ class Picture:
 
     @cached_property
     def content(self) -> Box:
-        """The part that is examined: what a plain border leaves of a picture larger than a window."""
+        """The part that is examined: what a plain border leaves of a picture larger than a window, unless a speck."""
         whole = (0, 0, self.width, self.height)
-        return inside_border(self.stored) if max(self.width, self.height) > WINDOW else whole
+        if max(self.width, self.height) <= WINDOW:
+            return whole
+        left, top, right, bottom = inside_border(self.stored)
+        return whole if max(right - left, bottom - top) < _SPECK else (left, top, right, bottom)
 
     @property
     def framed(self) -> bool:
@@ -214,8 +217,8 @@ def _candidate_boxes(content: Box, side: int = WINDOW) -> list[Box]:
             return [0]
         count = min(3, (length + side // 2) // side)
         if count == 1:
-            return [(length - side) // 2 // _GRID * _GRID]
-        return [round(i * (length - side) / (count - 1)) // _GRID * _GRID for i in range(count)]
+            return [(length - side) // 2 // GRID * GRID]
+        return [round(i * (length - side) / (count - 1)) // GRID * GRID for i in range(count)]
 
     left, top, right, bottom = content
     across, down = starts(right - left), starts(bottom - top)
