@@ -30,7 +30,7 @@ class Policy(StrEnum):
 def examine_all(scanner: Scanner, paths: Iterable[str]) -> Iterator[Examination | Refusal]:
     """Examine paths (`-` is standard input); a refused one is a line on standard error, and a `Refusal` here."""
     for path in paths:
-        with _told(f"examining {clean(path)}"):
+        with _status(f"examining {clean(path)}"):
             item = _examine(scanner, path)
         if isinstance(item, Refusal):
             complain(f"{'standard input' if path == '-' else named(path)}: {item.message}")
@@ -202,7 +202,7 @@ def write_maps(examination: Examination, number: int, folder: Path) -> list[Path
     return written
 
 
-def _told(line: str) -> AbstractContextManager[object]:
+def _status(line: str) -> AbstractContextManager[object]:
     """Say on standard error what goes on, where that is a terminal."""
     if not sys.stderr.isatty():
         return nullcontext()

@@ -137,17 +137,17 @@ class Telling:
 
     def scan(self, source: str) -> Finding:
         """Examine a file."""
-        with _told():
+        with _tracebacks():
             return self.scanner.scan(source)
 
     def scan_bytes(self, data: bytes, path: str) -> Finding:
         """Examine bytes that came from `path`."""
-        with _told():
+        with _tracebacks():
             return self.scanner.scan_bytes(data, path)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _tracebacks() -> Iterator[None]:
     try:
         yield
     except Exception as error:

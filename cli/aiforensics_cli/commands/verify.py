@@ -47,7 +47,7 @@ def verify(
     from aiforensics_cli.comparing import differences, is_redacted  # noqa: PLC0415 - as above
 
     differ = False
-    for told in _told(report, image):
+    for told in _findings(report, image):
         redact = is_redacted(told)
         scanner = Scanner(model or _shipped(told), device="cpu", redact=redact, online=online, trust=trust)
         seen = scanner.scan(image).to_dict()
@@ -61,7 +61,7 @@ def verify(
     raise typer.Exit(MATCHED if differ else DONE)
 
 
-def _told(report: Path, image: Path) -> list[dict[str, Any]]:
+def _findings(report: Path, image: Path) -> list[dict[str, Any]]:
     from aiforensics_cli.comparing import find_findings  # noqa: PLC0415 - not for --help
 
     try:

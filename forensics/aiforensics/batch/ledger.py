@@ -204,7 +204,7 @@ class Ledger:
             return
         for number, result in enumerate(read_back(self.path, "jsonl"), 1):
             try:
-                told = _told(result)
+                told = _provenance(result)
             except (KeyError, TypeError, AttributeError):
                 raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
             yield number, redact(told) == told, any(c.private and c.value == REMOVED for c in told.claims)
@@ -298,7 +298,7 @@ def read_back(path: Path, kind: Kind) -> Iterator[Result]:
                 yield _from_csv(line)
 
 
-def _told(result: Result) -> Provenance:
+def _provenance(result: Result) -> Provenance:
     """The claims of a line, as far as redaction looks at them."""
     claims = result.get("provenance", {}).get("claims", [])
     return Provenance(
