@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from aiforensics_cli.console import complain, hush
+from aiforensics_cli.console import complain, hush, unheard
 
 DONE, MATCHED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of the contract: done; a `--fail-on` policy matched; usage error or refused input; Ctrl-C."""
@@ -197,7 +197,8 @@ def main() -> None:
         sys.exit(PIPE_CLOSED)  # Typer and Rich leave with 1, which here says that a policy matched
     except Exception as error:
         if debugging():
-            traceback.print_exc()
+            with unheard():
+                traceback.print_exc()
         else:
             complain(expected(error) or f"internal error: {type(error).__name__}: {error} (--debug shows where)")
         sys.exit(REFUSED)  # Python's own status would be 1, which here says that a policy matched

@@ -6,8 +6,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
 from unicodedata import category
 
 import typer
@@ -30,10 +31,20 @@ def results() -> Console:
 
 
 def messages() -> Console:
-    """Make the console of standard error."""
+    """Make the console of standard error; what cannot be written there is lost, and nothing else."""
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    class Messages(Console):
+        """Rich would leave with status 1, as above, where the reader of messages goes away."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+        def print(self, *objects: Any, **settings: Any) -> None:  # noqa: ANN401 - what Rich takes
+            with unheard():
+                super().print(*objects, **settings)
+
+    return Messages(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def emit(result: Mapping[str, Any]) -> None:
@@ -61,19 +72,29 @@ def without_nan(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def hush() -> None:
-    """Let standard output lead nowhere from here on, because its reader went away.
+def hush(stream: TextIO | None = None) -> None:
+    """Let a stream, standard output for None, lead nowhere from here on, because its reader went away.
 
     What is still buffered goes there too: Python flushes it at exit and would complain.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, (stream or sys.stdout).fileno())
     os.close(nowhere)
 
 
 def complain(line: str) -> None:
     """Print one error line on standard error."""
-    typer.echo(f"aiforensics: {clean(line)}", err=True)
+    with unheard():
+        typer.echo(f"aiforensics: {clean(line)}", err=True)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Go on where standard error takes no message: a log on a full disk costs no result, and no exit status."""
+    try:
+        yield
+    except OSError:
+        hush(sys.stderr)
 
 
 def clean(text: str) -> str:

@@ -128,6 +128,21 @@ def test_where_a_worker_failed_is_printed_for_who_asks(picture):
         assert done.stderr.count("Traceback") == done.stderr.count("\nZeroDivisionError: a defect\n") == bool(more)
 
 
+@pytest.mark.parametrize("more", [[], ["--debug"]])
+def test_messages_that_a_full_disk_does_not_take_cost_no_result_and_no_status(picture, more):
+    porch = Path(__file__).parents[1] / "support" / "porch.py"
+
+    def ended(*words):
+        command = [sys.executable, porch, *words, *more]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+        return done.returncode, len(done.stdout.splitlines())
+
+    assert ended("scan", "missing.png", picture("a.png"), "--json") == (2, 2)
+    assert ended("batch", picture("a.png"), "--jsonl", "--workers", "1") == (0, 1)
+    assert ended("scan", picture("a.png"), "--model", "missing") == (2, 0)
+
+
 @pytest.mark.parametrize(
     ("package", "extra"), [("torch", "train"), ("c2pa", "c2pa"), ("pillow_heif", "heif"), ("ray", "ray")]
 )
