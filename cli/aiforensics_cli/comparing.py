@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,25 +21,37 @@ KEYS = (
 """What has to agree, in the order in which it is told; then whatever else one of the two says."""
 _FREE = ("path", "seconds")
 """What may differ."""
+_LONGEST = 256_000_000
+"""Characters at most of a value, or of all that are not on a line each."""
 
 
-def find_findings(text: str, image: Path) -> list[dict[str, Any]]:
-    """Find the findings about a picture in a JSON or JSON Lines text: all with its sha256, or the only one.
+def find_findings(report: Path, image: Path) -> list[dict[str, Any]]:
+    """Find the findings about a picture in a JSON or JSON Lines file: all with its sha256, or the only one.
+
+    Memory does not grow with the lines of the file.
 
     Raises
     ------
     typer.BadParameter
         When there is none.
+    UnicodeDecodeError, RecursionError
+        When the file is no text, or nested too deeply.
     """
-    findings = [entry for entry in _objects(text) if isinstance(entry, dict) and entry.keys() >= {"sha256", "model"}]
     with image.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    same = [finding for finding in findings if finding["sha256"] == sha256]
-    if same or len(findings) == 1:
-        return same or findings
+    first: list[dict[str, Any]] = []
+    same: list[dict[str, Any]] = []
+    count = 0
+    for entry in _objects(report):
+        if isinstance(entry, dict) and entry.keys() >= {"sha256", "model"}:
+            first = first or [entry]
+            same += [entry] * (entry["sha256"] == sha256)
+            count += 1
+    if same or count == 1:
+        return same or first
     raise typer.BadParameter(
-        f"none of its {len(findings)} findings is about this picture (sha256 {sha256[:12]})"
-        if findings
+        f"none of its {count} findings is about this picture (sha256 {sha256[:12]})"
+        if count
         else "this holds no finding: give what `aiforensics scan --json` printed"
     )
 
@@ -74,8 +88,20 @@ def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: flo
     return found
 
 
-def _objects(text: str) -> list[Any]:
-    """All JSON values of a text, one after the other; those of a list count one by one."""
+def _objects(file: Path) -> Iterator[Any]:
+    """All JSON values of a file, one after the other; those of a list count one by one."""
+    with file.open("rb") as stream:
+        wide = stream.peek(2).startswith((BOM_UTF16_LE, BOM_UTF16_BE))  # as PowerShell writes what > sends to a file
+        with io.TextIOWrapper(stream, "utf-16" if wide else "utf-8-sig") as text:
+            while line := text.readline(_LONGEST):
+                try:
+                    values = _values(line)
+                except typer.BadParameter:  # a value may be on several lines
+                    values = _values(line + text.read(_LONGEST - len(line)))
+                yield from values
+
+
+def _values(text: str) -> list[Any]:
     decoder = json.JSONDecoder()
     values: list[Any] = []
     at = len(text) - len(text.lstrip())

@@ -1,8 +1,10 @@
 import json
+import os
+import tracemalloc
 
 import pytest
 
-from aiforensics_cli.comparing import KEYS, differences
+from aiforensics_cli.comparing import KEYS, differences, find_findings
 
 pytestmark = pytest.mark.usefixtures("fake_pipeline")
 
@@ -176,3 +178,41 @@ def test_what_a_scan_never_says_differs(run, told, more, line):
     done = run("verify", report, path)
     assert done.status == 1
     assert line in done.out
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_finding_is_read_in_the_encodings_that_windows_writes(run, told, encoding, indent):
+    path, report = told
+    report.write_text(json.dumps(json.loads(report.read_text()), indent=indent) + "\n", encoding=encoding)
+    assert run("verify", report, path).status == 0
+
+
+def test_a_picture_that_a_batch_met_a_thousand_times_is_scanned_once(run, told, monkeypatch, fakes):
+    path, report = told
+    report.write_text(report.read_text() * 1000)
+    scan, scanned = fakes.GateScanner.scan, []
+    monkeypatch.setattr(fakes.GateScanner, "scan", lambda self, source: scanned.append(source) or scan(self, source))
+    done = run("verify", report, path)
+    assert (done.status, len(done.out.splitlines()), scanned) == (0, 1000, [path])
+
+
+def test_lines_are_read_one_by_one(told, picture):
+    path, report = told
+    line = report.read_text()
+    report.write_text((line.replace('"sha256": "', '"sha256": "x') + " " * 9_000 + "\n") * 3_000 + line)
+    tracemalloc.start()
+    (found,) = find_findings(report, path)
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == json.loads(line)
+    assert held < report.stat().st_size / 10
+
+
+def test_a_pipe_is_no_picture_to_verify(run, told, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    done = run("verify", told[1], tmp_path / "pipe.png")
+    assert (done.status, done.err) == (
+        2,
+        f"aiforensics: {tmp_path / 'pipe.png'}: this is a device or a pipe: give a file\n",
+    )

@@ -46,11 +46,16 @@ def verify(
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
     from aiforensics_cli.comparing import differences, is_redacted  # noqa: PLC0415 - as above
 
+    if not image.is_file():  # nobody could read it twice
+        refuse(f"{image}: this is a device or a pipe: give a file")
     differ = False
+    scans: dict[tuple[str, bool], dict[str, Any]] = {}  # a batch may have met the picture a thousand times
     for told in _findings(report, image):
-        redact = is_redacted(told)
-        scanner = Scanner(model or _shipped(told), device="cpu", redact=redact, online=online, trust=trust)
-        seen = scanner.scan(image).to_dict()
+        name, redact = way = model or _shipped(told), is_redacted(told)
+        if way not in scans:
+            scanner = Scanner(name, device="cpu", redact=redact, online=online, trust=trust)
+            scans[way] = scanner.scan(image).to_dict()
+        seen = scans[way]
         found = differences(told, seen, tolerance)
         for key, was, now in found:
             typer.echo(clean(f"differs  {key}: the finding says {was}, this scan says {now}"))
@@ -65,7 +70,7 @@ def _findings(report: Path, image: Path) -> list[dict[str, Any]]:
     from aiforensics_cli.comparing import find_findings  # noqa: PLC0415 - not for --help
 
     try:
-        return find_findings(report.read_text("utf-8"), image)
+        return find_findings(report, image)
     except UnicodeDecodeError:
         refuse(f"{report}: this is not text: give what `aiforensics scan --json` printed")
     except RecursionError:
