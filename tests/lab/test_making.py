@@ -46,6 +46,7 @@ from aiforensics.lab.train.batches import audited_view  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError, recipe, settings  # noqa: E402
 from aiforensics_cli.show import show_manifest  # noqa: E402
 from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
+from aiforensics_models.lineage import ever  # noqa: E402
 
 pytestmark = pytest.mark.train
 CHANCE = Figure(0.5, 0.45, 0.55)
@@ -380,6 +381,9 @@ def test_a_fusion_with_another_head_says_what_made_which_part(old, fusion, tmp_p
     assert (training["command"], training["data"], training["head_only"]) == ("aiforensics adapt", ["new"], True)
     assert (training["config"]["seed"], training["weights"]) == (3, "first.safetensors")
     assert set(training["sources"]["ai"]) == {"new-ai-0", "new-ai-1"}
+    assert training["generators"] == {"biggan": 11, "midjourney": 11}
+    assert set(ever(training)["sources"]["ai"]) == {"ai-0", "ai-1", "new-ai-0", "new-ai-1"}
+    assert set(ever(training)["generators"]) == {"gen-0", "gen-1", "biggan", "midjourney"}
     assert manifest["adapted"]["training_before"] == before
     assert manifest["adapted"]["sources"] == training["sources"]
     assert any("The mix gives the network no weight" in line for line in lines)

@@ -16,7 +16,7 @@ from aiforensics import __version__
 from aiforensics.evidence import InputError
 from aiforensics.image import read
 from aiforensics.lab.data import overlap
-from aiforensics.lab.data.census import census
+from aiforensics.lab.data.census import census, generators_of
 from aiforensics.lab.data.dataset import Sample, joined
 from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.data.progress import Report
@@ -36,6 +36,7 @@ from aiforensics.lab.pages.words import left_out
 from aiforensics.lab.train.batches import audited_view
 from aiforensics.lab.train.recipes import stated
 from aiforensics_models.bundle import Bundle, Device, write_manifest
+from aiforensics_models.lineage import handed_on
 from aiforensics_models.small import SMALL
 
 Strategy = Literal["head", "full"]
@@ -369,10 +370,12 @@ def _record(out: Path, bundle: Bundle, train: Sequence[Sample], content: Mapping
         (out / overlap.FILE).unlink(missing_ok=True)
     else:
         overlap.record(out, train, seen)
+    before = bundle.manifest.get("training", {})
     made: dict[str, Any] = {"command": job.command, "data": list(job.data)}
     if job.split:
-        made["split"] = bundle.manifest.get("training", {}).get("split", {"seed": job.seed, "shares": job.split})
-    manifest["training"] |= made
+        made["split"] = before.get("split", {"seed": job.seed, "shares": job.split})
+    origin = {"from": bundle.name, "sha256": bundle.sha256, **handed_on(before)}
+    manifest["training"] |= {**made, "generators": generators_of(train), "adapted": origin}
     manifest["adapted"] = {
         "from": bundle.name,
         "sha256": bundle.sha256,
@@ -380,7 +383,7 @@ def _record(out: Path, bundle: Bundle, train: Sequence[Sample], content: Mapping
         **made,
         "sources": manifest["training"]["sources"],
         "seed": job.seed,
-        "training_before": bundle.manifest.get("training", {}),
+        "training_before": before,
         "domains": brief,
         "forgetting": content.get("forgetting", {}),
     }

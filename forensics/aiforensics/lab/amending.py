@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from aiforensics.lab.data import overlap
+from aiforensics.lab.data.census import census, generators_of
 from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.judge.quick import open_detector
@@ -38,6 +38,23 @@ class Step:
     changes: Mapping[str, Any]
 
 
+def census_of(learned: Sequence[Sample]) -> dict[str, Any]:
+    """Count what a step rests on: how many `pictures`, and `sources` of each class, and by name what was `learned`.
+
+    Parameters
+    ----------
+    learned
+        The pictures.
+    """
+    seen = [replace(sample, split="train") for sample in learned]
+    sources = census(seen)["sources"]
+    return {
+        "pictures": len(seen),
+        "sources": {label: len(names) for label, names in sources.items()},
+        "learned": {"sources": sources, "generators": generators_of(seen)},
+    }
+
+
 def amend(bundle: Bundle, out: Path, step: Step, *, test: Path, work: Path, report: Report) -> None:
     """State a step in a folder that holds the bundle's files and the new ones, and judge what it comes to.
 
@@ -50,7 +67,7 @@ def amend(bundle: Bundle, out: Path, step: Step, *, test: Path, work: Path, repo
     step
         What it learned.
     test
-        Data set whose split `test` judges.
+        Data set whose split `test` judges, drawn as the bundle's own was where it states no splits.
     work
         Folder of plots and pages.
     report
@@ -58,12 +75,13 @@ def amend(bundle: Bundle, out: Path, step: Step, *, test: Path, work: Path, repo
     """
     learned = [replace(sample, split="train") for sample in step.learned]
     overlap.record(out, learned, overlap.seen(bundle) or frozenset())
-    sources = Counter(label for label, _ in {(sample.label, sample.source) for sample in learned})
-    told = {"from": bundle.sha256, "command": step.command, "pictures": len(learned), "sources": dict(sources)}
+    told = {"from": bundle.sha256, "command": step.command, **census_of(learned)}
     training = {**bundle.manifest["training"], step.name: told}
     manifest = {**bundle.manifest, **step.changes, "training": training}
     write_manifest(out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
     job = Job(out, work, training.get("data", ()), training.get("command", ""))
-    pictures = [sample for sample in load_dataset(test, need=("test",)) if sample.split == "test"]
+    seed, shares = overlap.drawn(bundle.manifest, job.seed)  # another draw would judge what it learned from
+    samples = load_dataset(test, seed=seed, shares=shares, need=("test",))
+    pictures = [sample for sample in samples if sample.split == "test"]
     seen = overlap.seen(Bundle.load(out))
     state_figures(out, manifest, judge_test(pictures, open_detector(out), job, report, of=len(pictures), seen=seen))

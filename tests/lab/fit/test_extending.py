@@ -181,7 +181,9 @@ def test_a_finished_bundle_gets_another_mix_from_sources_that_came_later(start, 
     assert again.manifest["head"]["mix"] != start.manifest["head"]["mix"]
     assert again.manifest["calibration"]["conditions"] == start.manifest["calibration"]["conditions"]
     assert again.calibration.ai_from >= start.calibration.ai_from
-    assert again.manifest["training"]["remixed"]["sources"] == {"ai": 2, "real": 2}
+    told = again.manifest["training"]["remixed"]
+    assert (told["pictures"], told["sources"]) == (32, {"ai": 2, "real": 2})
+    assert told["learned"]["sources"] == {"ai": {"ai2": 8, "ai3": 8}, "real": {"real2": 8, "real3": 8}}
     assert seen(again) > seen(start)
     text = (again.folder / "CARD.md").read_text(encoding="utf-8")
     assert "The mix was then fitted once more, on 32 pictures of 2 AI and 2 real sources" in text

@@ -24,3 +24,8 @@ def census(samples: Sequence[Sample]) -> dict[str, Any]:
             for label in ("ai", "real")
         },
     }
+
+
+def generators_of(samples: Sequence[Sample]) -> dict[str, int]:
+    """Count the pictures of each generator that may be learned from."""
+    return dict(sorted(Counter(one.generator for one in samples if one.generator and one.split != "test").items()))

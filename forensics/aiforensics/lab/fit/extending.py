@@ -42,7 +42,7 @@ from aiforensics.lab.train.finetune import mean_network
 from aiforensics.lab.train.networks import WEIGHTS, NetworkJob, train_networks
 from aiforensics.lab.train.recipes import RecipeError
 from aiforensics_models.bundle import Bundle, Device
-from aiforensics_models.lineage import ever
+from aiforensics_models.lineage import ever, handed_on
 
 FOLDS = 2
 """Networks that go on, each without a part of the new sources."""
@@ -195,9 +195,8 @@ def stated(start: Bundle, *, kept: bool) -> dict[str, Any]:
     """What a manifest says of the fusion that its own went on from: name, sum, first weights and training pictures."""
     training = start.manifest["training"]
     weights = {key: training[key] for key in ("weights", "weights_sha256") if key in training}
-    names = ("command", "pictures", "sources", "generators", "extended")
-    before = {key: training[key] for key in names if key in training}
-    return {**weights, "extended": {"from": start.name, "sha256": start.sha256, "kept": kept, **weights, **before}}
+    before = {"from": start.name, "sha256": start.sha256, "kept": kept, **weights, **handed_on(training)}
+    return {**weights, "extended": before}
 
 
 def stranger_folds(samples: Sequence[Sample], start: Bundle, seed: int) -> NDArray[np.int64]:

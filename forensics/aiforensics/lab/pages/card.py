@@ -12,7 +12,7 @@ from typing import Any
 from aiforensics.lab.pages.markdown import number, shell, table
 from aiforensics.lab.pages.strangers import left_out
 from aiforensics.lab.pages.words import percent, reach
-from aiforensics_models.lineage import ever
+from aiforensics_models.lineage import ever, steps
 
 _FIGURES = (
     ("roc_auc", "ROC AUC"),
@@ -305,6 +305,9 @@ def _training(training: Mapping[str, Any]) -> Iterable[str]:
         yield "Pictures by class and split: " + ", ".join(f"{name} {count}" for name, count in pictures.items()) + "."
     if training.get("data"):
         yield "Data as named: " + ", ".join(f"`{name}`" for name in training["data"]) + "."
+    since = [f"{step['pictures']} (`{name}`)" for name, step in steps(training).items() if "learned" in step]
+    if since:
+        yield f"Pictures since it was finished: {', '.join(since)}. The sources below count them as well."
     for label, words in (("ai", "AI sources"), ("real", "Real sources")):
         sources = training.get("sources", {}).get(label, {})
         if sources:
