@@ -122,6 +122,7 @@ def test_a_limit_does_not_reach_what_is_left_out_and_that_is_said(run, make_fold
         return SimpleNamespace(to_dict=lambda: {"rows": {}})
 
     monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: None)  # of so few pictures
     monkeypatch.setattr("aiforensics.lab.evaluating.leave_one_source_out", left_out)
     words = ("evaluate", make_folder(8, bright), "--split", "all", "--leave-one-source-out", "--work", tmp_path / "w")
     limited, whole = run(*words, "--limit", 4), run(*words)
@@ -129,6 +130,36 @@ def test_a_limit_does_not_reach_what_is_left_out_and_that_is_said(run, make_fold
     line = "--limit does not reach what is trained and judged with sources left out"
     assert line in " ".join(limited.stderr.split())
     assert line not in " ".join(whole.stderr.split())
+
+
+def test_what_cannot_be_left_out_is_told_before_anything_is_judged(run, make_folder, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.evaluating.evaluate", lambda *_, **__: 1 / 0)
+    words = ("--split", "all", "--leave-one-source-out", "--work", tmp_path / "w")
+    root = make_folder(20, bright)
+    (root / "ai/ai-one/one000.png").unlink(missing_ok=True)
+    done = run("evaluate", root, *words)
+    assert (done.exit_code, done.stdout) == (2, ""), done.output
+    assert "needs two AI sources of 20 pictures and two real ones: there are 1 and 2" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_training_that_fails_loses_nothing_that_was_judged(run, make_folder, tmp_path, monkeypatch, named) -> None:
+    def fail(*_, **__):
+        raise DatasetError("the power is gone")
+
+    monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: None)  # of so few pictures
+    monkeypatch.setattr("aiforensics.lab.evaluating.leave_one_source_out", fail)
+    metrics, page, work = tmp_path / "metrics.json", tmp_path / "page.html", tmp_path / "w"
+    places = ("--json", metrics, "--report", page) if named else ("--json", "-")
+    words = ("--split", "all", "--limit", 4, "--leave-one-source-out", "--work", work)
+    done = run("evaluate", make_folder(8, bright), *words, *places)
+    assert (done.exit_code, done.stdout) == (2, ""), done.output
+    assert "the power is gone" in done.stderr
+    kept = json.loads((metrics if named else work / "metrics.json").read_text())
+    assert (kept["pictures"], kept["settings"]["split"]) == ({"judged": 4, "of": 32}, "all")
+    assert page.exists() is named
 
 
 @pytest.mark.train

@@ -60,29 +60,39 @@ def evaluate(
     work = work or Path("leave-one-source-out")
     check_places([report, json], [work if leave_one_source_out else None])
     from aiforensics.lab.evaluating import Plan, run_evaluation  # noqa: PLC0415 - the scan's libraries take a second
+    from aiforensics.lab.pages.words import known  # noqa: PLC0415 - not for --help
 
     plan = Plan(
         tuple(data), model, device, split, limit, side, robustness, leave_one_source_out, folds, weights, work, seed
     )
-    content = run_evaluation(plan, bar, options.reporter())
-    _tell_overlap(content)
-    if report:
-        from aiforensics.lab.pages.evaluation import evaluation_page  # noqa: PLC0415 - only for a page
+    told = options.reporter()
 
-        evaluation_page(content, report, title=f"Evaluation of {model} on {', '.join(map(str, data))}")
-    if json:
-        write_json(content, json)
+    def write(content: dict[str, Any], place: Path | None) -> None:
+        _state_overlap(content)
+        if report:
+            from aiforensics.lab.pages.evaluation import evaluation_page  # noqa: PLC0415 - only for a page
+
+            evaluation_page(content, report, title=f"Evaluation of {model} on {', '.join(map(str, data))}")
+        if place:
+            write_json(content, place)
+
+    def keep(content: dict[str, Any]) -> None:
+        place = work / "metrics.json" if json is None or str(json) == "-" else json
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write(content, place)
+        told(f"what was judged stands in {place}; now to what is trained with sources left out")
+
+    content = run_evaluation(plan, bar, told, keep)
+    write(content, json)
+    if line := known(content):
+        messages().print(f"warning: {line}", soft_wrap=True)
     if str(json) != "-":
         show_evaluation(content)
     raise typer.Exit(tell_refused(content["refused"]))
 
 
-def _tell_overlap(content: dict[str, Any]) -> None:
-    """Say on standard error, and on the page, how many of the judged pictures the bundle had learned from."""
-    from aiforensics.lab.pages.words import known  # noqa: PLC0415 - not for --help
-
+def _state_overlap(content: dict[str, Any]) -> None:
+    """State how many of the judged pictures the bundle had learned from, for the page."""
     seen, judged = content["seen_in_training"], content["pictures"]["judged"]
     unknown = "not known: the bundle does not state what it learned from"
     content["settings"]["seen in training"] = unknown if seen is None else f"{seen} of {judged} pictures"
-    if line := known(content):
-        messages().print(f"warning: {line}", soft_wrap=True)

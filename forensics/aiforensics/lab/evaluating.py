@@ -15,7 +15,7 @@ from aiforensics.lab.data.progress import Progress, Report
 from aiforensics.lab.data.views import CONDITIONS, SIDE, SWEEP, cut_to
 from aiforensics.lab.judge.detector import ScannerDetector
 from aiforensics.lab.judge.evaluate import evaluate
-from aiforensics.lab.judge.leaveout import Fit, leave_one_source_out
+from aiforensics.lab.judge.leaveout import Fit, cuts, leave_one_source_out
 from aiforensics.lab.refit import refit
 from aiforensics.pipeline import Scanner
 from aiforensics_models.bundle import Bundle
@@ -65,7 +65,9 @@ class Plan:
     seed: int
 
 
-def run_evaluation(plan: Plan, bar: Bar, report: Report) -> dict[str, Any]:
+def run_evaluation(
+    plan: Plan, bar: Bar, report: Report, keep: Callable[[dict[str, Any]], None] = lambda _content: None
+) -> dict[str, Any]:
     """Evaluate as planned; gives the content of `metrics.json`.
 
     Parameters
@@ -74,6 +76,8 @@ def run_evaluation(plan: Plan, bar: Bar, report: Report) -> dict[str, Any]:
         What is asked for.
     bar, report
         Show how far it is, and take a line of progress.
+    keep
+        Given what was judged before anything is trained with sources left out, which may fail after hours.
 
     Raises
     ------
@@ -87,10 +91,12 @@ def run_evaluation(plan: Plan, bar: Bar, report: Report) -> dict[str, Any]:
         samples = load_dataset(
             plan.data, seed=seed, shares=shares, need=(), keep_broken=True, progress=progress, report=report
         )
-    fit = None
+    split, there = _of_split(plan, samples, bundle)
+    fit, readable = None, []
     if plan.leave_one_source_out:  # refused before an hour of judging, not after it
         fit = refit(bundle.manifest, plan.work, weights=plan.weights, seed=plan.seed, report=report)
-    split, there = _of_split(plan, samples, bundle)
+        readable = _readable(samples, bar)
+        cuts(readable, folds=plan.folds, seed=plan.seed)
     judged = list(thin(there, plan.limit or len(there), seed=plan.seed))
     if len(there) < len(samples):
         report(f"judging the split {split}, {len(there)} of {len(samples)} pictures: --split all judges every one")
@@ -106,8 +112,6 @@ def run_evaluation(plan: Plan, bar: Bar, report: Report) -> dict[str, Any]:
             progress=progress,
         )
     content = found.to_dict()
-    if fit is not None:
-        content["leave_one_source_out"] = _left_out(plan, samples, fit, bar, report)
     content["settings"] = {
         "data": ", ".join(map(str, plan.data)),
         "split": split,
@@ -118,6 +122,9 @@ def run_evaluation(plan: Plan, bar: Bar, report: Report) -> dict[str, Any]:
         **({"side": str(plan.side)} if plan.side else {}),
         "seed": str(plan.seed),
     }
+    if fit is not None:
+        keep(content)
+        content["leave_one_source_out"] = _left_out(plan, readable, fit, bar, report)
     return content
 
 
@@ -134,17 +141,21 @@ def _of_split(plan: Plan, samples: Sequence[Sample], bundle: Bundle) -> tuple[st
     return split, there
 
 
-def _left_out(plan: Plan, samples: Sequence[Sample], fit: Fit, bar: Bar, report: Report) -> dict[str, Any]:
-    """Train with sources left out, on the pictures that can be decoded: one that cannot would end hours of training."""
-    if plan.limit:
-        report("--limit does not reach what is trained and judged with sources left out")
+def _readable(samples: Sequence[Sample], bar: Bar) -> list[Sample]:
+    """Take the pictures that can be decoded: one that cannot would end hours of training."""
     with bar("reading pictures") as progress:
         _, broken = fingerprints([sample.path for sample in samples], progress)
     torn = {path for path, _ in broken}
-    readable = [sample for sample in samples if sample.path not in torn]
+    return [sample for sample in samples if sample.path not in torn]
+
+
+def _left_out(plan: Plan, samples: Sequence[Sample], fit: Fit, bar: Bar, report: Report) -> dict[str, Any]:
+    """Train with sources left out."""
+    if plan.limit:
+        report("--limit does not reach what is trained and judged with sources left out")
     conditions = cut_to(CONDITIONS, plan.side or SIDE)
     with bar("training with sources left out") as progress:
         found = leave_one_source_out(
-            readable, fit, conditions=conditions, folds=plan.folds, seed=plan.seed, progress=progress
+            samples, fit, conditions=conditions, folds=plan.folds, seed=plan.seed, progress=progress
         )
     return found.to_dict()

@@ -115,6 +115,60 @@ class LeaveOut:
         return {**settings, "rows": {row.name: row.to_dict() for row in self.rows}}
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One fit of a row: what it learns from, and the AI and real pictures that judge it."""
+
+    row: str
+    train: list[Sample]
+    ai: list[Sample]
+    real: list[Sample]
+
+
+def cuts(
+    samples: Sequence[Sample],
+    *,
+    min_pictures: int = MIN_PICTURES,
+    folds: int | None = None,
+    rows: Sequence[str] = ROWS,
+    seed: int = 0,
+) -> tuple[int, list[Cut]]:
+    """Cut a data set as `leave_one_source_out` does, all of it at once: what cannot be cut is told before a fit.
+
+    Parameters
+    ----------
+    samples, min_pictures, folds, rows, seed
+        As of `leave_one_source_out`.
+
+    Returns
+    -------
+    The parts that AI sources are left out in, and every fit's pictures.
+
+    Raises
+    ------
+    DatasetError
+        Fewer than two AI sources have `min_pictures`, fewer than two real sources exist, or what some fit would learn
+        from lacks a class in `train` or `val`.
+    """
+    rng = np.random.default_rng(seed)
+    count = {s: sum(x.source == s and x.label == "ai" for x in samples) for s in {x.source for x in samples}}
+    ai_sources = [s for s in sorted(count) if count[s] >= min_pictures]
+    real_sources = sorted({x.source for x in samples if x.label == "real"})
+    if len(ai_sources) < 2 or len(real_sources) < 2:
+        raise DatasetError(
+            f"leaving sources out needs two AI sources of {min_pictures} pictures and two real ones: "
+            f"there are {len(ai_sources)} and {len(real_sources)}"
+        )
+    parts = min(folds or len(ai_sources), len(ai_sources))
+    ai_parts = _parts(ai_sources, parts, rng)
+    real_parts = _parts(real_sources, min(REAL_FOLDS, len(real_sources), parts), rng)  # no part without its turn
+    jobs = [(row, part) for row in ROWS if row in rows for part in ([set()] if row == "random" else ai_parts)]
+    return parts, [
+        _cut(samples, row, part, real_parts[turn % len(real_parts)] if row == "double" else set(), ai_sources)
+        for turn, (row, part) in enumerate(jobs)
+    ]
+
+
 def leave_one_source_out(
     samples: Sequence[Sample],
     fit: Fit,
@@ -153,31 +207,14 @@ def leave_one_source_out(
     Raises
     ------
     DatasetError
-        Fewer than two AI sources have `min_pictures`, fewer than two real sources exist, or what some fit would learn
-        from lacks a class in `train` or `val`.
+        As of `cuts`, before anything is fitted.
     """
-    rng = np.random.default_rng(seed)
-    count = {s: sum(x.source == s and x.label == "ai" for x in samples) for s in {x.source for x in samples}}
-    ai_sources = [s for s in sorted(count) if count[s] >= min_pictures]
-    real_sources = sorted({x.source for x in samples if x.label == "real"})
-    if len(ai_sources) < 2 or len(real_sources) < 2:
-        raise DatasetError(
-            f"leaving sources out needs two AI sources of {min_pictures} pictures and two real ones: "
-            f"there are {len(ai_sources)} and {len(real_sources)}"
-        )
-    parts = min(folds or len(ai_sources), len(ai_sources))
-    ai_parts = _parts(ai_sources, parts, rng)
-    real_parts = _parts(real_sources, min(REAL_FOLDS, len(real_sources), parts), rng)  # no part without its turn
-    jobs = [(row, part) for row in ROWS if row in rows for part in ([set()] if row == "random" else ai_parts)]
+    parts, found = cuts(samples, min_pictures=min_pictures, folds=folds, rows=rows, seed=seed)
     tables = {row: _Table(conditions) for row in ROWS if row in rows}
-    cuts = [  # all of them before the first fit, so that what cannot be cut is told at once
-        _cut(samples, row, part, real_parts[turn % len(real_parts)] if row == "double" else set(), ai_sources)
-        for turn, (row, part) in enumerate(jobs)
-    ]
-    for done, ((row, _), (train, ai, real)) in enumerate(zip(jobs, cuts, strict=True), 1):
-        tables[row].add(fit(train), ai, real)
+    for done, cut in enumerate(found, 1):
+        tables[cut.row].add(fit(cut.train), cut.ai, cut.real)
         if progress is not None:
-            progress(done, len(jobs))
+            progress(done, len(found))
     return LeaveOut(tuple(table.row(row, draws=draws, seed=seed) for row, table in tables.items()), parts, min_pictures)
 
 
@@ -251,9 +288,7 @@ def _parts(sources: Sequence[str], count: int, rng: np.random.Generator) -> list
     return [set(shuffled[part::count]) for part in range(count)]
 
 
-def _cut(
-    samples: Sequence[Sample], row: str, out_ai: set[str], out_real: set[str], ai_sources: Sequence[str]
-) -> tuple[list[Sample], list[Sample], list[Sample]]:
+def _cut(samples: Sequence[Sample], row: str, out_ai: set[str], out_real: set[str], ai_sources: Sequence[str]) -> Cut:
     """Training samples, left-out AI samples and held-out real samples of one fold; no group stands on both sides."""
     if row == "random":
         ai = [s for s in samples if s.label == "ai" and s.split == "test" and s.source in ai_sources]
@@ -277,7 +312,7 @@ def _cut(
     if not ai or not real or len({s.label for s in train}) < 2:
         raise DatasetError(f"the row {row} has too few sources or test pictures to leave any out{_why(ai, families)}")
     check_classes(train)
-    return train, ai, real
+    return Cut(row, train, ai, real)
 
 
 def _why(left_out: Sequence[Sample], families: Collection[str]) -> str:
