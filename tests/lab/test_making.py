@@ -310,6 +310,32 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path):
     assert moved == ({"head"} if strategy == "head" else {"head", "body"})
 
 
+def test_forgetting_is_measured_on_pictures_that_are_not_learned(old, made, tmp_path):
+    """Of the old test pictures half are among the new data, which draws a split of its own."""
+    torch.set_num_threads(1)
+    new = load_dataset(make_set(tmp_path / "new", period=3, seed=5))
+    again = [replace(one, split="train") for one in old if one.split == "test" and int(one.path.stem[-1]) % 2]
+    job, lines = Job(tmp_path / "out", tmp_path / "work"), []
+    how = Adaptation("head", epochs=1)
+    content = adapt(made[0] / "mine", [*new, *again], old, how, job, lines.append, audited=True)
+    assert len(again) == 10
+    for when in ("before", "after"):
+        assert content["domains"]["old"][when]["pictures"] == {"judged": 10, "of": 10}
+    assert content["held_out"] == {"new": {"pictures": 20, "of": 20}, "old": {"pictures": 10, "of": 20}}
+    assert Bundle.load(job.out).manifest["adapted"]["held_out"] == content["held_out"]
+    assert any(line.startswith("mind: 10 of the 20 test pictures of the old data are left out") for line in lines)
+    card = (job.out / "CARD.md").read_text()
+    assert "Of the 20 test pictures of the old domain, 10 were left out: the bundle had learned from" in card
+    assert "of the new domain, " not in card
+
+
+def test_a_domain_whose_test_pictures_were_all_learned_is_refused_before_any_training(old, made, tmp_path, monkeypatch):
+    monkeypatch.setattr(adapting, "train_classifier", lambda *_, **__: 1 / 0)
+    swapped = [replace(one, split={"train": "test", "test": "train"}.get(one.split, one.split)) for one in old]
+    with pytest.raises(DatasetError, match="mine had learned from every real test picture of the old data"):
+        adapt(made[0] / "mine", old, swapped, Adaptation("head"), Job(tmp_path / "o", tmp_path / "w"), audited=True)
+
+
 def test_a_classifier_is_fitted_again_for_leave_one_source_out(old, made, tmp_path):
     torch.set_num_threads(1)
     fit = refit(Bundle.load(made[0] / "mine").manifest, tmp_path)
@@ -331,7 +357,7 @@ def test_an_adaptation_that_fails_leaves_the_bundles_alone(old, made, tmp_path, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(adapting, "train_classifier", fail)
-    monkeypatch.setattr(adapting, "_figures", lambda *_: {})
+    monkeypatch.setattr(adapting, "judged", lambda *_: {})
     shutil.copytree(made[0] / "mine", tmp_path / "work" / "bundle")
     shutil.copytree(made[0] / "mine", tmp_path / "out")
     source, how = tmp_path / "work" / "bundle", Adaptation("head", epochs=1)
@@ -357,7 +383,7 @@ def fusion(made, tmp_path, monkeypatch):
     head = {"kind": "xgboost", "file": "head.ubj"}
     write_manifest(source, {**manifest, "recipe": "fusion-xgboost", "head": head, "training": training})
     monkeypatch.setattr(adapting, "open_detector", lambda _model: None)
-    monkeypatch.setattr(adapting, "_figures", lambda *_: {"old": FOUND})
+    monkeypatch.setattr(adapting, "judged", lambda *_: {"old": FOUND})
     return source
 
 

@@ -43,7 +43,8 @@ def adapt(
 ) -> None:
     """Adapt a bundle to new pictures, and measure both domains before and after, files as found.
 
-    What it learns from is audited first, as `train` does.
+    What it learns from is audited first, as `train` does. Test pictures that
+    the bundle had learned from, or learns from now, judge nothing.
     Without --old the fall on the old domain (forgetting) cannot be measured.
     After `full`, the thresholds of a fusion rest on sources that its first
     weights had seen; the bundle says so.

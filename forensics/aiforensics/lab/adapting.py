@@ -13,8 +13,6 @@ from typing import Any, Literal
 from safetensors.torch import load_file, save_file
 
 from aiforensics import __version__
-from aiforensics.evidence import InputError
-from aiforensics.image import read
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.census import census, generators_of
 from aiforensics.lab.data.dataset import Sample, joined
@@ -27,12 +25,10 @@ from aiforensics.lab.fit.fusion import fold_count, train_fusion
 from aiforensics.lab.fit.kept import Kept
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.measure import VIEWS, measure_all
-from aiforensics.lab.judge.detector import Detector
-from aiforensics.lab.judge.evaluate import Judged, check_judged, panel
+from aiforensics.lab.judge.domains import held_out, judged
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import CARD, METRICS, Job, check_data, check_output, new_draft, publish
 from aiforensics.lab.pages.card import adapted_card, at_bounds
-from aiforensics.lab.pages.words import left_out
 from aiforensics.lab.train.batches import audited_view
 from aiforensics.lab.train.recipes import stated
 from aiforensics_models.bundle import Bundle, Device, write_manifest
@@ -115,7 +111,8 @@ def adapt(
     Returns
     -------
     `domains`: by `new` and `old`, `before` and `after`, the figures on the domain's `test` split as of `as_found`;
-    `forgetting`: the fall of each figure on the old domain; `remarks`: what to mind of the new bundle. Its card
+    `held_out`: of how many of these `test` pictures, those that the bundle neither had learned from nor learns from
+    now; `forgetting`: the fall of each figure on the old domain; `remarks`: what to mind of the new bundle. Its card
     holds these figures.
 
     Raises
@@ -123,6 +120,8 @@ def adapt(
     AdaptError
         `full` without old data, a knob that the bundle lacks, a bundle that states no recipe, or one that would be
         replaced by its own adaptation.
+    DatasetError
+        A domain has no test picture of a class that the bundle does not learn from.
     RecipeError
         A fusion, and too few sources to leave some out.
     TrainingError
@@ -135,12 +134,11 @@ def adapt(
         fold_count([sample for sample in train if sample.split != "test"], _fusion_config(bundle, job).folds)
         if how.strategy == "head":
             Kept.of(bundle)  # one that cannot go on is told here
-    if old and (line := _on_both(new, old)):
-        report(f"mind: {line}")
+    domains = held_out(bundle, {"new": new} if old is None else {"new": new, "old": old}, train, report)
     job.work.mkdir(parents=True, exist_ok=True)
     if not audited:
         check_data(train, job, partial(audited_view, _delivered(bundle)), report)
-    before = _figures(open_detector(model), new, old, report)
+    before = judged(domains, open_detector(model), report)
     draft = new_draft(job, bundle.folder)
     remarks = []
     if bundle.manifest["head"]["kind"] == "none":
@@ -156,7 +154,7 @@ def adapt(
         report(f"mind: {SEEN}")
     for line in at_bounds(Bundle.load(draft).manifest):
         report(f"mind: {line}")
-    after = _figures(open_detector(draft), new, old, report)
+    after = judged(domains, open_detector(draft), report)
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "bundle": bundle.name,
@@ -164,6 +162,7 @@ def adapt(
         "command": job.command,
         "remarks": remarks,
         "domains": {domain: {"before": before[domain], "after": after[domain]} for domain in before},
+        "held_out": {domain: {"pictures": len(found.pictures), "of": found.of} for domain, found in domains.items()},
     }
     if old is not None:
         content["forgetting"] = {
@@ -217,46 +216,6 @@ def check_knobs(bundle: Bundle, how: Adaptation, out: Path, *, old: bool) -> Non
         raise AdaptError("--strategy head trains no network of a fusion: leave --steps out, or use --strategy full")
     if how.rate is not None and how.rate <= 0:
         raise AdaptError(f"a learning rate of {how.rate:g} teaches nothing: give one above 0")
-
-
-def as_found(samples: Sequence[Sample], judge: Detector) -> dict[str, Any]:
-    """Figures of a detector on the files as they are, as `Panel.to_dict` gives them, without curves.
-
-    Beside them `pictures` (`judged` and `of`) and `refused`, path and reason of each picture that was left out.
-    """
-    judged: Judged = []
-    refused: list[tuple[str, str]] = []
-    for sample in samples:
-        try:
-            judged.append((sample, judge.score(read(sample.path))))
-        except InputError as error:
-            refused.append((str(sample.path), error.message))  # no evidence for or against a detector
-    check_judged(samples, (judged,), refused)
-    content = panel("as found", "files as found", judged).to_dict()
-    content.pop("curves")
-    return content | {"pictures": {"judged": len(judged), "of": len(samples)}, "refused": list(map(list, refused))}
-
-
-def _figures(
-    judge: Detector, new: Sequence[Sample], old: Sequence[Sample] | None, report: Report
-) -> dict[str, dict[str, Any]]:
-    domains = {"new": new} if old is None else {"new": new, "old": old}
-    found = {}
-    for domain, samples in domains.items():
-        found[domain] = as_found([sample for sample in samples if sample.split == "test"], judge)
-        if line := left_out(found[domain]["refused"], found[domain]["pictures"]["of"]):
-            report(f"{domain} domain: {line}")
-        report(f"{domain} domain: accuracy {found[domain]['accuracy']:.3f}, AUC {found[domain]['roc_auc']:.3f}")
-    return found
-
-
-def _on_both(new: Sequence[Sample], old: Sequence[Sample]) -> str:
-    """Say how many test pictures of the old data are test pictures of the new as well; empty where none is."""
-    mine = {sum_of(one.path) for one in new if one.split == "test"}
-    before = [sum_of(one.path) for one in old if one.split == "test"]
-    met = sum(one in mine for one in before)
-    what = f"{met} of the {len(before)} test pictures of the old data are test pictures of the new data as well"
-    return f"{what}: on them no forgetting can be measured" if met else ""
 
 
 def _delivered(bundle: Bundle) -> bool:
@@ -385,6 +344,7 @@ def _record(out: Path, bundle: Bundle, train: Sequence[Sample], content: Mapping
         "seed": job.seed,
         "training_before": before,
         "domains": brief,
+        "held_out": content["held_out"],
         "forgetting": content.get("forgetting", {}),
     }
     (out / METRICS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")

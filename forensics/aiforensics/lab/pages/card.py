@@ -109,6 +109,7 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         "On the split `test` of each domain, files as found, not under matched conditions: `aiforensics evaluate` "
         f"gives those, with intervals.{lost}",
         table(heads, rows),
+        *_learned(adapted.get("held_out", {})),
         *_not_judged(adapted["domains"]),
         *(f"Mind: {remark}." for remark in adapted.get("remarks", ())),
         *at_bounds(manifest),
@@ -123,6 +124,16 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         shell(adapted["command"]) or "The command was not recorded.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _learned(held_out: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Say of each domain how many of its test pictures the bundle learned from, where there are such."""
+    return [
+        f"Of the {of['of']} test pictures of the {domain} domain, {of['of'] - of['pictures']} were left out: the "
+        "bundle had learned from them before, or learned from them now."
+        for domain, of in held_out.items()
+        if of["pictures"] < of["of"]
+    ]
 
 
 def _not_judged(domains: Mapping[str, Mapping[str, Any]]) -> list[str]:
