@@ -177,6 +177,16 @@ def test_too_few_sources_are_named() -> None:
         leave_one_source_out(world(), mute, draws=10)
 
 
+def test_an_auc_that_no_draw_moves_has_no_interval() -> None:
+    def always_right(_train):
+        return lambda samples, _view: [Prediction(float(s.label == "ai"), s.label) for s in samples]
+
+    found = leave_one_source_out(world(), always_right, conditions=(CLEAN,), draws=10).to_dict()["rows"]
+    for row in found.values():
+        for one in row["ai_sources"].values():
+            assert (one["roc_auc"], one["roc_auc_interval"]) == (1.0, [None, None])
+
+
 def test_a_real_picture_counts_once_however_often_it_is_left_out() -> None:
     def always_ai(_train):
         said = {"ai": Prediction(0.9, "ai"), "real": Prediction(0.1, "inconclusive")}

@@ -38,7 +38,8 @@ class LeftOut:
     Attributes
     ----------
     roc_auc
-        Against the held-out real pictures: the mean of the AUCs under each condition, with its interval.
+        Against the held-out real pictures: the mean of the AUCs under each condition, with its interval, none
+        where no draw moves it.
     by_condition
         The AUC under each condition.
     called_ai, called_real
@@ -276,7 +277,7 @@ class _Table:
         said = [p.verdict for pairs in judged for sample, p in pairs if sample.label == "ai"]
         return LeftOut(
             pictures=pictures,
-            roc_auc=metrics.of_both(Figure(float(np.mean(by_condition)), low, high), scores[0]),
+            roc_auc=metrics.moved(metrics.of_both(Figure(float(np.mean(by_condition)), low, high), scores[0])),
             by_condition=dict(zip((view.name for view in self.conditions), by_condition, strict=True)),
             called_ai=said.count("ai") / len(said),
             called_real=said.count("real") / len(said),

@@ -173,7 +173,7 @@ def headline(scores: Scores, *, draws: int = DRAWS, seed: int = 0) -> dict[str, 
     for name in CALIBRATED:
         if len(set(scores.groups.tolist())) < _FEW:
             found[name] = Figure(found[name].value, np.nan, np.nan)
-    return {name: _moved(one) for name, one in found.items()}
+    return {name: moved(one) for name, one in found.items()}
 
 
 def figure(scores: Scores, name: str, *, draws: int = DRAWS, seed: int = 0) -> Figure:
@@ -288,11 +288,11 @@ def _row(
     }
     for verdict, key in (("ai", "called_ai"), ("real", "called_real"), ("inconclusive", "inconclusive")):
         row[key] = float(np.mean(mine.verdicts == verdict))
-    share = _moved(_uncertain(figure(mine, "called_ai", draws=draws, seed=seed), mine.groups))
+    share = moved(_uncertain(figure(mine, "called_ai", draws=draws, seed=seed), mine.groups))
     row["called_ai_interval"] = [share.low, share.high]
     against = scores.pick(mask | (scores.labels != mine.labels[0]))
     if np.ptp(against.labels) > 0:
-        auc = _moved(of_both(figure(against, "roc_auc", draws=draws, seed=seed), against))
+        auc = moved(of_both(figure(against, "roc_auc", draws=draws, seed=seed), against))
         row["roc_auc"], row["roc_auc_interval"] = auc.value, [auc.low, auc.high]
     return row
 
@@ -311,7 +311,7 @@ def _uncertain(share: Figure, groups: NDArray[np.str_]) -> Figure:
     return Figure(p, 0.0 if p == 0 else float(low), 1.0 if p == 1 else float(high))
 
 
-def _moved(one: Figure) -> Figure:
+def moved(one: Figure) -> Figure:
     """Without an interval where no draw moved the figure: that shows the limits of drawing, not certainty."""
     return Figure(one.value, np.nan, np.nan) if one.high - one.low <= _STILL else one
 
