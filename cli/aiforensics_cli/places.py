@@ -69,6 +69,18 @@ def keep_results(tables: Iterable[str | None], page: Path | None) -> None:
         refuse(f"{page} is no page of aiforensics: name another file, or replace it with --overwrite")
 
 
+def of_bundle(out: Path, work: Path | None) -> tuple[Path, Path]:
+    """Folder of a bundle under a name (`.` and `..` have none), and that of its work: beside it where none is given.
+
+    Parameters
+    ----------
+    out, work
+        As they were given.
+    """
+    named = out.resolve() if out.name in ("", "..") else out
+    return named, work or named.parent / f"{named.name}.work"
+
+
 def check_places(files: Iterable[str | Path | None], folders: Iterable[Path | None] = ()) -> None:
     """Refuse places where nothing can be written, before the work whose results would be lost there.
 

@@ -192,6 +192,36 @@ def test_a_test_picture_that_cannot_be_judged_is_told_and_is_status_2(run, data,
     assert (tmp_path / "new" / "bundle.json").is_file()
 
 
+@pytest.mark.parametrize("out", [".", "..", "../here"])
+def test_a_bundle_in_the_current_folder_is_named_as_that_is(run, data, tmp_path, monkeypatch, out):
+    pytest.importorskip("torch")
+    from aiforensics.lab.making import Job
+
+    jobs = []
+
+    def stop(*args):
+        jobs.append(next(one for one in args if isinstance(one, Job)))
+        raise KeyboardInterrupt
+
+    here = tmp_path / "here"
+    folder = here if out != ".." else here.parent
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr("aiforensics.lab.making.make_bundle", stop)
+    monkeypatch.setattr("aiforensics.lab.adapting.adapt", stop)
+    monkeypatch.setattr("aiforensics.lab.adapting.check_output", lambda _out: None)
+    for words in (("train", data, "--recipe", "cnn"), ("adapt", "default", data, "--strategy", "head")):
+        found = run(*words, "--out", out)
+        assert (found.status, "internal" in found.err) == (130, False), found.err
+    for job in jobs:
+        assert (job.out.name, job.out.resolve(), job.work.resolve()) == (
+            folder.name,
+            folder,
+            folder.with_name(f"{folder.name}.work"),
+        )
+    assert len(jobs) == 2
+
+
 def test_synth_refuses_in_one_line(run, tmp_path):
     found = run("synth", "train", tmp_path / "nowhere", "--kind", "vae", "--out", tmp_path / "g")
     assert found.status == 2

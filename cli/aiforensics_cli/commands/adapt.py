@@ -10,6 +10,7 @@ import typer
 from aiforensics_cli import options
 from aiforensics_cli.commands.train import command_line
 from aiforensics_cli.console import results
+from aiforensics_cli.places import of_bundle
 
 app = typer.Typer()
 
@@ -63,8 +64,8 @@ def adapt(
     first = Bundle.load(bundle)
     check_knobs(first, how, out, old=bool(old))
     learned = [path.name for path in (*((old or ()) if strategy == "full" else ()), *data)]
-    place = work or out.with_name(f"{out.name}.work")
-    job = Job(out, place, learned, command_line(), force, seed=seed, split="70/15/15")
+    folder, place = of_bundle(out, work)
+    job = Job(folder, place, learned, command_line(), force, seed=seed, split="70/15/15")
     cut, shares = drawn(first.manifest, seed)  # as its training cut them, or its own pictures would be tested on
     report = options.reporter()
     new = load_dataset(data, seed=cut, shares=shares, report=report)

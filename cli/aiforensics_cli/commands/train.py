@@ -14,6 +14,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.console import messages, results
+from aiforensics_cli.places import of_bundle
 
 app = typer.Typer()
 _data, _training, _fusion, _output = (
@@ -183,10 +184,10 @@ def train(
     )
     system = System(chosen, config, weights or "none", extend, refit, search, device, compiled)
     system.check()
-    folder = work or out.with_name(f"{out.name}.work")
-    job = Job(out, folder, [path.name for path in data], command_line(), force, test_pictures, seed, split)
+    bundle, folder = of_bundle(out, work)
+    job = Job(bundle, folder, [path.name for path in data], command_line(), force, test_pictures, seed, split)
     samples = load_dataset(data, seed=seed, shares=parse_shares(split), report=report)
-    metrics = make_bundle(samples, job, system.trainer(samples, name or out.name, report), system.view, report)
+    metrics = make_bundle(samples, job, system.trainer(samples, name or bundle.name, report), system.view, report)
     _show(out, metrics)
 
 
