@@ -91,3 +91,13 @@ def test_it_is_judged_on_the_split_that_its_bundle_has_drawn(lattices, bundle, j
     amended(bundle, lattices[:1], folder, tmp_path)
     drawn = load_dataset(folder, seed=7, shares=parse_shares("40/30/30"), need=("test",))
     assert {one.path for one in judged} == {one.path for one in drawn if one.split == "test"}
+
+
+def test_of_a_bundle_that_says_not_what_it_had_seen_the_amended_one_says_nothing(
+    lattices, bundle, judged, make_folder, tmp_path
+):
+    (bundle.folder / overlap.FILE).unlink()
+    manifest = {key: value for key, value in bundle.manifest.items() if key not in ("schema", "files")}
+    write_manifest(bundle.folder, manifest)
+    silent = Bundle.load(bundle.folder)
+    assert overlap.seen(amended(silent, lattices[:4], make_folder(40), tmp_path)) is None

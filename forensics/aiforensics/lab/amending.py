@@ -74,7 +74,9 @@ def amend(bundle: Bundle, out: Path, step: Step, *, test: Path, work: Path, repo
         Takes a line of progress.
     """
     learned = [replace(sample, split="train") for sample in step.learned]
-    overlap.record(out, learned, overlap.seen(bundle) or frozenset())
+    earlier = overlap.seen(bundle)
+    if earlier is not None:  # a list of the new pictures alone would say that the old ones were never seen
+        overlap.record(out, learned, earlier)
     told = {"from": bundle.sha256, "command": step.command, **census_of(learned)}
     training = {**bundle.manifest["training"], step.name: told}
     manifest = {**bundle.manifest, **step.changes, "training": training}
