@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 from aiforensics.image import decode, read  # noqa: E402
 from aiforensics.lab.data.dataset import DatasetError  # noqa: E402
 from aiforensics.lab.data.overlap import seen  # noqa: E402
+from aiforensics.lab.fit import classifiers  # noqa: E402
 from aiforensics.lab.fit.classifiers import fit, scores, train_classifier  # noqa: E402
 from aiforensics.lab.judge.quick import NetworkDetector, open_detector  # noqa: E402
 from aiforensics.lab.train.batches import Pictures  # noqa: E402
@@ -125,6 +126,47 @@ def test_other_first_weights_under_the_same_name_and_another_part_to_train_start
     assert [starts_anew(head_only=True), starts_anew(head_only=True)] == [True, False]
     make_learner(small("resnet", seed=1)).save(tmp_path / "first.safetensors")
     assert starts_anew(head_only=True)
+
+
+def test_fewer_passes_or_less_patience_than_a_run_had_start_anew(samples, tmp_path, small):
+    """Or the network of the longer run would pass for what was asked."""
+    config = small("cnn", epochs=4, patience=9, rate=0.05)
+    prepare = Preparation(config.input, config.side)
+    train, val = (Pictures([s for s in samples if s.split == split], prepare, (), 0) for split in ("train", "val"))
+
+    def run(folder, **knobs):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        wanted = replace(config, **knobs)
+        history = fit(make_learner(wanted), train, val, tmp_path / folder, wanted)
+        return [row["val_loss"] for row in history], (tmp_path / folder / "network.safetensors").read_bytes()
+
+    longer = run("work")
+    assert run("work", patience=8) == longer
+    for knobs in ({"epochs": 2}, {"patience": 1}):
+        assert len(run("work")[0]) == 4
+        fresh = run(f"fresh{knobs}", **knobs)
+        assert len(fresh[0]) < 4
+        assert run("work", **knobs) == fresh
+
+
+def test_a_run_that_is_stopped_before_its_first_checkpoint_leaves_none_of_another(
+    samples, tmp_path, small, monkeypatch
+):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    config = small("cnn")
+    prepare = Preparation(config.input, config.side)
+    train, val = (Pictures([s for s in samples if s.split == split], prepare, (), 0) for split in ("train", "val"))
+    fit(make_learner(config), train, val, tmp_path, config)
+    kept = (tmp_path / "network.safetensors").read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(classifiers, "keep", stopped)
+        other = replace(config, rate=0.01)
+        fit(make_learner(other), train, val, tmp_path, other)
+    assert (tmp_path / "network.safetensors").read_bytes() != kept
+    fit(make_learner(config), train, val, tmp_path, config)
+    assert (tmp_path / "network.safetensors").read_bytes() == kept
 
 
 def test_a_bundle_is_built_again_bit_for_bit_and_knows_what_it_learned_from(samples, tmp_path, small):

@@ -56,6 +56,24 @@ def test_an_interrupted_network_ends_as_one_that_was_not(samples, trained, tmp_p
     assert finetune(train, val, tmp_path / "n.safetensors", tiny) == trained[1]
 
 
+def test_a_network_that_is_stopped_before_its_first_checkpoint_leaves_none_of_another(
+    samples, tmp_path, monkeypatch, tiny
+):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))
+    one = replace(tiny, steps=2, held_steps=0, check_every=2)
+    finetune(train, val, tmp_path / "n.safetensors", one)
+    kept = (tmp_path / "n.safetensors").read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(running, "keep", stopped)
+        finetune(train, val, tmp_path / "n.safetensors", replace(one, head_rate=0.01))
+    assert (tmp_path / "n.safetensors").read_bytes() != kept
+    finetune(train, val, tmp_path / "n.safetensors", one)
+    assert (tmp_path / "n.safetensors").read_bytes() == kept
+
+
 def test_a_network_that_diverges_is_one_line(samples, tmp_path, monkeypatch, tiny):
     monkeypatch.setattr(running, "score", lambda _network, views: np.full(len(views), np.nan))
     train, val = ([s for s in samples if s.split == split] for split in ("train", "val"))

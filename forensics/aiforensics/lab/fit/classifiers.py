@@ -164,12 +164,13 @@ def fit(
     best, waited = np.inf, 0
     checkpoint = work / _CHECKPOINT
     if state := recall(checkpoint, report):
-        if state["key"] == key:
+        if state["key"] == key and _would_come_so_far(state["history"], config):
             learner.restore(state["learner"])
             history, best, waited = state["history"], state["best"], state["waited"]
             report(f"going on after pass {len(history)}")
         else:
             report("the checkpoint belongs to other settings or data: starting anew")
+            checkpoint.unlink()  # or whoever stops the first pass leaves it beside weights that are not its own
     for epoch, row in enumerate(history, 1):  # whoever stops a run by its passes stops it at the same one again
         after(epoch, row)
     spent = sum(row["seconds"] for row in history)
@@ -243,12 +244,23 @@ def _pass(learner: Learner, train: Pictures, epoch: int, config: ClassifierConfi
     return float(np.average(loss, weights=size)), float(np.average(right, weights=size))
 
 
+def _would_come_so_far(history: History, config: ClassifierConfig) -> bool:
+    """Whether a run ends no sooner: fewer passes, less patience or less time than it had make it another one."""
+    best, waited, spent = np.inf, 0, 0.0
+    for row in history[:-1]:
+        best, waited = (row["val_loss"], 0) if row["val_loss"] < best else (best, waited + 1)
+        spent += row["seconds"]
+        if waited >= config.patience or _over(config, spent):
+            return False
+    return len(history) <= config.epochs
+
+
 def _over(config: ClassifierConfig, seconds: float) -> bool:
     return config.minutes > 0 and seconds >= 60 * config.minutes
 
 
 def _key(config: ClassifierConfig, train: Pictures, val: Pictures, *, head_only: bool) -> str:
-    """Of everything that a checkpoint depends on; more time, and more passes at a constant rate, may be asked for."""
+    """Of everything that a checkpoint depends on; more time, and at a constant rate more passes, may be asked for."""
     later = {"minutes", "patience"} | ({"epochs"} if config.schedule == "constant" else set())
     settings = {k: v for k, v in (asdict(config) | first_weights(config.weights)).items() if k not in later}
     seen = digest([*train.samples, *val.samples])

@@ -109,7 +109,10 @@ class Run:
     def resume(self, report: Report) -> None:
         """Go on from the checkpoint, where there is one of this run."""
         state = recall(self._checkpoint, report)
-        if state is None or state["config"] != self._made_with:
+        if state is None:
+            return
+        if state["config"] != self._made_with:
+            self._checkpoint.unlink()  # or whoever stops before the first look leaves it beside weights not its own
             return
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
