@@ -16,7 +16,7 @@ from aiforensics.evidence import Finding, ModelRef, Provenance, Quality, ToolRef
 from aiforensics.image import decode
 from aiforensics.lab.data.dataset import DatasetError, Sample
 from aiforensics.lab.data.views import CONDITIONS, SWEEP
-from aiforensics.lab.refit import refit
+from aiforensics.lab.refit import check_cuts, refit
 from aiforensics_cli.app import app
 
 
@@ -112,6 +112,11 @@ def test_leaving_sources_out_needs_a_recipe(run, make_folder, tmp_path) -> None:
     with pytest.raises(DatasetError, match="went on from default"):
         stated = {"config": {}, "extended": {"from": "default"}}
         refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
+    (tmp_path / "network.safetensors").write_bytes(b"")  # it has learned from all old sources
+    with pytest.raises(DatasetError, match="started from that of mine, which had learned from sources that would be"):
+        adapted = {"strategy": "full", "from": "mine"}
+        manifest = {"recipe": "cnn", "training": {"config": {}, "weights": "network.safetensors"}, "adapted": adapted}
+        refit(manifest, tmp_path, weights=str(tmp_path / "network.safetensors"))
 
 
 def test_a_limit_does_not_reach_what_is_left_out_and_that_is_said(run, make_folder, tmp_path, monkeypatch) -> None:
@@ -122,7 +127,7 @@ def test_a_limit_does_not_reach_what_is_left_out_and_that_is_said(run, make_fold
         return SimpleNamespace(to_dict=lambda: {"rows": {}})
 
     monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
-    monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: None)  # of so few pictures
+    monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: (2, []))  # of so few pictures
     monkeypatch.setattr("aiforensics.lab.evaluating.leave_one_source_out", left_out)
     words = ("evaluate", make_folder(8, bright), "--split", "all", "--leave-one-source-out", "--work", tmp_path / "w")
     limited, whole = run(*words, "--limit", 4), run(*words)
@@ -143,13 +148,26 @@ def test_what_cannot_be_left_out_is_told_before_anything_is_judged(run, make_fol
     assert "needs two AI sources of 20 pictures and two real ones: there are 1 and 2" in " ".join(done.stderr.split())
 
 
+@pytest.mark.train
+def test_a_fusion_that_would_lack_sources_is_told_before_anything_is_judged() -> None:
+    fusion = pytest.importorskip("aiforensics.lab.fit.fusion")
+    kinds = [("ai", "gan", "stylegan3"), ("ai", "web", "flux"), ("real", "phone", ""), ("real", "press", "")]
+    train = [Sample(Path(f"{s}{i}"), k, s, g, f"{s}{i}", "train") for k, s, g in kinds for i in range(3)]
+    manifest = {"recipe": "fusion-deep", "training": {"config": {"folds": 4}}}
+    check_cuts(manifest, [train])
+    for gone in ("gan", "phone"):
+        with pytest.raises(fusion.RecipeError, match="takes two AI generators and two real sources"):
+            check_cuts(manifest, [train, [one for one in train if one.source != gone]])
+    check_cuts({"recipe": "cnn"}, [train[:1]])
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_a_training_that_fails_loses_nothing_that_was_judged(run, make_folder, tmp_path, monkeypatch, named) -> None:
     def fail(*_, **__):
         raise DatasetError("the power is gone")
 
     monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
-    monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: None)  # of so few pictures
+    monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: (2, []))  # of so few pictures
     monkeypatch.setattr("aiforensics.lab.evaluating.leave_one_source_out", fail)
     metrics, page, work = tmp_path / "metrics.json", tmp_path / "page.html", tmp_path / "w"
     places = ("--json", metrics, "--report", page) if named else ("--json", "-")

@@ -16,7 +16,7 @@ from aiforensics.lab.data.views import CONDITIONS, SIDE, SWEEP, cut_to
 from aiforensics.lab.judge.detector import ScannerDetector
 from aiforensics.lab.judge.evaluate import evaluate
 from aiforensics.lab.judge.leaveout import Fit, cuts, leave_one_source_out
-from aiforensics.lab.refit import refit
+from aiforensics.lab.refit import check_cuts, refit
 from aiforensics.pipeline import Scanner
 from aiforensics_models.bundle import Bundle
 
@@ -83,6 +83,8 @@ def run_evaluation(
     ------
     DatasetError
         The data cannot be read, a split that is judged lacks a class, or sources cannot be left out of this bundle.
+    aiforensics.lab.train.recipes.RecipeError
+        Without some of the sources a fusion would have too few.
     """
     scanner = Scanner(plan.model, device=plan.device)
     bundle = scanner.bundle
@@ -96,12 +98,13 @@ def run_evaluation(
     if plan.leave_one_source_out:  # refused before an hour of judging, not after it
         fit = refit(bundle.manifest, plan.work, weights=plan.weights, seed=plan.seed, report=report)
         readable = _readable(samples, bar)
-        cuts(readable, folds=plan.folds, seed=plan.seed)
+        _, found = cuts(readable, folds=plan.folds, seed=plan.seed)
+        check_cuts(bundle.manifest, (cut.train for cut in found))
     judged = list(thin(there, plan.limit or len(there), seed=plan.seed))
     if len(there) < len(samples):
         report(f"judging the split {split}, {len(there)} of {len(samples)} pictures: --split all judges every one")
     with bar("judging pictures") as progress:
-        found = evaluate(
+        evaluation = evaluate(
             judged,
             ScannerDetector(scanner),
             cut_to(CONDITIONS, plan.side or SIDE),
@@ -111,7 +114,7 @@ def run_evaluation(
             seed=plan.seed,
             progress=progress,
         )
-    content = found.to_dict()
+    content = evaluation.to_dict()
     content["settings"] = {
         "data": ", ".join(map(str, plan.data)),
         "split": split,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,8 @@ def refit(
     Raises
     ------
     DatasetError
-        The bundle does not state a recipe that can be followed, went on from another, is a fusion of which the head
-        alone was fitted, or started from a file of weights and none is there.
+        The bundle does not state a recipe that can be followed, went on from another or was adapted whole, is a fusion
+        of which the head alone was fitted, or started from a file of weights and none is there.
     """
     recipe, training = str(manifest.get("recipe", "")), manifest.get("training", {})
     if not recipe or "config" not in training:
@@ -57,6 +57,11 @@ def refit(
         raise DatasetError(
             f"the bundle went on from {training['extended']['from']}, and what it was before cannot be fitted again "
             "from its recipe: leave sources out of that one"
+        )
+    if manifest.get("adapted", {}).get("strategy") == "full":
+        raise DatasetError(
+            f"the bundle's network started from that of {manifest['adapted']['from']}, which had learned from sources "
+            "that would be left out: leave sources out of that one"
         )
     head_only = bool(training.get("head_only"))
     if head_only and recipe.startswith("fusion-"):
@@ -90,6 +95,29 @@ def refit(
         return predictor(_detector(folder / "bundle", recipe), seed=seed)
 
     return fit
+
+
+def check_cuts(manifest: Mapping[str, Any], learned: Iterable[Sequence[Sample]]) -> None:
+    """Refuse what some fit of a fusion would learn from where it has too few sources, before the first fit.
+
+    Parameters
+    ----------
+    manifest
+        The bundle's `bundle.json`, as of `refit`.
+    learned
+        Training samples of each fit.
+
+    Raises
+    ------
+    aiforensics.lab.train.recipes.RecipeError
+        With what is there, and what to do.
+    """
+    if not str(manifest["recipe"]).startswith("fusion-"):
+        return
+    from aiforensics.lab.fit.fusion import fold_count  # noqa: PLC0415 - PyTorch, which only training needs
+
+    for train in learned:
+        fold_count([sample for sample in train if sample.split != "test"], manifest["training"]["config"]["folds"])
 
 
 def _detector(bundle: Path, recipe: str) -> Detector:
