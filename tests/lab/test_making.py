@@ -198,6 +198,8 @@ def test_compare_judges_all_on_the_same_pictures(old, made, tmp_path):
     assert len(list(tmp_path.glob("bundle-mine_*"))) == 2
     card = (tmp_path / "cnn" / "bundle" / "CARD.md").read_text()
     assert "(20 pictures)" in card
+    for name, title in (("cnn", "cnn"), *((f"bundle-mine_{one}", f"mine {one}") for one in sums)):
+        assert f"{title} on the split test" in (tmp_path / name / "evaluation.html").read_text()
     for entry in content["entries"].values():
         assert entry["as_found"]["judgements"] == 20
         assert entry["parameters"] > 0

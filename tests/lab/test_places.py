@@ -1,14 +1,17 @@
 """Where bundles are built: nothing of the user's is removed there."""
 
+import errno
 import json
+import os
 
 import pytest
 
 pytest.importorskip("torch")
 
 from aiforensics.lab import compare as comparing
+from aiforensics.lab import making
 from aiforensics.lab.compare import Contest, compare
-from aiforensics.lab.making import Job, TrainingError, check_output, new_draft
+from aiforensics.lab.making import Job, TrainingError, check_output, new_draft, publish
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.recipes import recipe, settings
 
@@ -60,3 +63,47 @@ def test_compare_keeps_an_audit_of_each_view(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         compare([], Contest(systems), Job(tmp_path, tmp_path))
     assert sorted(names) == ["audit-delivered.json", "audit.json"]
+
+
+def test_a_comparison_that_fails_leaves_the_bundle_of_an_earlier_one(tmp_path, monkeypatch):
+    def stopped(draft, _work):
+        assert draft != mine
+        raise KeyboardInterrupt
+
+    mine = tmp_path / "cnn" / "bundle"
+    mine.mkdir(parents=True)
+    (mine / "bundle.json").write_text(json.dumps({"schema": "aiforensics.bundle/1", "files": {"network.onnx": ""}}))
+    (mine / "network.onnx").write_bytes(b"hours of training")
+    before = {path.name: path.read_bytes() for path in mine.iterdir()}
+    monkeypatch.setattr(comparing, "check_data", lambda *_, **__: None)
+    monkeypatch.setattr(System, "trainer", lambda *_: stopped)
+    contest = Contest([System(recipe("cnn"), settings(recipe("cnn")))])
+    with pytest.raises(KeyboardInterrupt):
+        compare([], contest, Job(tmp_path, tmp_path))
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == before
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_training(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("keep me")
+    with pytest.raises(TrainingError, match=r"cannot be written \(Not a directory\): name another folder"):
+        check_output(tmp_path / "file" / "mine")
+    check_output(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists(), "a check leaves no folders"
+
+    def read_only(**_place):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(making, "TemporaryFile", read_only)
+    (tmp_path / "there").mkdir()
+    with pytest.raises(TrainingError, match="Read-only file system"):
+        check_output(tmp_path / "there")
+    assert (tmp_path / "there").is_dir()
+
+
+def test_a_bundle_that_cannot_be_published_is_said_to_lie_in_its_draft(tmp_path):
+    draft = new_draft(Job(tmp_path / "mine", tmp_path / "work"))
+    (tmp_path / "mine").write_text("a file that came in the meantime")
+    with pytest.raises(TrainingError) as told:
+        publish(draft, tmp_path / "mine")
+    assert f"the finished bundle is in {draft}" in str(told.value)
+    assert (draft / "bundle.json").exists()

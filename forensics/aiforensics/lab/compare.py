@@ -18,7 +18,7 @@ from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.classifiers import fit
 from aiforensics.lab.judge.detector import Detector, Prediction
 from aiforensics.lab.judge.quick import open_detector
-from aiforensics.lab.making import Job, check_data, check_output, clear, finish, judge_test
+from aiforensics.lab.making import Job, check_data, check_output, finish, judge_test, new_draft, publish
 from aiforensics.lab.pages.plots import history_plot
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.batches import Pictures
@@ -90,7 +90,8 @@ def compare(
     Raises
     ------
     aiforensics.lab.making.TrainingError
-        A bundle's folder holds something else, or the audit refuses the data set and the job is not forced.
+        A bundle's folder holds something else or cannot be written, or the audit refuses the data set and the job is
+        not forced.
     """
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
@@ -108,12 +109,13 @@ def compare(
         mine.work.mkdir(parents=True, exist_ok=True)
         report(f"{name}: training")
         started = time.monotonic()
-        clear(mine.out)
-        told = system.trainer(samples, name, _named(name, report))(mine.out, mine.work)
+        draft = new_draft(mine)
+        told = system.trainer(samples, name, _named(name, report))(draft, mine.work)
         history_plot(told["history"], mine.work / "history.png")
         seconds = float(told.get("seconds", time.monotonic() - started))
-        metrics, milliseconds = _judged(Bundle.load(mine.out), chosen, len(test), mine, report)
-        finish(mine.out, metrics, mine, samples)
+        metrics, milliseconds = _judged(Bundle.load(draft), name, chosen, len(test), mine, report)
+        finish(draft, metrics, mine, samples)
+        publish(draft, mine.out)
         costs = {"train_seconds": seconds, "milliseconds": milliseconds}
         entries[name] = _entry(mine.out, metrics) | {"history": told["history"], **costs}
         if contest.sensitivity and isinstance(system.config, ClassifierConfig):
@@ -122,7 +124,7 @@ def compare(
         folder = re.sub(r"[^\w.-]+", "_", f"bundle-{title}")
         mine = replace(job, work=job.work / folder, out=bundle.folder)
         mine.work.mkdir(parents=True, exist_ok=True)
-        metrics, milliseconds = _judged(bundle, chosen, len(test), mine, report)
+        metrics, milliseconds = _judged(bundle, title, chosen, len(test), mine, report)
         if metrics["seen_in_training"]:
             report(f"{title}: {metrics['seen_in_training']} of the test pictures were in its training: it is flattered")
         entries[f"{title} (bundle)"] = _entry(bundle.folder, metrics) | {"milliseconds": milliseconds}
@@ -196,11 +198,11 @@ def _titled(bundles: Sequence[Bundle]) -> dict[str, Bundle]:
 
 
 def _judged(
-    bundle: Bundle, chosen: Sequence[Sample], of: int, job: Job, report: Report
+    bundle: Bundle, title: str, chosen: Sequence[Sample], of: int, job: Job, report: Report
 ) -> tuple[dict[str, Any], float]:
-    """Figures of a bundle, and the milliseconds of one judgement."""
+    """Figures of a bundle under its title, and the milliseconds of one judgement."""
     timed = _Timed(open_detector(bundle.folder))
-    metrics = judge_test(chosen, timed, job, report, of=of, seen=overlap.seen(bundle))
+    metrics = judge_test(chosen, timed, job, report, title=title, of=of, seen=overlap.seen(bundle))
     return metrics, 1000 * timed.seconds / max(timed.judgements, 1)
 
 

@@ -7,9 +7,11 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from aiforensics.lab.audit.auditing import AnyView, AuditReport, audit, audit_prepared
@@ -117,17 +119,28 @@ def make_bundle(
 
 
 def check_output(out: Path) -> None:
-    """Check that a folder is free for a bundle, or holds one that may be replaced.
+    """Check that a folder is free for a bundle, or holds one that may be replaced, and that it can be written.
 
     Raises
     ------
     TrainingError
-        It holds something else.
+        It holds something else, or nothing can be written there.
     """
     if out.exists() and not out.is_dir():
         raise TrainingError(f"{out} is a file: name a folder for the bundle")
     if out.is_dir() and any(out.iterdir()) and not _is_ours(out):
         raise TrainingError(f"{out} is not empty and holds no bundle: name another folder")
+    missing = [path for path in (out, *out.parents) if not path.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise TrainingError(f"{out} cannot be written ({error.strerror}): name another folder") from error
+    finally:
+        for path in missing:  # a training that is refused later leaves no empty folder
+            with suppress(OSError):
+                path.rmdir()
 
 
 def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Report, *, name: str = "audit.json") -> None:
@@ -183,6 +196,7 @@ def judge_test(
     job: Job,
     report: Report,
     *,
+    title: str = "",
     of: int | None = None,
     seen: Container[str] | None = None,
 ) -> dict[str, Any]:
@@ -196,6 +210,8 @@ def judge_test(
         Where the figures go, and the seed.
     report
         Takes a line of progress.
+    title
+        What is judged, for the page; else the name of the job's bundle's folder.
     of, seen
         As of `evaluate`.
 
@@ -217,7 +233,7 @@ def judge_test(
     content = found.to_dict()
     content["settings"] = {"command": job.command, "data": ", ".join(job.data), "split": "test", "seed": str(job.seed)}
     (job.work / METRICS).write_text(json.dumps(content, indent=1), encoding="utf-8")
-    evaluation_page(content, job.work / "evaluation.html", title=f"{job.out.name} on its test split")
+    evaluation_page(content, job.work / "evaluation.html", title=f"{title or job.out.name} on the split test")
     for panel, name in ((content, "matched"), (content["as_found"], "as-found")):
         confusion_plot(panel["confusion_matrix"], job.work / f"confusion-{name}.png", f"{name}, forced at 50 %")
         report_text = classification_report(panel["confusion_matrix"])
@@ -282,12 +298,22 @@ def clear(folder: Path) -> None:
 
 
 def publish(draft: Path, out: Path) -> None:
-    """Replace the files of a bundle in a folder by those of a finished draft; whatever else lies there stays."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in _files_of(out):
-        (out / name).unlink(missing_ok=True)
-    for path in sorted(draft.iterdir()):
-        shutil.copyfile(path, out / path.name)
+    """Replace the files of a bundle in a folder by those of a finished draft; whatever else lies there stays.
+
+    Raises
+    ------
+    TrainingError
+        The folder cannot be written; the line names the draft, which is a whole bundle.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in _files_of(out):
+            (out / name).unlink(missing_ok=True)
+        for path in sorted(draft.iterdir()):
+            shutil.copyfile(path, out / path.name)
+    except OSError as error:
+        line = f"{out} cannot be written ({error.strerror}): the finished bundle is in {draft}, copy it from there"
+        raise TrainingError(line) from error
 
 
 def classification_report(matrix: Mapping[str, Mapping[str, int]]) -> str:
