@@ -80,7 +80,8 @@ def show_audit(heading: str, content: Mapping[str, Any]) -> None:
     console = _wide()
     cues = _table(heading, ["Cue alone", "AUC", "interval, 95 % for all at once"])
     for name, cue in content["cues"].items():
-        cues.add_row(name, f"{cue['value']:.3f}", reach((cue["low"], cue["high"]), between=" to "))
+        value = "–" if cue["value"] is None else f"{cue['value']:.3f}"
+        cues.add_row(name, value, reach((cue["low"], cue["high"]), between=" to "))
     console.print(cues)
     for remark in content["remarks"]:
         line = Text.assemble((f"{remark['level']:8}", _WEIGHTS[remark["level"]]), clean(remark["text"]))

@@ -87,6 +87,7 @@ def test_audit_says_what_leaks(run, make_folder, tmp_path) -> None:
     content = json.loads(out.read_text())
     assert content["leaks"] is True
     assert content["prepared"]["leaks"] is False
+    assert "metadata – –" in " ".join(done.stdout.split()), "of what no picture has there is no figure"
     assert "The JPEG quality alone tells the classes apart" in " ".join(done.stdout.split())
     assert "Shortcuts found" in (tmp_path / "audit.html").read_text()
 

@@ -148,6 +148,29 @@ def test_a_cue_of_too_few_pictures_has_no_interval_and_is_no_leak() -> None:
     assert report.to_dict()["cues"]["size"] == {"value": 1.0, "low": None, "high": None, "leaks": False}
 
 
+def test_a_cue_that_no_picture_has_gets_no_figure(make_folder) -> None:
+    samples = load_dataset(make_folder(10), need=())
+    for report, absent in (
+        (audit(samples), {"quality", "metadata"}),
+        (audit_prepared(samples, matched(CLEAN)), {"quality"}),
+    ):
+        assert {name for name, cue in report.to_dict()["cues"].items() if cue["value"] is None} == absent
+        texts = [remark.text for remark in report.remarks if remark.text.endswith("was not tested: no picture has any")]
+        assert len(texts) == len(absent)
+    assert not report.leaks
+
+
+@pytest.mark.parametrize(
+    "groups", [["one"] * 20, ["real", "ai"] * 10, [str(max(i, 1) if i % 2 else 0) for i in range(20)]]
+)
+def test_where_nothing_could_be_learned_no_cue_has_a_figure(groups) -> None:
+    labels = np.arange(20) % 2
+    cues = separabilities({"size": labels[:, None] + 1.0, "all": labels[:, None] + 1.0}, labels, groups)
+    assert all(np.isnan(cue.value) for cue in cues.values())
+    (remark,) = cue_remarks(cues, prepared=False)
+    assert remark.text == "No cue was tested: a class has too few groups of pictures"
+
+
 def test_what_a_view_leaves_is_not_told_to_be_given_a_view() -> None:
     leak = Figure(0.9, 0.8, 1.0)
     remarks = list(cue_remarks({"size": leak, "quality": leak, "all": leak}, prepared=True))

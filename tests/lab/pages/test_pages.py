@@ -165,6 +165,17 @@ def test_the_audit_page_names_what_was_found(make_folder, tmp_path) -> None:
     assert drawings(page)
 
 
+def test_the_audit_page_says_what_was_not_tested(make_folder, tmp_path) -> None:
+    report = audit(load_dataset(make_folder(12), need=())).to_dict()
+    audit_page([("Files", report)], tmp_path / "a.html", title="A set")
+    page = (tmp_path / "a.html").read_text()
+    assert re.search(r'"row">metadata</th>.*?<b>–</b></td><td class="number quiet">–<', page)
+    assert "The metadata was not tested: no picture has any" in page
+    untested = {name: {"value": None, "low": None, "high": None, "leaks": False} for name in report["cues"]}
+    audit_page([("Files", report | {"cues": untested, "leaks": False})], tmp_path / "a.html", title="A set")
+    assert "No cue was tested</b>" in (tmp_path / "a.html").read_text()
+
+
 def test_a_chart_places_its_points() -> None:
     chart = line_chart("t", Axis("x", 0, 10), Axis("y"), [Series("a", [0, 5, 10], [0, None, 1])], diagonal=True)
     figure = ElementTree.fromstring(chart)  # noqa: S314 - our own

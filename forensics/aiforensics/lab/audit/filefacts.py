@@ -121,7 +121,8 @@ def separability(table: Floats, labels: NDArray[np.int64], groups: Sequence[str]
 
     Returns
     -------
-    The AUC; 0.5 when the facts say nothing. Without an interval where a class has fewer than five groups.
+    The AUC; 0.5 when the facts say nothing. Without an interval where a class has fewer than five groups. NaN where
+    nothing was tested: no picture has such a fact, or a fold leaves no picture of a class to learn from.
 
     Notes
     -----
@@ -130,6 +131,8 @@ def separability(table: Floats, labels: NDArray[np.int64], groups: Sequence[str]
     import xgboost  # noqa: PLC0415 - it takes a second, and only audits need it
 
     fold = _folds(labels, groups, seed)
+    if not np.nan_to_num(table).any() or any(len(set(labels[fold != held])) < 2 for held in set(fold.tolist())):
+        return Figure(np.nan, np.nan, np.nan)
     p = np.full(len(labels), 0.5)
     settings = {
         "objective": "binary:logistic",
@@ -141,7 +144,7 @@ def separability(table: Floats, labels: NDArray[np.int64], groups: Sequence[str]
     }
     for held in range(FOLDS):
         fit, out = fold != held, fold == held
-        if out.any() and np.ptp(labels[fit]) > 0:
+        if out.any():
             even = 0.5 / np.where(labels[fit] == 1, labels[fit].mean(), 1 - labels[fit].mean())
             seen = xgboost.DMatrix(table[fit], labels[fit], weight=even, nthread=1)
             p[out] = xgboost.train(settings, seen, _ROUNDS).predict(xgboost.DMatrix(table[out], nthread=1))

@@ -34,7 +34,16 @@ _AFTER_A_VIEW = {
 
 
 def cue_remarks(cues: Mapping[str, Figure], *, prepared: bool) -> Iterable[Remark]:
-    """Say which cues tell the classes apart; `prepared` when a view has been applied."""
+    """Say which cues tell the classes apart, and which were not tested; `prepared` when a view has been applied."""
+    untested = [name for name, auc in cues.items() if math.isnan(auc.value)]
+    if len(untested) == len(cues):
+        yield Remark("note", "No cue was tested: a class has too few groups of pictures", "audit more pictures")
+        return
+    for name in untested:
+        what = "JPEG compression in the pixels" if prepared and name == "quality" else _CUE_WORDS[name][0]
+        yield Remark(
+            "note", f"{what} was not tested: no picture has any", "audit again where pictures with it join the set"
+        )
     for name, auc in cues.items():
         what, advice = _CUE_WORDS[name]
         few = math.isnan(auc.low)

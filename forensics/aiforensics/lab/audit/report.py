@@ -71,7 +71,7 @@ class AuditReport:
         Pictures by class.
     cues
         ROC AUC of each cue alone, and of `all` together, out of fold by group; the intervals hold for all of them at
-        once in 95 % of the cases.
+        once in 95 % of the cases. NaN for a cue that was not tested, as one that no picture has.
     sources, duplicates
         Balance, and pictures that stand there twice.
     split_groups
@@ -105,7 +105,7 @@ class AuditReport:
         return self.duplicates.across_splits + self.duplicates.exact_across_classes + self.split_groups > 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the report into plain data for JSON; the ends of an interval that cannot be told are None."""
+        """Turn the report into plain data for JSON; what cannot be told is None."""
         facts = plain(asdict(self))
         for name, cue in self.cues.items():
             facts["cues"][name]["leaks"] = leaks(cue)
