@@ -114,6 +114,41 @@ def test_a_system_that_was_tested_on_its_training_pictures_is_not_ahead(content,
     assert "training</b>" not in page
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "said", "unsaid"),
+    [
+        ((0.45, 0.36, 0.54), (0.4, 0.3, 0.5), "None is shown to be better than chance (0.5)", "is ahead"),
+        (
+            (0.55, 0.48, 0.62),
+            (0.4, 0.3, 0.5),
+            "the highest ROC AUC under matched conditions is 0.550, of first",
+            "ahead",
+        ),
+        ((0.4, None, None), (None, None, None), "None is shown to be better than chance (0.5)", "ahead"),
+        ((0.8, 0.7, 0.9), (0.7, 0.6, 0.8), "better than second is not shown: the intervals overlap", "None is"),
+        ((1.0, None, None), (0.7, 0.6, 0.8), "<b>first</b> is ahead", "not shown"),
+        ((0.9, None, None), (0.8, None, None), "better than second is not shown: there are no intervals", "None is"),
+        ((0.8, 0.7, 0.9), (0.6, 0.55, 0.65), "<b>first</b> is ahead", "not shown"),
+    ],
+)
+def test_ahead_is_who_beats_chance_and_how_surely_is_said(content, tmp_path, first, second, said, unsaid) -> None:
+    costs = {"parameters": 1, "bytes": 1, "milliseconds": 1.0, "pictures": {"judged": 20}, "seen_in_training": 0}
+    entries = {
+        name: content | costs | {"roc_auc": value, "intervals": content["intervals"] | {"roc_auc": [low, high]}}
+        for name, (value, low, high) in (("first", first), ("second", second))
+    }
+    comparison_page({"entries": entries, "settings": {"test": "20"}}, tmp_path / "p.html")
+    summary = re.sub(r"\s+", " ", (tmp_path / "p.html").read_text()).split('<p class="caution">')[0]
+    assert said in summary
+    assert unsaid not in summary
+
+
+def test_a_single_system_is_ahead_of_nobody(content, tmp_path) -> None:
+    page = compared(content, tmp_path / "p.html", alone=0)
+    assert "<h1>1 system</h1>" in page
+    assert "<b>alone</b> is better than chance (0.5) <span" in page
+
+
 def test_the_page_shows_sources_left_out(content, tmp_path) -> None:
     samples = [
         Sample(Path(f"{s}{i}.png"), "ai" if s[0] == "a" else "real", s, s if s[0] == "a" else "", f"{s}{i}", split)

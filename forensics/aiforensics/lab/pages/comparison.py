@@ -62,9 +62,28 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
         ],
         "best": strangers[0] if strangers else "",
         "best_auc": entries[strangers[0]]["roc_auc"] if strangers else None,
+        "shown": bool(strangers) and _ends(entries[strangers[0]])[0] > 0.5,
+        "rival": _rival(strangers, entries),
         "flattered": len(strangers) < len(ranked),
     }
     write_page("comparison.html.j2", path, context, folder=TEMPLATES)
+
+
+def _ends(entry: Mapping[str, Any]) -> tuple[float, float]:
+    """The ends of a ROC AUC's interval; the figure itself where no draw moved it, 0 where it is not defined."""
+    figure = float(entry["roc_auc"] or 0.0)
+    low, high = (figure if end is None else float(end) for end in entry["intervals"]["roc_auc"])
+    return low, high
+
+
+def _rival(ranked: Sequence[str], entries: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    """The system behind the first where that one is not shown to be better, and why not; else empty."""
+    if len(ranked) < 2:
+        return "", ""
+    first, second = (entries[name] for name in ranked[:2])
+    if first["intervals"]["roc_auc"][0] is None and second["intervals"]["roc_auc"][0] is None:
+        return ranked[1], "there are no intervals"
+    return (ranked[1], "the intervals overlap") if _ends(first)[0] <= _ends(second)[1] else ("", "")
 
 
 def _mark(entry: Mapping[str, Any]) -> str:
