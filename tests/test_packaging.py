@@ -1,5 +1,6 @@
 """What an installation promises: light imports, honest metadata, a README whose commands exist."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -140,3 +141,18 @@ def test_links_of_the_readme_lead_somewhere():
         assert (ROOT / target).exists(), target
     for target in re.findall(r'src="(?!https?://)([^"]+)"', README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_documents_state_the_figures_of_the_shipped_bundle():
+    path = ROOT / "models" / "aiforensics_models" / "bundles" / "default" / "metrics.json"
+    found = json.loads(path.read_text("utf-8"))
+    low, high = found["intervals"]["roc_auc"]
+    reach, as_found = f"({low:.3f}–{high:.3f})", found["as_found"]["roc_auc"]
+    recipes = (ROOT / "docs" / "RECIPES.md").read_text("utf-8")
+    row = f"see its card) | **{found['roc_auc']:.3f}** {reach} | {found['accuracy']:.3f} | {as_found:.3f} |"
+    assert row in recipes
+    assert f"{found['pictures']['judged']} pictures, both classes delivered alike" in recipes
+    alone = [found["conditions"][name]["roc_auc"] for name in ("clean", "jpeg90", "jpeg75", "half")]
+    assert f"| ROC AUC, all conditions | {found['roc_auc']:.3f} {reach} |" in README
+    assert f"half size | {' / '.join(f'{auc:.3f}' for auc in alone)} |" in README
+    assert f"| real pictures called `ai` | {found['false_alarms']:.1%} |".replace("%", " %") in README
