@@ -6,6 +6,7 @@ import re
 import shutil
 from collections import Counter, defaultdict
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -226,6 +227,10 @@ def test_rows_stay_in_the_order_of_the_manifest_even_when_a_file_is_listed_in_tw
         ("file, label\na,real\n", ["no column label", "' label'", "without spaces"]),
         ("file,label,label\na,real,ai\n", ["the column label twice"]),
         ("file,label\nreal/real-one/one000.png,real\ngone.png,ai\nlost.png,ai\n", ["2 of 3", "gone.png"]),
+        (
+            "file,label\nreal\\real-one\\one000.png,real\ngone.png,ai\n",
+            ["2 of 2", "(write / for \\ between its folders)"],
+        ),
         ("file,label\nreal/real-one/one000.png,real\nreal/real-one/one000.png,ai\n", ["both classes"]),
     ],
 )
@@ -269,6 +274,14 @@ def test_a_bad_folder_is_named_in_one_line(make_folder, tmp_path) -> None:
     shutil.rmtree(root / "ai")
     with pytest.raises(DatasetError, match="no pictures labelled ai"):
         load_dataset(root)
+
+
+def test_a_set_under_several_spellings_counts_once(make_folder, tmp_path, monkeypatch) -> None:
+    root = make_folder(3)
+    alone = load_dataset(root, need=())
+    (tmp_path / "link").symlink_to(root)
+    monkeypatch.chdir(tmp_path)
+    assert load_dataset([root, Path("set"), tmp_path / "link", tmp_path / "set" / ".." / "set"], need=()) == alone
 
 
 def test_broken_pictures_are_listed_five_at_most(make_folder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -137,7 +138,10 @@ def load_dataset(
     for root, folder in found:
         if folder.line:
             report(f"{root}: {folder.line}")
-    rows = list(dict.fromkeys(rows))  # the same set given twice; a file listed in two splits stays, for the audit
+    once: dict[Row, Row] = {}  # the same set given twice; a file listed in two splits stays, for the audit
+    for row in rows:
+        once.setdefault(replace(row, path=Path(os.path.realpath(row.path))), row)
+    rows = list(once.values())
     _check_files(rows, keep_shared)
     rows, broken = grouped(rows, progress)
     if not keep_broken:
@@ -256,7 +260,8 @@ def _manifest(root: Path) -> Path:
 def _check_files(rows: Sequence[Row], keep_shared: bool) -> None:
     missing = [row.path for row in rows if not row.path.is_file()]
     if missing:
-        raise DatasetError(f"{len(missing)} of {len(rows)} files are missing, the first is {missing[0]}")
+        hint = " (write / for \\ between its folders)" if "\\" in missing[0].name else ""
+        raise DatasetError(f"{len(missing)} of {len(rows)} files are missing, the first is {missing[0]}{hint}")
     for indices in () if keep_shared else same_bytes([row.path for row in rows]):
         by_label = {rows[i].label: rows[i].path for i in indices}
         if len(by_label) == 2:
