@@ -89,6 +89,9 @@ def show_audit(heading: str, content: Mapping[str, Any]) -> None:
         console.print(f"{'':8}→ {clean(remark['advice'])}", soft_wrap=True, style="dim")
     if not content["remarks"]:
         console.print("Nothing to remark.")
+    for family in content["duplicates"]["examples"]:
+        words = clean(", ".join(family[:_WORST]) + (" …" if len(family) > _WORST else ""))
+        console.print(f"{'family':8}{words}", soft_wrap=True, markup=False, highlight=False)
     console.print()
 
 

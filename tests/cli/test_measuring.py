@@ -45,3 +45,12 @@ def test_a_refused_picture_is_told_and_is_status_2_and_the_results_are_written(r
     ((path, _),) = content.get("refused", content.get("broken"))
     assert path == str(data / "ai" / "torn.png")
     assert "<html" in (tmp_path / "page.html").read_text()
+
+
+def test_an_audit_names_the_duplicates_that_it_counts(run, data):
+    (data / "ai" / "copy.png").write_bytes((data / "real" / "real0.png").read_bytes())
+    done = run("audit", data)
+    assert done.status == 0
+    line = next(line for line in done.out.splitlines() if line.startswith("family"))
+    assert str(data / "ai" / "copy.png") in line
+    assert str(data / "real" / "real0.png") in line

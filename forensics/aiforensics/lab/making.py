@@ -15,6 +15,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from aiforensics.lab.audit.auditing import AnyView, AuditReport, audit, audit_prepared
+from aiforensics.lab.audit.remarks import misplaced
 from aiforensics.lab.audit.report import leaks
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, thin
@@ -372,14 +373,10 @@ def _named(view: AnyView) -> str:
 
 def _refusals(files: AuditReport, prepared: AuditReport) -> list[str]:
     found = []
-    copies = files.duplicates
     if files.split_groups:
         found.append(f"{files.split_groups} groups stand in several splits: give each group one split")
-    if copies.across_splits or copies.exact_across_classes:
-        found.append(
-            f"{copies.across_splits} families of duplicates stand in several splits and {copies.exact_across_classes} "
-            "in both classes: remove them, or give each family one group"
-        )
+    if words := misplaced(files.duplicates):
+        found.append(f"{words}: remove them, or give each family one group")
     delivered = leaks(prepared.cues["size"])  # of what is not delivered, the network sees one size
     other = "" if delivered else "train with --augment delivery or, where that is on, "
     found += [

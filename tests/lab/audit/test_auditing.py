@@ -14,8 +14,8 @@ from skimage import data
 from aiforensics.lab.audit.auditing import audit, audit_prepared
 from aiforensics.lab.audit.filefacts import separabilities, separability
 from aiforensics.lab.audit.lastjpeg import last_quality
-from aiforensics.lab.audit.remarks import cue_remarks
-from aiforensics.lab.audit.report import AuditReport, leaks
+from aiforensics.lab.audit.remarks import balance_remarks, cue_remarks, misplaced
+from aiforensics.lab.audit.report import AuditReport, Duplicates, SourceRow, leaks
 from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset
 from aiforensics.lab.data.views import CLEAN, JPEG75, Codec, resize, training_view, webp
 from aiforensics.lab.judge.metrics import Figure
@@ -234,6 +234,31 @@ def test_imbalance_is_said(make_folder) -> None:
     words = [remark.text for remark in audit(samples).remarks]
     assert any(text.startswith("40 real pictures against") for text in words)
     assert any("has 1 source" in text or "gives" in text for text in words)
+
+
+def test_of_two_even_sources_none_is_to_be_capped() -> None:
+    def advice(*pictures: int) -> list[str]:
+        rows = [SourceRow(f"s{i}", label, n, n, 0, 0) for label in ("ai", "real") for i, n in enumerate(pictures)]
+        return [remark.text for remark in balance_remarks(rows) if " gives " in remark.text]
+
+    assert not advice(50, 50)
+    assert not advice(100)
+    assert advice(70, 30) == ["s0 gives 70% of the ai pictures", "s0 gives 70% of the real pictures"]
+    assert len(advice(41, 30, 29)) == 2
+
+
+def test_an_interval_of_a_remark_is_never_one_number_twice() -> None:
+    (remark,) = cue_remarks({"name": Figure(1.0, 1.0, 1.0), "all": Figure(0.5, 0.4, 0.6)}, prepared=False)
+    assert remark.text.endswith("AUC 1.000 (within 0.001)")
+
+
+def test_misplaced_duplicates_are_named() -> None:
+    assert misplaced(Duplicates(exact=3, near=4)) == ""
+    one = Duplicates(across_splits=1, examples=(("a.png", "b.png"),))
+    assert misplaced(one) == "1 family of duplicates stands in several splits (such as a.png, b.png)"
+    both = Duplicates(across_splits=2, exact_across_classes=1)
+    words = "2 families of duplicates stand in several splits and 1 family of duplicates stands in both classes"
+    assert misplaced(both) == words
 
 
 def test_progress_reaches_the_end(make_folder) -> None:

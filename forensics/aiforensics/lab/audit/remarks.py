@@ -10,6 +10,7 @@ from aiforensics.lab.audit.report import MAX_AUC, Duplicates, Remark, SourceRow,
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.duplicates import Fingerprint
 from aiforensics.lab.judge.metrics import Figure
+from aiforensics.lab.pages.words import reach
 
 _CUE_WORDS = {
     "size": ("The picture size", "cut windows of one size from both classes, before anything else"),
@@ -47,8 +48,8 @@ def cue_remarks(cues: Mapping[str, Figure], *, prepared: bool) -> Iterable[Remar
     for name, auc in cues.items():
         what, advice = _CUE_WORDS[name]
         few = math.isnan(auc.low)
-        reach = "" if few else f" ({auc.low:.3f} to {auc.high:.3f})"
-        words = f"{what} alone tells the classes apart: AUC {auc.value:.3f}{reach}"
+        interval = "" if few else f" ({reach((auc.low, auc.high), between=' to ')})"
+        words = f"{what} alone tells the classes apart: AUC {auc.value:.3f}{interval}"
         words = words.replace("together alone tells", "together tell")
         if leaks(auc):
             yield Remark("leak", words, _AFTER_A_VIEW[name] if prepared else advice)
@@ -87,6 +88,16 @@ def duplicate_remarks(found: Duplicates) -> Iterable[Remark]:
         )
 
 
+def misplaced(found: Duplicates) -> str:
+    """Say which duplicates stand in several splits, or byte for byte in both classes; empty where none do."""
+    words = " and ".join(
+        f"{_some(count, 'family of duplicates stands', 'families of duplicates stand')} in {where}"
+        for count, where in ((found.across_splits, "several splits"), (found.exact_across_classes, "both classes"))
+        if count
+    )
+    return f"{words} (such as {', '.join(found.examples[0][:3])})" if words and found.examples else words
+
+
 def balance_remarks(rows: Sequence[SourceRow]) -> Iterable[Remark]:
     """Say how even classes and sources are."""
     total = {label: sum(row.pictures for row in rows if row.label == label) for label in ("ai", "real")}
@@ -97,8 +108,10 @@ def balance_remarks(rows: Sequence[SourceRow]) -> Iterable[Remark]:
             f"{total[many]} {many} pictures against {total[few]} {few}",
             "weight the classes equally in the loss and read balanced accuracy",
         )
+    sources_of = Counter(row.label for row in rows)
     for row in rows:
-        if row.pictures > 0.4 * total[row.label] and total[row.label] > row.pictures:
+        much = max(0.4, 1.2 / sources_of[row.label])  # of two sources even ones give half each
+        if row.pictures > much * total[row.label]:
             share = row.pictures / total[row.label]
             yield Remark(
                 "warning",
