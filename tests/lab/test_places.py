@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -107,3 +108,28 @@ def test_a_bundle_that_cannot_be_published_is_said_to_lie_in_its_draft(tmp_path)
         publish(draft, tmp_path / "mine")
     assert f"the finished bundle is in {draft}" in str(told.value)
     assert (draft / "bundle.json").exists()
+
+
+def test_the_time_of_a_fusion_that_went_on_is_not_told_as_that_of_its_last_run(tmp_path, monkeypatch):
+    def train(_draft, work):
+        (work / "checkpoint").write_text("of the first network")
+        return {"history": {}} | told
+
+    told = {}
+    judged = {"pictures": {"judged": 1}}
+    nothing = ("check_data", "history_plot", "finish", "publish")
+    for name in nothing:
+        monkeypatch.setattr(comparing, name, lambda *_, **__: None)
+    monkeypatch.setattr(comparing, "Bundle", SimpleNamespace(load=lambda _folder: None))
+    monkeypatch.setattr(comparing, "_judged", lambda *_: (judged, 1.0))
+    monkeypatch.setattr(comparing, "_entry", lambda *_: dict(judged))
+    monkeypatch.setattr(System, "trainer", lambda *_: train)
+    contest = Contest([System(recipe("cnn"), settings(recipe("cnn")))])
+
+    def seconds():
+        return compare([], contest, Job(tmp_path, tmp_path))["entries"]["cnn"]["train_seconds"]
+
+    assert 0 <= seconds() < 60
+    assert seconds() is None
+    told["seconds"] = 228.0  # a classifier counts those of its earlier runs
+    assert seconds() == 228.0

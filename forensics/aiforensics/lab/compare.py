@@ -84,8 +84,9 @@ def compare(
     Returns
     -------
     The content of the comparison's `metrics.json`: `entries` by name, each with the figures of `metrics.json` (curves
-    left out), `history`, `parameters`, `bytes`, `train_seconds` and `milliseconds` that a judgement takes the detector;
-    `settings`, whose `test` is the number of pictures that were judged.
+    left out), `history`, `parameters`, `bytes`, `train_seconds` (None where a fusion went on from an earlier run) and
+    `milliseconds` that a judgement takes the detector; `settings`, whose `test` is the number of pictures that were
+    judged.
 
     Raises
     ------
@@ -107,12 +108,13 @@ def compare(
         name = system.recipe.name
         mine = replace(job, work=job.work / name, out=job.work / name / BUNDLE)
         mine.work.mkdir(parents=True, exist_ok=True)
+        goes_on = any(mine.work.iterdir())
         report(f"{name}: training")
         started = time.monotonic()
         draft = new_draft(mine)
         told = system.trainer(samples, name, _named(name, report))(draft, mine.work)
         history_plot(told["history"], mine.work / "history.png")
-        seconds = float(told.get("seconds", time.monotonic() - started))
+        seconds = told.get("seconds", None if goes_on else time.monotonic() - started)
         metrics, milliseconds = _judged(Bundle.load(draft), name, chosen, len(test), mine, report)
         finish(draft, metrics, mine, samples)
         publish(draft, mine.out)

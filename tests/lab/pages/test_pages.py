@@ -143,6 +143,13 @@ def test_ahead_is_who_beats_chance_and_how_surely_is_said(content, tmp_path, fir
     assert unsaid not in summary
 
 
+def test_the_page_tells_no_training_time_of_a_run_that_went_on(content, tmp_path) -> None:
+    costs = {"parameters": 1, "bytes": 1, "milliseconds": 1.0, "pictures": {"judged": 20}, "seen_in_training": 0}
+    for told, words in (({}, "elsewhere"), ({"train_seconds": None}, "in several runs"), ({"train_seconds": 9}, "9 s")):
+        comparison_page({"entries": {"one": content | costs | told}, "settings": {"test": "20"}}, tmp_path / "p.html")
+        assert f'<td class="number">{words}</td>' in (tmp_path / "p.html").read_text()
+
+
 def test_a_single_system_is_ahead_of_nobody(content, tmp_path) -> None:
     page = compared(content, tmp_path / "p.html", alone=0)
     assert "<h1>1 system</h1>" in page
