@@ -41,7 +41,7 @@ from aiforensics.lab.making import (  # noqa: E402
     publish,
 )
 from aiforensics.lab.refit import refit  # noqa: E402
-from aiforensics.lab.systems import System  # noqa: E402
+from aiforensics.lab.systems import System, fusion_config  # noqa: E402
 from aiforensics.lab.train.batches import audited_view  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError, recipe, settings  # noqa: E402
 from aiforensics_cli.show import show_manifest  # noqa: E402
@@ -272,6 +272,14 @@ def test_a_contest_of_nothing_or_of_a_recipe_twice_is_refused():
         Contest([])
     with pytest.raises(RecipeError, match="cnn is named twice"):
         Contest([one, one])
+
+
+def test_a_comparison_refuses_a_fusion_of_too_few_sources_before_it_trains_anything(old, tmp_path):
+    fusion = System(recipe("fusion-xgboost"), fusion_config(recipe("fusion-xgboost")))
+    lines, alone = [], [replace(one, source="", generator="") for one in old]
+    with pytest.raises(RecipeError, match="there are 1 and 1"):
+        compare(alone, Contest([System(recipe("cnn"), CONFIG), fusion]), Job(tmp_path, tmp_path), lines.append)
+    assert not lines
 
 
 @pytest.mark.parametrize("strategy", ["head", "full"])

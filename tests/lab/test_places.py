@@ -57,7 +57,7 @@ def test_compare_refuses_a_recipes_folder_that_holds_something_else(tmp_path):
 def test_compare_keeps_an_audit_of_each_view(tmp_path, monkeypatch):
     names = []
     monkeypatch.setattr(comparing, "check_data", lambda *_, name: names.append(name))
-    monkeypatch.setattr(System, "trainer", lambda *_: 1 / 0)
+    monkeypatch.setattr(System, "trainer", lambda *_: lambda *_: 1 / 0)
     augment = (("delivery",), (), ("delivery",))
     recipes = [recipe(name) for name in ("cnn", "resnet", "cbam-resnet")]
     systems = [System(one, settings(one, augment=how)) for one, how in zip(recipes, augment, strict=True)]

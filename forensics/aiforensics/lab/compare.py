@@ -90,6 +90,8 @@ def compare(
 
     Raises
     ------
+    aiforensics.lab.train.recipes.RecipeError
+        The samples have too few sources for a fusion.
     aiforensics.lab.making.TrainingError
         A bundle's folder holds something else or cannot be written, or the audit refuses the data set and the job is
         not forced.
@@ -98,21 +100,24 @@ def compare(
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
     entries: dict[str, dict[str, Any]] = {}
     bundles = _titled([Bundle.load(model) for model in contest.bundles])  # what cannot be had is told before training
-    for system in contest.systems:
-        check_output(job.work / system.recipe.name / BUNDLE)
+    names = [system.recipe.name for system in contest.systems]
+    for name in names:
+        check_output(job.work / name / BUNDLE)
+    trainers = [
+        system.trainer(samples, name, _named(name, report)) for name, system in zip(names, contest.systems, strict=True)
+    ]
     job.work.mkdir(parents=True, exist_ok=True)
     for system in {one.delivered: one for one in contest.systems}.values():  # who see pictures alike share an audit
-        name = "audit-delivered.json" if system.delivered else "audit.json"
-        check_data(samples, job, system.view, report, name=name)
-    for system in contest.systems:
-        name = system.recipe.name
+        kept = "audit-delivered.json" if system.delivered else "audit.json"
+        check_data(samples, job, system.view, report, name=kept)
+    for name, system, train in zip(names, contest.systems, trainers, strict=True):
         mine = replace(job, work=job.work / name, out=job.work / name / BUNDLE)
         mine.work.mkdir(parents=True, exist_ok=True)
         goes_on = any(mine.work.iterdir())
         report(f"{name}: training")
         started = time.monotonic()
         draft = new_draft(mine)
-        told = system.trainer(samples, name, _named(name, report))(draft, mine.work)
+        told = train(draft, mine.work)
         history_plot(told["history"], mine.work / "history.png")
         seconds = told.get("seconds", None if goes_on else time.monotonic() - started)
         metrics, milliseconds = _judged(Bundle.load(draft), name, chosen, len(test), mine, report)
