@@ -157,6 +157,8 @@ def test_a_cue_that_no_picture_has_gets_no_figure(make_folder) -> None:
         assert {name for name, cue in report.to_dict()["cues"].items() if cue["value"] is None} == absent
         texts = [remark.text for remark in report.remarks if remark.text.endswith("was not tested: no picture has any")]
         assert len(texts) == len(absent)
+        same = {"value": 0.5, "low": None, "high": None, "leaks": False}
+        assert report.to_dict()["cues"]["size"] == same, "of what is the same for all no interval is measured"
     assert not report.leaks
 
 

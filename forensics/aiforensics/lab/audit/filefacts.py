@@ -121,8 +121,9 @@ def separability(table: Floats, labels: NDArray[np.int64], groups: Sequence[str]
 
     Returns
     -------
-    The AUC; 0.5 when the facts say nothing. Without an interval where a class has fewer than five groups. NaN where
-    nothing was tested: no picture has such a fact, or a fold leaves no picture of a class to learn from.
+    The AUC; 0.5 when the facts say nothing. Without an interval where they are the same for all pictures, or where a
+    class has fewer than five groups. NaN where nothing was tested: no picture has such a fact, or a fold leaves no
+    picture of a class to learn from.
 
     Notes
     -----
@@ -133,6 +134,8 @@ def separability(table: Floats, labels: NDArray[np.int64], groups: Sequence[str]
     fold = _folds(labels, groups, seed)
     if not np.nan_to_num(table).any() or any(len(set(labels[fold != held])) < 2 for held in set(fold.tolist())):
         return Figure(np.nan, np.nan, np.nan)
+    if not np.ptp(np.nan_to_num(table, nan=-1.0), axis=0).any():
+        return Figure(0.5, np.nan, np.nan)
     p = np.full(len(labels), 0.5)
     settings = {
         "objective": "binary:logistic",
