@@ -150,6 +150,16 @@ def test_the_page_tells_no_training_time_of_a_run_that_went_on(content, tmp_path
         assert f'<td class="number">{words}</td>' in (tmp_path / "p.html").read_text()
 
 
+@pytest.mark.parametrize(("passes", "ticks"), [(2, "1 2"), (6, "1 2 3 4 5 6"), (12, "1 3 5 7 9 11")])
+def test_an_axis_of_passes_counts_whole_ones(content, tmp_path, passes, ticks) -> None:
+    costs = {"parameters": 1, "bytes": 1, "milliseconds": 1.0, "pictures": {"judged": 20}, "seen_in_training": 0}
+    history = [{"epoch": i + 1, "loss": 0.7, "val_loss": 0.7, "accuracy": 0.5} for i in range(passes)]
+    entries = {"cnn": content | costs | {"history": {"cnn": history}}}
+    comparison_page({"entries": entries, "settings": {"test": "20"}}, tmp_path / "p.html")
+    drawn = (tmp_path / "p.html").read_text().split("accuracy and AUC")[0]
+    assert " ".join(re.findall(r'text-anchor="middle">([\d.]+)<', drawn)) == ticks
+
+
 def test_a_single_system_is_ahead_of_nobody(content, tmp_path) -> None:
     page = compared(content, tmp_path / "p.html", alone=0)
     assert "<h1>1 system</h1>" in page

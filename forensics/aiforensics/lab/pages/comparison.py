@@ -113,7 +113,8 @@ def _curves(name: str, histories: Mapping[str, Sequence[Mapping[str, float]]]) -
         rates = [Series(k, x, [row[k] for row in history], marks=True) for k in shares if k in history[0]]
         top = max(value for series in losses for value in series.y if value is not None)
         title = name if part == name else f"{name}, {part}"
-        across = Axis("pass" if key == "epoch" else "step", x[0], x[-1])
+        ticks = tuple(x[:: -(-len(x) // 6)]) if key == "epoch" else ()  # there is no pass 1.2
+        across = Axis("pass" if key == "epoch" else "step", x[0], x[-1], ticks)
         plots.append(line_chart(f"{title}: loss", across, Axis("loss", high=max(top, 0.1)), losses))
         plots.append(line_chart(f"{title}: accuracy and AUC", across, Axis("share or AUC"), rates))
     return plots
