@@ -47,6 +47,15 @@ def test_wide_profile_is_transformed(astronaut, wide_profile):
         assert np.array_equal(window.pixels[:h, :w], np.asarray(expected)[window.y :, window.x :][:h, :w])
 
 
+def test_no_note_gives_the_name_of_a_profile_which_can_be_a_persons(astronaut, wide_profile):
+    name = "Anna's screen"
+    named = wide_profile.replace("sRGB built-in".encode("utf-16-be"), name.encode("utf-16-be"))
+    assert ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(named))).strip() == name
+    assert decode(saved(astronaut, "PNG", icc_profile=named)).notes == (
+        "colours converted from the file's colour profile to sRGB",
+    )
+
+
 def test_gamma_one_is_not_srgb(srgb_profile):
     """The colorants alone do not make sRGB: a linear curve would change every value."""
     profile = bytearray(srgb_profile)

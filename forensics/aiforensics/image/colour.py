@@ -172,24 +172,23 @@ def _from_profile(
     # long profile is not kept, so that a stranger's file cannot fill memory beyond its own turn.
     build = _transform if len(profile) <= _KEPT_PROFILE else _transform.__wrapped__
     try:
-        name, transform = build(mode, profile)
+        transform = build(mode, profile)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         notes.append("the colour profile is broken or does not fit and was ignored")
         return None
-    notes.append(f"colours converted from the profile “{name or 'unnamed'}” to sRGB")
+    # A profile's name can be a person's: it stands among the claims, where `--redact` reaches it.
+    notes.append("colours converted from the file's colour profile to sRGB")
     return transform
 
 
 @lru_cache(maxsize=8)
-def _transform(mode: str, profile: bytes) -> tuple[str, Callable[[Image.Image], Image.Image]]:
-    """Printable name of an ICC profile, and its transform to sRGB."""
+def _transform(mode: str, profile: bytes) -> Callable[[Image.Image], Image.Image]:
+    """Transform from an ICC profile to sRGB."""
     from PIL import ImageCms  # noqa: PLC0415 - as above
 
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
-    name = "".join(c for c in ImageCms.getProfileDescription(source) if c.isprintable()).strip()[:60]
     relative = ImageCms.Intent.RELATIVE_COLORIMETRIC
-    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", relative)
-    return name, transform.apply
+    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", relative).apply
 
 
 def _from_lab(image: Image.Image) -> Image.Image:
