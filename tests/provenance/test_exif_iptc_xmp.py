@@ -94,6 +94,17 @@ def test_computational_capture_is_a_camera_and_not_ai(make, read):
         ("MADE WITH SUPPORT OF AI WEIWEI", "unknown"),
         ("Fotografie made with love by J. Ai / Reuters", "unknown"),
         ("MADE WITH LOVE BY J. AI / REUTERS", "unknown"),
+        ("Made with AI: no", "unknown"),
+        ("Made with AI? Never!", "unknown"),
+        ("Made with AI tools: none used", "unknown"),
+        ("Made with Google AI (no)", "unknown"),
+        ("None of this is made with AI", "unknown"),
+        ("No part of this picture was ever made with AI", "unknown"),
+        ("Made with 0% AI", "unknown"),
+        ("Made with 0 % AI", "unknown"),
+        ("Made with 100% AI", "ai"),
+        ("Made with AI: no camera was used", "ai"),
+        ("None of this is real, made with AI", "ai"),
     ],
 )
 def test_google_credits(credit, origin, make, read):
@@ -252,6 +263,24 @@ def test_iptc_records_claim_ai_in_the_words_that_xmp_uses(number, text, kind, or
         ("Topaz Photo AI", None, "edited"),
         ("None", None, "unknown"),
         ("not applicable", None, "unknown"),
+        *(
+            (words, None, "unknown")
+            for words in (
+                "No AI",
+                "None used",
+                "n/a",
+                "N.A.",
+                "kein KI-System",
+                "Keine",
+                "aucune IA",
+                "ninguna",
+                "No-AI",
+            )
+        ),
+        *((words, None, "unknown") for words in ("-", "0 %", "AI used: no", "human-made", "Without AI, by Jane Doe")),
+        ("no AI was used in this photograph, which was taken in Vienna and developed with care " * 2, None, "unknown"),
+        ("Nano Banana", None, "ai"),
+        ("Zero-1-to-3", None, "ai"),
     ],
 )
 def test_the_ai_system_of_iptc(system, source_type, origin, make, read):
@@ -261,6 +290,7 @@ def test_the_ai_system_of_iptc(system, source_type, origin, make, read):
     provenance = read(make.jpeg(make.xmp_segment(properties)))
     assert provenance.origin == origin
     assert any(f"{system} v6" in c.value for c in provenance.claims) == (origin != "unknown")
+    assert any(c.kind == "text" for c in provenance.claims) == (origin == "unknown")
 
 
 def test_the_prompt_of_iptc_and_a_system_of_other_words_are_private(make, read):

@@ -157,10 +157,16 @@ def test_texts_that_make_a_pattern_start_again_and_again(text, make, read):
 
 
 @pytest.mark.parametrize(
-    "credit", ["made with ", "edited with ", "made with a", "not made with AI ", "made with A B the "]
+    ("field", "words"),
+    [
+        *(("photoshop:Credit", deed) for deed in ("made with ", "edited with ", "made with a", "made with A B the ")),
+        ("photoshop:Credit", "not made with AI "),
+        ("photoshop:Credit", "made with AI: "),
+        *(("Iptc4xmpExt:AISystemUsed", words) for words in ("-", "not ", "n/a ", "none -", "a: ", "- - ")),
+    ],
 )
-def test_credits_that_make_a_pattern_start_again_and_again(credit, make, read):
-    xmp = make.xmp({"photoshop:Credit": credit * (1_000_000 // len(credit))}).decode()
+def test_credits_that_make_a_pattern_start_again_and_again(field, words, make, read):
+    xmp = make.xmp({field: words * (900_000 // len(words)) + "x"}).decode()
     start = time.process_time()
     read(make.png(make.international("XML:com.adobe.xmp", xmp, packed=True)))
     assert time.process_time() - start < 1.0

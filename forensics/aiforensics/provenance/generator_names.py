@@ -43,7 +43,7 @@ _PROGRAM = re.compile(
     rf"(?<!\bby\s)(?<!\bwith\s)\b(?:{_PRODUCTS})\b"
     rf"|^(?:{_MAKERS})(?:[\s/.-]*+(?:{_EDITION}|{_PRODUCTS}))*+$"
     rf"|^(?:(?:Google|Adobe|xAI|OpenAI|Kuaishou)\s)?(?:{_WORDS})(?:[\s/.-]*+(?:AI|Image|Pro|Ultra|Fast|Flash|v?\d[\w.]*+))*+$"
-    r"|^(?P<ai>AI)[- ]generated\b(?!\s(?:caption|keyword|description|tag|translation)s?\b|\s*[:=]\s*(?:no|false|0)\b)"
+    r"|^(?P<ai>AI)[- ]generated\b"
     r"|^(?:generated|created|made) (?:by|with|using) (?P<by_ai>AI)$",
     re.IGNORECASE,
 )
@@ -63,7 +63,7 @@ _DEED = re.compile(
     rf"|\b(?:generated|imagined){_HOW}(?P<word>{_WORDS})\b{_SAME_NAME}"
     rf"|\b(?:made|created|rendered|produced)(?!\sby\s(?:{_SURNAMES})\b){_HOW}(?P<word_made>{_WORDS})\b{_SAME_NAME}"
     r"(?!\s*[/&]|\s+studio\b)"
-    rf"|\b(?P<product>{_PRODUCTS})[\s-]generated\b(?!\s(?:caption|keyword|description|tag|translation)s?\b)",
+    rf"|\b(?P<product>{_PRODUCTS})[\s-]generated\b",
     re.IGNORECASE,
 )
 FIELDS = (
@@ -108,6 +108,6 @@ def named(text: str, patterns: tuple[re.Pattern[str], ...]) -> str:
             shown = _PROGRAM not in patterns and _SHOWN.search(before)
             if shown or (pattern is _CREDITED and _PHOTOGRAPH.search(before)):
                 continue
-            if not denied(text, found.start(), found.start(group)):
+            if not denied(text, found.start(), found.start(group), found.end()):
                 return found[group]
     return ""

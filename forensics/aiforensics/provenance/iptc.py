@@ -5,12 +5,12 @@ Source: IPTC Photo Metadata Standard 2025.1; IPTC-NAA Information Interchange Mo
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim
 from aiforensics.provenance import exif, source_types, xmp
+from aiforensics.provenance.denial import names_nothing
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
 from aiforensics.provenance.privacy import UNKNOWN, is_private
 from aiforensics.provenance.xmp_packet import PART
@@ -28,9 +28,6 @@ _PRIVATE = {
     122: "writer",
 }
 _CREDIT = 110
-_NO_SYSTEM = re.compile(
-    r"(?:none|no|n/?a|not\b.*|-+|0|false|unknown|human|kein\w*|aucun\w*|ningun\w*)\W*", re.IGNORECASE
-)
 _TEXTS = {5: "title", 25: "keyword", 40: "instructions", 105: "headline", 120: "caption"}
 
 
@@ -74,7 +71,8 @@ def _ai_system(dossier: Dossier) -> Iterator[Claim]:
     made = not origins or "ai" in origins
     version = properties.first("Iptc4xmpExt:AISystemVersionUsed")
     for system in dict.fromkeys(properties.values.get(name, ())):
-        if _NO_SYSTEM.fullmatch(system):
+        if names_nothing(system):
+            yield Claim("text", clean(system), f"XMP {name}", private=True)
             continue
         named = clean(system if version in system else f"{system} {version}")
         shown = "an AI system" if is_private("model", named) else named

@@ -21,8 +21,8 @@ _SERVICES = (
 )
 _MAX_DENIALS = 1000
 """A credit that denies it more often denies it, and costs no more."""
-_NAME = r"[A-Z0-9][\w&'’%+-]{1,20}"
-_FILLERS = r"(?i:(?:the|an?|help|use|aid|assistance|of|some|generative)[ \t]{1,4}){0,4}"
+_NAME = r"(?:\d?[A-Z])[\w&'’+-]{1,20}"
+_FILLERS = r"(?i:(?:the|an?|help|use|aid|assistance|of|some|generative|\d{1,3}[ \t]?%)[ \t]{1,4}){0,4}"
 # In capitals, because Ai is a name; and what follows makes it neither a name (Weiwei) nor a thing (autofocus).
 _AI = (
     r"\bAI\b(?=\s*(?:$|[^\s\w'’-])|-(?:based|generated|assisted|powered)\b|[ \t]{1,4}[-–—]"
@@ -90,7 +90,7 @@ def credit(line: str, source: str) -> Iterator[Claim]:
 def _names_ai(deed: re.Pattern[str], line: str) -> tuple[str, str]:
     """Words from the deed to AI, or none where it is denied; and the name of no known service that they leave out."""
     for found in itertools.islice(deed.finditer(line), _MAX_DENIALS):
-        if not denied(line, found.start(), found.start("ai")):
+        if not denied(line, found.start(), found.start("ai"), found.end()):
             words, name = found["deed"], found["unknown"] or ""
             if name:
                 words = f"{words.removesuffix(name)}… "
