@@ -13,7 +13,7 @@ from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.dossier import Dossier, clean
 from aiforensics.provenance.exif import place_of, user_comment, words
 from aiforensics.provenance.generator_texts import load
-from aiforensics.provenance.privacy import UNKNOWN, is_private
+from aiforensics.provenance.privacy import UNKNOWN
 
 _LABELS: dict[str, tuple[ProvenanceOrigin, str]] = {
     "1": ("ai", "made by AI"),
@@ -69,6 +69,6 @@ def _claims(text: str, source: str) -> Iterator[Claim]:
         return
     origin, said = _LABELS.get(str(label.get("Label")), ("unknown", f"{UNKNOWN}value {label.get('Label')!r}"))
     shown = clean(f"the file carries China's AIGC label: {said}")
-    yield Claim("aigc-label", shown, source, origin, private=is_private("aigc-label", shown))
+    yield Claim("aigc-label", shown, source, origin)
     if maker := str(label.get("ContentProducer") or label.get("ProduceID") or ""):
-        yield Claim("person", clean(f"producer: {maker}"), source, private=True)
+        yield Claim("person", clean(f"producer: {maker}"), source)

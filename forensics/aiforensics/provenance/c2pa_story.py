@@ -216,7 +216,7 @@ def _names(manifest: Mapping[str, Any], place: str) -> Iterator[Claim]:
         if assertion.get("label") == "stds.schema-org.CreativeWork":
             people.extend(str(a.get("name") or "") for a in _list(_object(assertion, "data"), "author"))
     for person in dict.fromkeys(p for p in people if p):
-        yield Claim("person", clean(f"author: {person}", 120), place, private=True)
+        yield Claim("person", clean(f"author: {person}", 120), place)
 
 
 def _object(content: Mapping[str, Any], key: str) -> dict[str, Any]:

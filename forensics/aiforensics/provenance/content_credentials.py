@@ -157,7 +157,7 @@ def _claims(state: str, store: Mapping[str, Any], *, trust: Anchors | None, whol
         words = f"the signature of {by} is broken: {what} ({', '.join(broken[:4])})"
         yield Claim("signature-invalid", clean(words, 500), SOURCE)
     if name:
-        yield Claim("person", f"the certificate is made out to {name}", SOURCE, private=True)
+        yield Claim("person", f"the certificate is made out to {name}", SOURCE)
     if earlier:
         yield Claim(
             "ingredient-invalid", "the credentials of an ingredient are broken; its claims count for less", SOURCE

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from aiforensics.evidence import Claim
 from aiforensics.provenance import generator_names
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
-from aiforensics.provenance.privacy import is_private
 from aiforensics.provenance.tiff_ifd import Directories, Fields, Value
 
 EDITORS = re.compile(
@@ -113,7 +112,7 @@ def _block(tags: Directories, at: str) -> Iterator[Claim]:
     yield from _exposure(tags, at)
     yield from _private(tags, at)
     if place := coordinates(tags.gps):
-        yield Claim("place", f"{place[0]:.5f}, {place[1]:.5f}", f"{at} GPS", private=True)
+        yield Claim("place", f"{place[0]:.5f}, {place[1]:.5f}", f"{at} GPS")
     if tags.second.get(0x0201):
         yield Claim("thumbnail", "an embedded thumbnail", f"{at} IFD1")
 
@@ -140,7 +139,7 @@ def _dates(tags: Directories, at: str) -> Iterator[Claim]:
         value = text(directory.get(tag))
         if value:
             shown = clean(f"{meaning} {value}", 60)
-            yield Claim("date", shown, f"{at} tag {tag}", private=is_private("date", shown))
+            yield Claim("date", shown, f"{at} tag {tag}")
 
 
 def _exposure(tags: Directories, at: str) -> Iterator[Claim]:
@@ -162,7 +161,7 @@ def _private(tags: Directories, at: str) -> Iterator[Claim]:
         for tag, meaning in wanted.items():
             shown = words(tag, directory.get(tag))
             if shown and not _WORKFLOW.match(shown):
-                yield Claim("person", clean(f"{meaning}: {shown}"), f"{at} tag {tag}", private=True)
+                yield Claim("person", clean(f"{meaning}: {shown}"), f"{at} tag {tag}")
 
 
 def _utf16(body: bytes) -> str:

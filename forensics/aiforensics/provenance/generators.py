@@ -14,7 +14,6 @@ from aiforensics.evidence import Claim
 from aiforensics.provenance import generator_fields, generator_names
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
 from aiforensics.provenance.generator_texts import Entries, collect
-from aiforensics.provenance.privacy import is_private
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _JOB = re.compile(r"\bJob ID:[ \t]{0,8}[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -53,9 +52,9 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     yield Claim("generator", words, hit.source, "ai")
     for kind in ("model", "sampler", "seed"):
         if value := clean(_model(hit.fields.get(kind, ""))):
-            yield Claim(kind, value, hit.source, "ai", private=is_private(kind, value))
+            yield Claim(kind, value, hit.source, "ai")
     if hit.fields.get("prompt"):
-        yield Claim("prompt", clean(hit.fields["prompt"], 1000), hit.source, "ai", private=True)
+        yield Claim("prompt", clean(hit.fields["prompt"], 1000), hit.source, "ai")
 
 
 def _model(value: str) -> str:

@@ -10,18 +10,17 @@ from collections.abc import Iterator
 
 from aiforensics.evidence import Claim
 from aiforensics.provenance.dossier import Dossier, clean
-from aiforensics.provenance.privacy import is_private
 
 _MAX_TAGS = 200
 
 
 def read(dossier: Dossier) -> Iterator[Claim]:
-    """Return A claim of the profile's description."""
+    """Return a claim of the profile's description."""
     profile = dossier.contents.icc
     name = description(profile)
     if name:
         shown = clean(name, 120)
-        yield Claim("colour-profile", shown, "ICC profile", private=is_private("colour-profile", shown))
+        yield Claim("colour-profile", shown, "ICC profile")
     elif profile:
         yield Claim("unreadable", "the colour profile has no readable description", "ICC profile")
 

@@ -41,7 +41,7 @@ def read(dossier: Dossier) -> Iterator[Claim]:
             yield Claim("source-type", f"the file claims: {words}", f"IPTC {name}", origin)
         for value in unknown[:_MAX_UNKNOWN]:
             shown = clean(f"{UNKNOWN}digital source type: {value}")
-            yield Claim("source-type", shown, f"IPTC {name}", private=is_private("source-type", shown))
+            yield Claim("source-type", shown, f"IPTC {name}")
         if len(unknown) > _MAX_UNKNOWN:
             left_out = f"{len(unknown) - _MAX_UNKNOWN} further unknown source types were left out"
             yield Claim("unreadable", left_out, f"IPTC {name}")
@@ -53,13 +53,13 @@ def read(dossier: Dossier) -> Iterator[Claim]:
     for number, text in records(dossier.contents.photoshop):
         if number in _PUBLIC:
             shown = clean(f"{_PUBLIC[number]}: {without_folders(text)}")
-            yield Claim("iptc", shown, f"IPTC record 2:{number}", private=is_private("iptc", shown))
+            yield Claim("iptc", shown, f"IPTC record 2:{number}")
         elif number == _CREDIT:
             yield from xmp.credit(text, f"IPTC record 2:{number}")
         elif number in _PRIVATE:
-            yield Claim("person", clean(f"{_PRIVATE[number]}: {text}"), f"IPTC record 2:{number}", private=True)
+            yield Claim("person", clean(f"{_PRIVATE[number]}: {text}"), f"IPTC record 2:{number}")
         elif number in _TEXTS:
-            yield Claim("text", clean(f"{_TEXTS[number]}: {text}"), f"IPTC record 2:{number}", private=True)
+            yield Claim("text", clean(f"{_TEXTS[number]}: {text}"), f"IPTC record 2:{number}")
 
 
 def _ai_system(dossier: Dossier) -> Iterator[Claim]:
@@ -72,7 +72,7 @@ def _ai_system(dossier: Dossier) -> Iterator[Claim]:
     version = properties.first("Iptc4xmpExt:AISystemVersionUsed")
     for system in dict.fromkeys(properties.values.get(name, ())):
         if names_nothing(system):
-            yield Claim("text", clean(system), f"XMP {name}", private=True)
+            yield Claim("text", clean(system), f"XMP {name}")
             continue
         named = clean(system if version in system else f"{system} {version}")
         shown = "an AI system" if is_private("model", named) else named
@@ -83,10 +83,10 @@ def _ai_system(dossier: Dossier) -> Iterator[Claim]:
                 "ai-edit", f"the file claims that an AI system had a part in it: {shown}", f"XMP {name}", "edited"
             )
         if shown != named:
-            yield Claim("text", named, f"XMP {name}", private=True)
+            yield Claim("text", named, f"XMP {name}")
     for kind, label in (("prompt", "AIPromptInformation"), ("person", "AIPromptWriterName")):
         if value := clean(properties.first(f"Iptc4xmpExt:{label}"), 1000):
-            yield Claim(kind, value, f"XMP Iptc4xmpExt:{label}", private=is_private(kind, value))
+            yield Claim(kind, value, f"XMP Iptc4xmpExt:{label}")
 
 
 def records(block: bytes) -> Iterator[tuple[int, str]]:

@@ -23,7 +23,7 @@ from aiforensics.provenance import (
     xmp,
 )
 from aiforensics.provenance.dossier import BROKEN, Dossier, Reader, clean
-from aiforensics.provenance.privacy import REMOVED
+from aiforensics.provenance.privacy import REMOVED, is_private
 from aiforensics.provenance.trust import Anchors, read_anchors
 
 READERS: tuple[Reader, ...] = (
@@ -106,11 +106,12 @@ def _most_telling(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
 
 
 def _guarded(reader: Reader, dossier: Dossier) -> list[Claim]:
-    """Claims of one reader, each once; what it gave before a hostile file broke it is kept."""
+    """Claims of one reader, each once, the private ones marked; what it gave before a hostile file broke it is kept."""
     claims: dict[Claim, None] = {}
     private = 0
     try:
-        for claim in reader.read(dossier):
+        for told in reader.read(dossier):
+            claim = replace(told, private=is_private(told.kind, told.value))
             private += claim.private and claim not in claims
             if not claim.private or private <= _MAX_PRIVATE:
                 claims[claim] = None

@@ -31,11 +31,11 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         elif text.keyword == "Software":
             yield Claim("software", clean(without_folders(text.text)), text.source)
         else:
-            yield Claim("text", clean(f"{text.keyword}: {text.text}"), text.source, private=True)
+            yield Claim("text", clean(f"{text.keyword}: {text.text}"), text.source)
     for description, source in _described(dossier):
         # A comment of a maker's own bytes is no text.
         if "\ufffd" not in description and any(map(str.isalnum, description)):
-            yield Claim("text", clean(description), source, private=True)
+            yield Claim("text", clean(description), source)
 
 
 def _described(dossier: Dossier) -> Iterator[tuple[str, str]]:

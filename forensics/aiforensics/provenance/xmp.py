@@ -13,7 +13,6 @@ from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.denial import denied
 from aiforensics.provenance.dossier import Dossier, clean
 from aiforensics.provenance.exif import EDITORS
-from aiforensics.provenance.privacy import is_private
 
 _SERVICES = (
     r"Google|Adobe|Meta|Microsoft|OpenAI|xAI|Amazon|Apple|Samsung|Galaxy|Bing|Canva|Leonardo|Ideogram|Krea|Kling|Recraft"
@@ -61,15 +60,15 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         yield from credit(line, "XMP photoshop:Credit")
     for name, meaning in _PRIVATE.items():
         if xmp.first(name):
-            yield Claim("person", clean(f"{meaning}: {xmp.first(name)}"), f"XMP {name}", private=True)
+            yield Claim("person", clean(f"{meaning}: {xmp.first(name)}"), f"XMP {name}")
     if xmp.first("exif:GPSLatitude"):
         place = f"{xmp.first('exif:GPSLatitude')}, {xmp.first('exif:GPSLongitude')}"
-        yield Claim("place", clean(place, 80), "XMP exif:GPSLatitude", private=True)
+        yield Claim("place", clean(place, 80), "XMP exif:GPSLatitude")
     steps = xmp.values.get("stEvt:action", [])
     if steps:
         told = clean(f"{len(steps)} recorded steps: {', '.join(steps[:12])}")
         origin: ProvenanceOrigin = "edited" if set(steps) - {"created"} else "unknown"
-        yield Claim("history", told, "XMP History", origin, private=is_private("history", told))
+        yield Claim("history", told, "XMP History", origin)
 
 
 def credit(line: str, source: str) -> Iterator[Claim]:
@@ -84,7 +83,7 @@ def credit(line: str, source: str) -> Iterator[Claim]:
             if words == line.strip():
                 return
             break
-    yield Claim("person", clean(f"credit: {line}"), source, private=True)
+    yield Claim("person", clean(f"credit: {line}"), source)
 
 
 def _names_ai(deed: re.Pattern[str], line: str) -> tuple[str, str]:
