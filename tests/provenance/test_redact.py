@@ -54,8 +54,43 @@ def test_of_comments_only_an_editors_own_words_are_public(make, read):
         "made with Canva by Anna",
         "Created with GIMP for Anna",
         "Edited by Anna in Gimp",
+        "Created with GIMP" + " " * 90 + "Anna",
     ):
         assert private(comment) == [True]
+
+
+@pytest.mark.parametrize("keyword", ["Creator", "generator"])
+def test_a_creator_is_public_where_it_is_an_editors_name_and_nothing_else(keyword, make, read):
+    def told(creator):
+        (claim,) = read(make.png(make.text(keyword, creator))).claims
+        return claim.kind, claim.private, claim.origin
+
+    for editor in ("GIMP", "Adobe Photoshop Lightroom Classic 12.3 (Macintosh)", "Adobe Photoshop CS6 (Windows)"):
+        assert told(editor) == ("software", False, "edited")
+    for words in (f"{NAME} on Instagram", f"Photoshop by {NAME}", "Anna's Canva", "GIMP for Anna", "Topaz Jones"):
+        assert told(words) == ("text", True, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("lens", "shown"),
+    [
+        ("EF50mm f/1.8 STM", True),
+        ("iPhone 12 Pro Max back triple camera 5.1mm f/2", True),
+        ("Summilux-M ASPH", True),
+        (f"the lens that {NAME} lent me in Vienna", False),
+        (f"50mm of {NAME}, if found please call her at home or at work", False),
+    ],
+)
+def test_a_lens_of_other_words_is_private(lens, shown, make, read, values):
+    found = read(make.jpeg(make.exif_segment(inner={0xA434: lens})))
+    assert values(found, "lens") == [lens]
+    assert values(redact(found), "lens") == [lens if shown else "(removed)"]
+
+
+def test_an_originating_program_of_other_words_is_private(make, read, values):
+    found = read(iptc(make, (65, f"the laptop of {NAME} in the office")))
+    assert NAME in repr(found)
+    assert values(redact(found), "iptc") == ["(removed)"]
 
 
 def test_the_keyword_of_a_private_text_is_private_too(make, read):

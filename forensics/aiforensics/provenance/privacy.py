@@ -19,7 +19,10 @@ _MAX_NAME = 60
 _DAY = r"\d{4}[:.-]?\d{2}[:.-]?\d{2}"
 _TIME = r"[ T]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)? ?(?:Z|[+-]\d{2}:?\d{2})?"
 _DATE = re.compile(rf"(?:taken|digitised|last changed) {_DAY}(?:{_TIME})?")
-_RECORD = re.compile(rf"(?!date created: ).*|date created: {_DAY}")
+_CREATED = re.compile(rf"date created: {_DAY}")
+_OPTICS = re.compile(r"\d ?mm\b|\b[fF]/?\d")
+_MAX_LENS = 100
+_MAX_LENS_WORDS = 8
 _STEPS = re.compile(
     r"\d+ recorded steps: (?:(?:converted|copied|created|cropped|edited|filtered|formatted|version_updated|printed"
     r"|published|managed|produced|resized|saved|derived)(?:, |…?$))*"
@@ -50,6 +53,19 @@ def _is_name(value: str) -> bool:
     return len(value) <= _MAX_NAME and (len(words) <= _MAX_WORDS or is_weights(value[-12:]))
 
 
+def _is_record(value: str) -> bool:
+    """Whether an IPTC record is a day, or names a program in few words."""
+    label, _, words = value.partition(": ")
+    return _is_name(words) if label == "originating program" else _CREATED.fullmatch(value) is not None
+
+
+def _is_lens(value: str) -> bool:
+    """Whether a value names a lens: few words, or its focal length or aperture among them."""
+    plain = [word for word in value.split() if not any(sign.isdigit() for sign in word)]
+    has_optics = _OPTICS.search(value) is not None and len(plain) <= _MAX_LENS_WORDS
+    return _is_name(value) or (has_optics and len(value) <= _MAX_LENS)
+
+
 def _is_usual_profile(name: str) -> bool:
     return all(map(_USUAL.fullmatch, filter(None, re.split(r"[\W_]+", name.lower()))))
 
@@ -70,7 +86,8 @@ _PUBLIC: dict[str, Callable[[str], bool]] = {
     "source-type": _is_term,
     "aigc-label": _is_term,
     "date": _has_form(_DATE),
-    "iptc": _has_form(_RECORD),
+    "iptc": _is_record,
+    "lens": _is_lens,
     "history": _has_form(_STEPS),
 }
 """Kinds of claims that are public where their value is what it should be."""

@@ -9,11 +9,15 @@ from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
 from aiforensics.provenance.exif import EDITORS, place_of, user_comment, words
 
-_PROGRAM = {"Software", "Creator", "generator"}
-_STAMP = re.compile(
-    rf"(?:created|made|edited) (?:with|by|using) (?:the |adobe )?{EDITORS.pattern}[ \d.]*", re.IGNORECASE
+_EDITOR = (
+    rf"(?:the |adobe |corel )?{EDITORS.pattern}(?:draw)?"
+    rf"(?: (?:{EDITORS.pattern}|cc|cs\d|classic|elements|pro|express|labs?|photo|studio|ai))*[ v\d.]*"
+    r"(?:\((?:windows|macintosh|mac ?os|linux|android|ios|renderer)\))?"
 )
-"""What editors write as a comment; any other comment may be a person's."""
+_PROGRAM = re.compile(_EDITOR, re.IGNORECASE)
+_STAMP = re.compile(rf"(?:created|made|edited) (?:with|by|using) {_EDITOR}", re.IGNORECASE)
+"""What editors write as their name and as a comment; another creator or comment may be a person's."""
+_MAX_NAME = 100
 _TAGS = {0x010E: "ImageDescription", 0x9C9B: "XPTitle", 0x9C9C: "XPComment", 0x9C9E: "XPKeywords", 0x9C9F: "XPSubject"}
 _USER_COMMENT = 0x9286
 _PROPERTIES = (
@@ -51,6 +55,10 @@ def _described(dossier: Dossier) -> Iterator[tuple[str, str]]:
 
 
 def _is_editor(keyword: str, text: str) -> bool:
-    if keyword == "Comment":
-        return _STAMP.fullmatch(text.strip()[:100]) is not None
-    return keyword in _PROGRAM and len(text.strip()) < 100 and EDITORS.search(text) is not None
+    name = text.strip()
+    if len(name) >= _MAX_NAME:
+        return False
+    if keyword == "Software":
+        return EDITORS.search(name) is not None
+    form = {"Comment": _STAMP, "Creator": _PROGRAM, "generator": _PROGRAM}.get(keyword)
+    return form is not None and form.fullmatch(name) is not None
