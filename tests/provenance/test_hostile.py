@@ -162,6 +162,7 @@ def test_texts_that_make_a_pattern_start_again_and_again(text, make, read):
         *(("photoshop:Credit", deed) for deed in ("made with ", "edited with ", "made with a", "made with A B the ")),
         ("photoshop:Credit", "not made with AI "),
         ("photoshop:Credit", "made with AI: "),
+        ("photoshop:Credit", "not, AI-generated: no / "),
         *(("Iptc4xmpExt:AISystemUsed", words) for words in ("-", "not ", "n/a ", "none -", "a: ", "- - ")),
     ],
 )

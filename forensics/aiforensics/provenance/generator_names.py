@@ -105,9 +105,14 @@ def named(text: str, patterns: tuple[re.Pattern[str], ...]) -> str:
         for found in pattern.finditer(text):
             group = found.lastgroup or 0
             before = text[: found.start(group)]
-            shown = _PROGRAM not in patterns and _SHOWN.search(before)
+            shown = _PROGRAM not in patterns and shows_another(before)
             if shown or (pattern is _CREDITED and _PHOTOGRAPH.search(before)):
                 continue
             if not denied(text, found.start(), found.start(group), found.end()):
                 return found[group]
     return ""
+
+
+def shows_another(before: str) -> bool:
+    """Whether what stands before a name says that the picture shows a work and is none: a screenshot, a photo of it."""
+    return _SHOWN.search(before) is not None

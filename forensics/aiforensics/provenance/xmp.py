@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim, ProvenanceOrigin
+from aiforensics.provenance import generator_names
 from aiforensics.provenance.denial import denied
 from aiforensics.provenance.dossier import Dossier, clean
 from aiforensics.provenance.exif import EDITORS
@@ -39,6 +40,16 @@ def _deed(verbs: str) -> re.Pattern[str]:
     )
 
 
+_BY_ITSELF = re.compile(
+    r"(?:^|[,/|;()+\]]|\s[-–—]\s|\b(?:image|picture|photo|foto|bild|illustration|graphic|grafik|credit|source|quelle):)"
+    r"\s*+(?P<phrase>AI[- ](?:generated|created)(?:\s(?:image|picture|photo|art|artwork|illustration|graphic))?"
+    r"|KI[- ](?:generiert|erzeugt|erstellt)(?:e[srn]?\s(?:Bild|Foto|Grafik|Illustration|Kunst|Symbolbild))?"
+    r"|mit (?:Hilfe von )?[KA]I (?:generiert|erzeugt|erstellt)|(?:image )?(?:générée?|créée?) (?:par|avec) (?:l['’])?IA"
+    r"|(?:imagen )?(?:generad|cread)[ao] (?:con|por) (?:la )?IA|(?:immagine )?(?:generat|creat)[ao] (?:con|da) IA)"
+    r"(?=\s*+(?:$|[.!?:=,/|;()+\[]|[-–—]\s)|\s(?:by|with|via|using|from|for|von|mit|durch|par|por|con)\b)",
+    re.IGNORECASE,
+)
+"""Words that say of a picture that AI made it, where they are a credit or the whole of what its separators enclose."""
 _MADE = _deed("made|created|generated|imagined")
 _EDITED = _deed("edited")
 _PRIVATE = {
@@ -76,6 +87,8 @@ def credit(line: str, source: str) -> Iterator[Claim]:
     deeds: tuple[tuple[re.Pattern[str], ProvenanceOrigin], ...] = ((_MADE, "ai"), (_EDITED, "edited"))
     for deed, origin in deeds:
         words, name = _names_ai(deed, line)
+        if not words and origin == "ai":
+            words = _says_ai(line)
         if words:
             # Programs that change photographs have AI in their names as well.
             made = "edited" if EDITORS.search(name) else origin
@@ -95,3 +108,12 @@ def _names_ai(deed: re.Pattern[str], line: str) -> tuple[str, str]:
                 words = f"{words.removesuffix(name)}… "
             return words + found["ai"], name
     return "", ""
+
+
+def _says_ai(line: str) -> str:
+    """Return the words of a credit that are nothing but "AI-generated" or the like, and that it does not deny."""
+    for found in itertools.islice(_BY_ITSELF.finditer(line), _MAX_DENIALS):
+        phrase = found.start("phrase")
+        if not denied(line, phrase, phrase, found.end()) and not generator_names.shows_another(line[:phrase]):
+            return found["phrase"]
+    return ""
