@@ -4,9 +4,9 @@ import io
 import struct
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
-from aiforensics.provenance import redact
+from aiforensics.provenance import read_provenance, redact
 
 CAMERA = {0x010F: "Canon", 0x0110: "Canon EOS 40D", 0x0131: "Firmware 1.1", 0x0132: "2020:05:06 10:11:12"}
 SHOT = {0x9003: "2020:05:06 10:11:12", 0x829A: ((1, 160),), 0x829D: ((56, 10),), 0xA434: "EF50mm"}
@@ -333,3 +333,44 @@ def test_an_aigc_label_in_other_texts(text, make, read):
 def test_a_comment_of_other_bytes_is_no_text(make, read, values):
     for comment in (b"\0\0\0\0\0\0\0\0" + b" " * 20, b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7"):
         assert values(read(make.jpeg(make.exif_segment(inner={0x9286: comment}))), "text") == []
+
+
+def record(number, text, kind=2):
+    return struct.pack(">BBBH", 0x1C, kind, number, len(text)) + text
+
+
+def resource(body, number=0x0404):
+    return b"8BIM" + struct.pack(">H", number) + b"\0\0" + struct.pack(">I", len(body)) + body
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("Müller".encode(), "Müller"),
+        ("Müller".encode("latin-1"), "Müller"),
+        (b"M\xfcller", "Müller"),
+        (record(90, b"\x1b%G", 1) + record(80, "Müller".encode()), "Müller"),
+        (record(90, b"\x1b%G", 1) + record(80, b"M\xfcller"), "M\ufffdller"),
+    ],
+)
+def test_iptc_texts_are_utf_8_or_latin_1(body, shown, make, read, values):
+    records = body if body[:1] == b"\x1c" else record(80, body)
+    content = make.jpeg((0xED, b"Photoshop 3.0\0" + resource(records)))
+    assert values(read(content), "person") == [f"by-line: {shown}"]
+
+
+@pytest.mark.parametrize("form", ["bytes", "numbers", "numbers of the other byte order"])
+def test_iptc_records_of_a_tiff(form, make):
+    body = record(110, b"Made with Google AI") + record(25, b"fox")
+    if form == "numbers of the other byte order":
+        body = struct.pack(f">{len(body) // 4}I", *struct.unpack(f"<{len(body) // 4}I", body))
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[33723] = body
+    tags.tagtype[33723] = 7
+    buffer = io.BytesIO()
+    Image.fromarray(make.pixels()).save(buffer, "TIFF", tiffinfo=tags)
+    entry = struct.pack("<HHI", 33723, 7, len(body))
+    assert entry in buffer.getvalue()
+    written = entry if form == "bytes" else struct.pack("<HHI", 33723, 4, len(body) // 4)
+    picture = make.picture_of(buffer.getvalue().replace(entry, written))
+    assert read_provenance(picture).origin == "ai"

@@ -260,6 +260,48 @@ def test_records_in_imagemagicks_form_and_in_several_segments(make, read, values
         assert values(read(content), "person") == ["by-line: 000000"]
 
 
+CREDIT = struct.pack(">BBBH", 0x1C, 2, 110, 19) + b"Made with Google AI"
+
+
+def resource(number, body):
+    return b"8BIM" + struct.pack(">H", number) + b"\0\0" + struct.pack(">I", len(body)) + body
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        resource(0x0404, b"".join(b"\x1c\x02\x19\x00\x06%06d" % n for n in range(600)) + CREDIT),
+        resource(0x0404, b"\x1c\x02\x19\x80\x02\0\x03fox" + CREDIT),
+        resource(0x0404, b"\x1c\x02\x19\0\x03fox") + resource(0x0404, CREDIT),
+        resource(0x0425, b"odd") + resource(0x0404, CREDIT),
+        resource(0x0425, b"") * 600 + resource(0x0404, CREDIT),
+        resource(0x0425, b"") + b"stray" + resource(0x0404, CREDIT),
+    ],
+    ids=["keywords", "extended", "two", "unpadded", "resources", "stray"],
+)
+def test_a_credit_in_iptc_behind_other_records(block, make, read, values):
+    provenance = read(make.png(profile(make, "8bim", block)))
+    assert values(provenance, "credit") == ["the file claims: Made with Google AI"]
+
+
+def test_a_second_profile_of_records_is_read(make, read):
+    camera = profile(make, "iptc", b"\x1c\x02\x19\0\x03fox")
+    assert read(make.png(profile(make, "iptc", CREDIT), camera)).origin == "ai"
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"\x1c\x02\x19\0\x01x" * 20_000 + CREDIT, "only the first 20000 IPTC records were read"),
+        (b"\x1c\x02\x19\0\x01x" + b"y" + CREDIT, "IPTC records are broken or cut off"),
+        (CREDIT[:-3], "IPTC records are broken or cut off"),
+    ],
+)
+def test_the_cut_of_records_is_told(body, problem, make, read, values):
+    provenance = read(make.png(profile(make, "8bim", resource(0x0404, body))))
+    assert problem in values(provenance, "unreadable")
+
+
 def test_many_records_do_not_push_out_what_comes_later(make, read, values):
     many = 0xED, b"Photoshop 3.0\0" + records(250)
     provenance = read(make.jpeg(many, make.xmp_segment({"photoshop:Credit": "Made with Google AI"})))

@@ -1,6 +1,8 @@
 """Files made to break readers: bombs, loops, lies about length, nonsense. Nothing escapes, nothing takes long."""
 
 import io
+import itertools
+import re
 import struct
 import time
 import tracemalloc
@@ -133,6 +135,7 @@ def test_a_gzip_bomb_in_the_alpha_channel_is_cut(make):
     assert len(stealth.hidden_text(decode(content))) == MAX_TEXT
 
 
+numbers = itertools.count()
 SPACES, LINES = " " * 500_000, "\n" * 500_000
 
 
@@ -171,6 +174,21 @@ def test_credits_that_make_a_pattern_start_again_and_again(field, words, make, r
     start = time.process_time()
     read(make.png(make.international("XML:com.adobe.xmp", xmp, packed=True)))
     assert time.process_time() - start < 1.0
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"8BIM\x04\x04" * 1_300_000,
+        b"8BIM\x04\x04\0\0\0\0\0\x0c\x1c\x02\x19\0\x07%07d" * 300_000,
+        b"8BIM\x04\x04\0\0\0\x7f\xff\xff" + b"\x1c\x02\x19\0\0" * 1_500_000,
+        b"8BIM\x04\x04\0\0\0\x7f\xff\xff" + b"\x1c\x02\x19\xff\xff",
+    ],
+    ids=["resources", "a record in each", "records", "endless"],
+)
+def test_endless_resources_and_records(block, make, quick):
+    packed = re.sub(rb"%07d", lambda _: b"%07d" % next(numbers), block) if b"%07d" in block else block
+    quick(make.jpeg(*((0xED, b"Photoshop 3.0\0" + packed[at : at + 65_000]) for at in range(0, len(packed), 65_000))))
 
 
 def test_a_thumbnail_that_claims_billions_of_pixels(make, quick):

@@ -45,6 +45,8 @@ class Contents:
         XMP packets, undecoded, in file order.
     photoshop
         Photoshop image resources (`8BIM` blocks), where IPTC records live.
+    iptc
+        IPTC records that stand by themselves.
     icc
         The ICC profile, or empty.
     texts
@@ -64,6 +66,7 @@ class Contents:
     exif_blocks: list[bytes] = field(default_factory=list)
     xmp: list[bytes] = field(default_factory=list)
     photoshop: bytes = b""
+    iptc: bytes = b""
     icc: bytes = b""
     texts: list[Text] = field(default_factory=list)
     manifest: bool = False

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from aiforensics.evidence import Claim
 from aiforensics.image.picture import Picture
-from aiforensics.provenance import containers, tiff_ifd, xmp_packet
+from aiforensics.provenance import containers, iim, tiff_ifd, xmp_packet
 from aiforensics.provenance.contents import Contents
 from aiforensics.provenance.tiff_ifd import Directories
 from aiforensics.provenance.trust import Anchors
@@ -66,6 +66,11 @@ class Dossier:
     def xmp(self) -> Properties:
         """The XMP properties of all packets."""
         return xmp_packet.read(self.contents.xmp)
+
+    @cached_property
+    def records(self) -> iim.Records:
+        """The IPTC records of all blocks."""
+        return iim.read(self.contents.photoshop, self.contents.iptc)
 
 
 @dataclass(frozen=True)

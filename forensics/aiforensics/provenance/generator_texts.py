@@ -7,7 +7,7 @@ import re
 import string
 from collections.abc import Iterator
 
-from aiforensics.provenance import exif, iptc, stealth
+from aiforensics.provenance import exif, stealth
 from aiforensics.provenance.contents import MAX_TEXT, Text
 from aiforensics.provenance.dossier import Dossier
 from aiforensics.provenance.tiff_ifd import Directories
@@ -81,7 +81,7 @@ def collect(dossier: Dossier) -> Entries:
             entries.offer(keyword, value, f"XMP {name}")
     for creator in _creators(dossier):
         entries.offer("CreatorTool", creator, "XMP History")
-    for number, text in iptc.records(dossier.contents.photoshop):
+    for number, text in dossier.records.texts:
         if number in _RECORDS:
             entries.offer(_RECORDS[number], text, f"IPTC record 2:{number}")
     hidden = stealth.hidden_text(dossier.picture)

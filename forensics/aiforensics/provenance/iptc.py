@@ -1,11 +1,10 @@
 """IPTC: the digital source type, and the older IIM records with names, places and programs.
 
-Source: IPTC Photo Metadata Standard 2025.1; IPTC-NAA Information Interchange Model 4.2, record 2.
+Source: IPTC Photo Metadata Standard 2025.1; IPTC-NAA Information Interchange Model 4.2, record 2 (read in `iim`).
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
 from aiforensics.evidence import Claim
@@ -15,7 +14,6 @@ from aiforensics.provenance.dossier import Dossier, clean, without_folders
 from aiforensics.provenance.privacy import UNKNOWN, is_private
 from aiforensics.provenance.xmp_packet import PART
 
-_MAX_RECORDS = 500
 _MAX_UNKNOWN = 4
 _PUBLIC = {65: "originating program", 55: "date created"}
 _PRIVATE = {
@@ -50,7 +48,8 @@ def read(dossier: Dossier) -> Iterator[Claim]:
             words = "the file claims: a part made by a trained AI model was placed in it"
             yield Claim("ai-edit", words, f"IPTC {name}", "edited")
     yield from _ai_system(dossier)
-    for number, text in records(dossier.contents.photoshop):
+    yield from (Claim("unreadable", problem, "IPTC") for problem in dossier.records.problems)
+    for number, text in dossier.records.texts:
         if number in _PUBLIC:
             shown = clean(f"{_PUBLIC[number]}: {without_folders(text)}")
             yield Claim("iptc", shown, f"IPTC record 2:{number}")
@@ -87,37 +86,3 @@ def _ai_system(dossier: Dossier) -> Iterator[Claim]:
     for kind, label in (("prompt", "AIPromptInformation"), ("person", "AIPromptWriterName")):
         if value := clean(properties.first(f"Iptc4xmpExt:{label}"), 1000):
             yield Claim(kind, value, f"XMP Iptc4xmpExt:{label}")
-
-
-def records(block: bytes) -> Iterator[tuple[int, str]]:
-    """Dataset number and text of each record 2 in Photoshop resources, or in a bare IIM block."""
-    body = block if block[:1] == b"\x1c" else _resource(block, 0x0404)
-    position = 0
-    for _ in range(_MAX_RECORDS):
-        if position + 5 > len(body) or body[position] != 0x1C:
-            return
-        record, number, length = struct.unpack_from(">BBH", body, position + 1)
-        if length & 0x8000:  # extended lengths are for objects, never for text
-            return
-        text = body[position + 5 : position + 5 + length]
-        if record == 2 and text:
-            yield number, text.decode("utf-8", "replace")
-        position += 5 + length
-
-
-def _resource(block: bytes, wanted: int) -> bytes:
-    """Body of one Photoshop image resource."""
-    position = 0
-    for _ in range(_MAX_RECORDS):
-        if block[position : position + 4] != b"8BIM" or position + 12 > len(block):
-            return b""
-        (number,) = struct.unpack_from(">H", block, position + 4)
-        name = block[position + 6] + 1
-        start = position + 6 + name + (name & 1)
-        if start + 4 > len(block):
-            return b""
-        (length,) = struct.unpack_from(">I", block, start)
-        if number == wanted:
-            return block[start + 4 : start + 4 + length]
-        position = start + 4 + length + (length & 1)
-    return b""

@@ -20,9 +20,12 @@ _MAX_NUMBERS = 256
 _NUMBER = 32
 """Bytes that a number takes as an object in memory."""
 _TEXTS = {2, 129}
+_BYTES = 7
 _FRACTIONS = {5: "I", 10: "i"}
 _CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _EXIF, _GPS = 0x8769, 0x8825
+IPTC = 0x83BB
+"""The tag of IPTC records, whose values are bytes in whichever type they were written: often as numbers of 32 bits."""
 
 
 @dataclass
@@ -124,6 +127,9 @@ def _entry(block: bytes, raw: ifd.Entry) -> _Entry | None:
     """One entry, or None where its type is unknown or its values lie outside the block."""
     if raw.kind not in ifd.SIZES or raw.at + raw.size > len(block):
         return None
+    if raw.tag == IPTC:
+        number = min(raw.size, _MAX_VALUE)
+        return _Entry(_BYTES, number, raw.at, number)
     if raw.kind in _TEXTS or _is_blob(raw.kind, raw.count):
         number = min(raw.count, _MAX_VALUE)
         return _Entry(raw.kind, number, raw.at, number)
@@ -132,7 +138,7 @@ def _entry(block: bytes, raw: ifd.Entry) -> _Entry | None:
 
 
 def _is_blob(kind: int, number: int) -> bool:
-    return kind == 7 or (kind == 1 and number > 16)
+    return kind == _BYTES or (kind == 1 and number > 16)
 
 
 def _value(block: bytes, form: ifd.Form, entry: _Entry) -> Value:

@@ -118,5 +118,7 @@ def _add_raw_profile(name: str, text: bytes, contents: Contents) -> None:
         contents.add_exif(block[6:])
     elif name == "xmp":
         contents.add_xmp(block)
+    elif name in {"iptc", "8bim"} and block.startswith(b"\x1c"):
+        contents.iptc += block
     elif name in {"iptc", "8bim"}:
-        contents.photoshop = block
+        contents.photoshop += block
