@@ -68,6 +68,23 @@ def test_cyclic_directories(make, quick, values):
     assert any("loop" in v for v in values(provenance, "unreadable"))
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan"), 5e-324, 1e-310, 1e308, -1e308])
+def test_numbers_that_no_camera_writes_cost_no_claim(number, make, quick, values):
+    tags = (0x829A, 0x829D, 0x8827, 0xA002, 0xA003, 0x920A)
+    inner = struct.pack("<H", len(tags) + 1)
+    heap = 8 + 2 + 2 * 12 + 4 + 2 + 12 * (len(tags) + 1) + 4
+    for tag in sorted(tags):
+        inner += struct.pack("<HHII", tag, 12, 1, heap)
+    inner += struct.pack("<HHI4s", 0xA434, 2, 4, b"50m\0") + bytes(4)
+    head = struct.pack("<HHHI4sHHII", 2, 0x010F, 2, 4, b"Can\0", 0x8769, 4, 1, 8 + 2 + 2 * 12 + 4) + bytes(4)
+    block = b"II*\0" + struct.pack("<I", 8) + head + inner + struct.pack("<d", number)
+    provenance = quick(make.jpeg((0xE1, b"Exif\0\0" + block)))
+    assert values(provenance, "unreadable") == []
+    assert values(provenance, "camera") == ["the file claims a camera: Can"]
+    assert values(provenance, "lens") == ["50m"]
+    assert "1/" not in str(values(provenance, "exposure"))
+
+
 def test_directories_that_lie_about_their_size(make, quick):
     for count, number in ((65535, 1), (1, 2**32 - 1), (3, 2**31)):
         for kind in (1, 2, 5, 7, 99):

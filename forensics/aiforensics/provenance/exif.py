@@ -149,7 +149,7 @@ def _exposure(tags: Directories, at: str) -> Iterator[Claim]:
         value = tags.exif.get(tag)
         if isinstance(value, tuple) and value and value[0] > 0:
             number = value[0]
-            shown = f"1/{round(1 / number)}" if tag == 0x829A and number < 0.3 else f"{number:g}"
+            shown = f"1/{round(1 / number)}" if tag == 0x829A and 1e-6 < number < 0.3 else f"{number:g}"
             parts.append(form.format(shown))
     if parts:
         yield Claim("exposure", ", ".join(parts), at)

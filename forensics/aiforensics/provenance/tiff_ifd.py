@@ -5,6 +5,7 @@ Source: TIFF 6.0, section 2; the BigTIFF layout as libtiff documents it; CIPA DC
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ _NUMBER = 32
 _TEXTS = {2, 129}
 _BYTES = 7
 _FRACTIONS = {5: "I", 10: "i"}
+_FLOATS = {11, 12}
 _CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _EXIF, _GPS = 0x8769, 0x8825
 IPTC = 0x83BB
@@ -142,7 +144,7 @@ def _is_blob(kind: int, number: int) -> bool:
 
 
 def _value(block: bytes, form: ifd.Form, entry: _Entry) -> Value:
-    """Values of an entry."""
+    """Values of an entry; a number that is none is 0, as a fraction of nothing is."""
     if entry.kind in _TEXTS:
         return _text(block[entry.position : entry.position + entry.number])
     if _is_blob(entry.kind, entry.number):
@@ -151,7 +153,8 @@ def _value(block: bytes, form: ifd.Form, entry: _Entry) -> Value:
         code = f"{form.order}{2 * entry.number}{_FRACTIONS[entry.kind]}"
         parts = struct.unpack_from(code, block, entry.position)
         return tuple(float(a) / b if b else 0.0 for a, b in zip(parts[::2], parts[1::2], strict=True))
-    return struct.unpack_from(f"{form.order}{entry.number}{_CODES[entry.kind]}", block, entry.position)
+    numbers = struct.unpack_from(f"{form.order}{entry.number}{_CODES[entry.kind]}", block, entry.position)
+    return tuple(number if math.isfinite(number) else 0.0 for number in numbers) if entry.kind in _FLOATS else numbers
 
 
 def _text(raw: bytes) -> str:
