@@ -330,6 +330,33 @@ def test_an_aigc_label_in_other_texts(text, make, read):
         assert read(content.replace(b"AIGC", b"XXXX").replace(b"ContentP", b"ContentX")).origin == "unknown"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"AIGC":"{\\"Label\\":\\"1\\",\\"ProduceID\\":\\"x\\"}"}',
+        '{"AIGC":{"ContentProducer":{"id":"x"},"Label":1}}',
+        '{"AIGC":{"Label":"1","ReservedCode1":"{\\"a\\":1}"}}',
+        '{"AIGC":{"ReservedCode1":"}","Label":"1"}}',
+        '{"\\u0041IGC":{"\\u004cabel":"1"}}',
+        '{"meta":[{"AIGC":{"label":"1"}}]}',
+        '{"a":1} AIGC: {"Label":"1","b":{}}',
+        'made here: AIGC={"Label":"1","ContentProducer":"{x}"}',
+        '{bad} AIGC{"Label":"1"}',
+    ],
+)
+def test_an_aigc_label_in_other_forms_of_json(text, make, read, values):
+    for content in (make.png(make.text("Comment", text)), make.png(make.text("AIGC", text))):
+        assert values(read(content), "aigc-label") == ["the file carries China's AIGC label: made by AI"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"Label":"1"}', '{"AIGC":"see the terms","x":{"Label":"1"}}', '{"items":[{"Label":"1","AIGC":true}]}'],
+)
+def test_another_label_beside_the_word_aigc_is_no_label(text, make, read, values):
+    assert values(read(make.png(make.text("Comment", text))), "aigc-label") == []
+
+
 def test_a_comment_of_other_bytes_is_no_text(make, read, values):
     for comment in (b"\0\0\0\0\0\0\0\0" + b" " * 20, b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7"):
         assert values(read(make.jpeg(make.exif_segment(inner={0x9286: comment}))), "text") == []

@@ -177,6 +177,18 @@ def test_texts_that_make_a_pattern_start_again_and_again(text, make, read):
 
 
 @pytest.mark.parametrize(
+    "unit",
+    ["{}", '{"Label":1},', '"AIGC{",', '"Label"', 'AIGC{"Label"', '{"Label":', '"AIGC{\\"Label\\":1}",', '{"AIGC":'],
+)
+@pytest.mark.parametrize("before", ["", '{"AIGC":['])
+def test_aigc_labels_without_end(unit, before, make, read):
+    text = before + unit * (1_000_000 // len(unit)) + '"x"]}'
+    start = time.process_time()
+    read(make.png(make.compressed("AIGC", text), make.compressed("Comment", text)))
+    assert time.process_time() - start < 1.0
+
+
+@pytest.mark.parametrize(
     ("field", "words"),
     [
         *(("photoshop:Credit", deed) for deed in ("made with ", "edited with ", "made with a", "made with A B the ")),

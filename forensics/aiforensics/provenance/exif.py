@@ -26,7 +26,7 @@ _SCANNER = re.compile(
     r"|reflecta|documate|imageformula|fi-\d{4}|ls-\d000|gt-x\d{3})\b",
     re.IGNORECASE,
 )
-_MAKE, _MODEL, _SOFTWARE = 0x010F, 0x0110, 0x0131
+_MAKE, _MODEL, _SOFTWARE, _USER_COMMENT = 0x010F, 0x0110, 0x0131, 0x9286
 _UNUSUAL = {"Cc", "Cn", "Co", "Cs"}
 _SAMPLE = 4096
 _MAX_PROGRAMS = 12
@@ -86,6 +86,13 @@ def user_comment(value: Value | None) -> str:
     if code[:5] in {b"ASCII", b"\0\0\0\0\0"}:
         return body.decode("utf-8", "replace").strip("\0 ")
     return value.decode("utf-8", "replace").strip("\0 ")
+
+
+def user_comments(dossier: Dossier) -> Iterator[tuple[str, str]]:
+    """Text and place of every UserComment; some programs write it into IFD0."""
+    for number, tags in enumerate(dossier.exifs):
+        for directory, at in ((tags.exif, place_of(number)), (tags.first, f"{place_of(number)} IFD0")):
+            yield user_comment(directory.get(_USER_COMMENT)), f"{at} UserComment"
 
 
 def coordinates(gps: Fields) -> tuple[float, float] | None:

@@ -74,6 +74,8 @@ def collect(dossier: Dossier) -> Entries:
     entries = Entries()
     for chunk in dossier.contents.texts:
         entries.offer(chunk.keyword, chunk.text, chunk.source)
+    for comment, source in exif.user_comments(dossier):
+        entries.offer("UserComment", comment, source)
     for number, tags in enumerate(dossier.exifs):
         _collect_exif(entries, tags, exif.place_of(number))
     for name, keyword in _XMP_NAMES.items():
@@ -104,8 +106,6 @@ def _creators(dossier: Dossier) -> Iterator[str]:
 
 
 def _collect_exif(entries: Entries, tags: Directories, place: str) -> None:
-    for directory, at in ((tags.exif, place), (tags.first, f"{place} IFD0")):
-        entries.offer("UserComment", exif.user_comment(directory.get(0x9286)), f"{at} UserComment")
     for tag, keyword in _FIRST_TAGS.items():
         entries.offer(keyword, exif.words(tag, tags.first.get(tag)), f"{place} {keyword}")
     for tag, keyword in ((0x927C, "MakerNote@IFD0"), (0x9286, "UserComment@IFD0")):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
-from aiforensics.provenance.exif import EDITORS, place_of, user_comment, words
+from aiforensics.provenance.exif import EDITORS, place_of, user_comments, words
 
 _EDITOR = (
     rf"(?:the |adobe |corel )?{EDITORS.pattern}(?:draw)?"
@@ -19,7 +19,6 @@ _STAMP = re.compile(rf"(?:created|made|edited) (?:with|by|using) {_EDITOR}", re.
 """What editors write as their name and as a comment; another creator or comment may be a person's."""
 _MAX_NAME = 100
 _TAGS = {0x010E: "ImageDescription", 0x9C9B: "XPTitle", 0x9C9C: "XPComment", 0x9C9E: "XPKeywords", 0x9C9F: "XPSubject"}
-_USER_COMMENT = 0x9286
 _PROPERTIES = (
     *("dc:title", "dc:description", "dc:subject", "photoshop:Headline", "photoshop:Instructions", "exif:UserComment"),
     *("tiff:ImageDescription", "Iptc4xmpCore:AltTextAccessibility"),
@@ -48,8 +47,7 @@ def _described(dossier: Dossier) -> Iterator[tuple[str, str]]:
         place = place_of(number)
         for tag, name in _TAGS.items():
             yield words(tag, tags.first.get(tag)), f"{place} {name}"
-        for directory in (tags.exif, tags.first):
-            yield user_comment(directory.get(_USER_COMMENT)), f"{place} UserComment"
+    yield from user_comments(dossier)
     for name in _PROPERTIES:
         yield "; ".join(dict.fromkeys(dossier.xmp.values.get(name, ()))), f"XMP {name}"
 
