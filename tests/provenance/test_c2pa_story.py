@@ -94,3 +94,49 @@ def test_a_record_of_bing_from_before_source_types_says_ai(sign, make, read):
     content, _ = sign(make.jpeg(), [step])
     provenance = read(content)
     assert (provenance.level, provenance.origin) == ("invalid", "ai")
+
+
+def manifest(*actions, **ingredients):
+    return {
+        "assertions": [{"label": "c2pa.actions", "data": {"actions": list(actions)}}],
+        "ingredients": [{"active_manifest": label, "relationship": how} for label, how in ingredients.items()],
+    }
+
+
+def told(**manifests):
+    store = {"active_manifest": "a", "manifests": manifests}
+    return list(c2pa_story.tell(store, "C2PA manifest", intact=True))
+
+
+def test_a_source_type_behind_many_steps_is_read():
+    crops = [{"action": "c2pa.cropped"}] * 40
+    claims = told(a=manifest(*crops, *GENERATED))
+    assert [c.origin for c in claims if c.kind == "source-type"] == ["ai"]
+    (words,) = [c.value for c in claims if c.kind == "actions"]
+    assert words.endswith("cropped; and 17 more")
+
+
+PART = "the signed record says: a part made by a trained AI model was placed in it"
+
+
+@pytest.mark.parametrize(
+    ("manifests", "found"),
+    [
+        ({"a": manifest(b="componentOf"), "b": manifest(*GENERATED)}, True),
+        ({"a": manifest(b="parentOf"), "b": manifest(c="componentOf"), "c": manifest(*GENERATED)}, True),
+        ({"a": manifest(b="componentOf"), "b": manifest(*PUBLISHED, c="parentOf"), "c": manifest(*GENERATED)}, True),
+        ({"a": manifest(b="componentOf"), "b": manifest(c="componentOf"), "c": manifest(*GENERATED)}, True),
+        ({"a": manifest(b="componentOf"), "b": manifest(a="parentOf", b="componentOf")}, False),
+        ({"a": manifest(b="componentOf"), "b": manifest(c="inputTo"), "c": manifest(*GENERATED)}, False),
+        ({"a": manifest(b="inputTo"), "b": manifest(*GENERATED)}, False),
+        ({"a": manifest(b="componentOf"), "b": manifest(*CAPTURED)}, False),
+    ],
+)
+def test_a_part_of_a_model_is_found_wherever_it_was_placed(manifests, found):
+    assert [(c.value, c.origin) for c in told(**manifests) if PART in c.value] == [(PART, "edited")] * found
+
+
+def test_an_origin_behind_many_earlier_manifests_is_read():
+    chain = {f"m{n}": manifest(*PUBLISHED, **{f"m{n + 1}": "parentOf"}) for n in range(60)}
+    claims = told(a=manifest(m0="parentOf"), **chain, m60=manifest(*GENERATED))
+    assert "ai" in {c.origin for c in claims}

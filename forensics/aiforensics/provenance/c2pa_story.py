@@ -16,7 +16,6 @@ from aiforensics.provenance.dossier import clean
 
 _OUTCOMES = {"success": "signingCredential.trusted", "failure": "signingCredential.untrusted"}
 _LABEL = re.compile(r"/c2pa/([^/]+)/c2pa\.signature")
-_MAX_MANIFESTS = 32
 _MAX_ACTIONS = 24
 _ACTIONS = {
     "c2pa.created": "created",
@@ -84,8 +83,7 @@ def tell(store: Mapping[str, Any], source: str, *, intact: bool, trusted: bool =
         yield from _tools(manifest, place)
         yield from _actions(manifest, place, intact=intact)
         yield from _names(manifest, place)
-        if depth == 0:
-            yield from _components(store, manifest, place, intact=intact, trusted_ones=trusted_ones)
+    yield from _components(store, source, intact=intact, trusted_ones=trusted_ones)
 
 
 def _earlier(label: str, trusted_ones: frozenset[str] | None) -> str:
@@ -126,7 +124,7 @@ def _chain(store: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     manifests = store.get("manifests") or {}
     label = store.get("active_manifest")
     seen: set[str] = set()
-    while isinstance(label, str) and label in manifests and label not in seen and len(seen) < _MAX_MANIFESTS:
+    while isinstance(label, str) and label in manifests and label not in seen:
         seen.add(label)
         manifest = manifests[label]
         yield label, manifest
@@ -153,7 +151,7 @@ def _actions(manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterat
     births = [_type(step) for step in steps if step.get("action") == "c2pa.created"]
     born_of_ai = any(birth is not None and birth[0] == "ai" for birth in births)
     told: list[str] = []
-    for step in steps[:_MAX_ACTIONS]:
+    for step in steps:
         name = str(step.get("action", ""))
         agent = step.get("softwareAgent")
         agent = agent.get("name") if isinstance(agent, dict) else agent
@@ -172,6 +170,8 @@ def _actions(manifest: Mapping[str, Any], place: str, *, intact: bool) -> Iterat
         if name.startswith("c2pa.watermarked"):
             yield Claim("watermark-named", "the record names an invisible watermark; it cannot be read locally", place)
     if told:
+        if len(told) > _MAX_ACTIONS:
+            told[_MAX_ACTIONS:] = [f"and {len(told) - _MAX_ACTIONS} more"]
         names = {str(step.get("action", "")).removeprefix("c2pa.") for step in steps}
         # Drawing on a canvas that the same record created makes a picture; changing one that was there edits it.
         edited = intact and bool(names & {"opened", "placed"}) and bool(names & _EDITING)
@@ -191,23 +191,30 @@ def _type(step: Mapping[str, Any]) -> tuple[ProvenanceOrigin, str] | None:
 
 
 def _components(
-    store: Mapping[str, Any],
-    manifest: Mapping[str, Any],
-    place: str,
-    *,
-    intact: bool,
-    trusted_ones: frozenset[str] | None,
+    store: Mapping[str, Any], source: str, *, intact: bool, trusted_ones: frozenset[str] | None
 ) -> Iterator[Claim]:
-    """Parts that were placed in the picture and that a model made."""
+    """Parts that a model made and that were placed in the picture, in one that it comes from, or in another part."""
     manifests = store.get("manifests") or {}
-    for ingredient in _list(manifest, "ingredients")[:_MAX_MANIFESTS]:
-        inner = manifests.get(ingredient.get("active_manifest"))
-        if ingredient.get("relationship") == "parentOf" or not isinstance(inner, dict):
+    waiting = [
+        str(ingredient.get("active_manifest"))
+        for _, manifest in _chain(store)
+        for ingredient in _list(manifest, "ingredients")
+        if ingredient.get("relationship") not in {"parentOf", "inputTo"}
+    ]
+    seen: set[str] = set()
+    while waiting:
+        label = waiting.pop()
+        inner = manifests.get(label)
+        if label in seen or not isinstance(inner, dict):
             continue
-        if any(c.origin == "ai" for c in _actions(inner, place, intact=intact)):
+        seen.add(label)
+        if any(c.origin == "ai" for c in _actions(inner, source, intact=intact)):
             words = "the signed record says: a part made by a trained AI model was placed in it"
-            vouched = trusted_ones is None or ingredient.get("active_manifest") in trusted_ones
-            yield Claim("source-type", words, place if vouched else f"{place} (a part, {UNCHECKED}", "edited")
+            vouched = trusted_ones is None or label in trusted_ones
+            yield Claim("source-type", words, source if vouched else f"{source} (a part, {UNCHECKED}", "edited")
+        # What a part comes from is in it as well, unless it was only shown to a model.
+        inside = (i for i in _list(inner, "ingredients") if i.get("relationship") != "inputTo")
+        waiting.extend(str(ingredient.get("active_manifest")) for ingredient in inside)
 
 
 def _names(manifest: Mapping[str, Any], place: str) -> Iterator[Claim]:
