@@ -327,6 +327,16 @@ def test_the_most_telling_claims_are_shown(make, read, values):
     assert redact(provenance).origin == "ai"
 
 
+def test_many_claims_of_one_kind_push_out_no_other_kind(packet, make, read, values):
+    systems = [("Iptc4xmpExt:AISystemUsed", f"System {n}") for n in range(400)]
+    first = {**CAMERA, 0x0132: "2019:01:01 00:00:00"}
+    block = make.exif(first=first, inner={0x9003: "2020:05:06 10:11:12", 0xA434: "EF50mm"})
+    provenance = read(make.jpeg(exif(block), xmp(packet(*systems))))
+    assert (len(provenance.claims), provenance.origin) == (200, "ai")
+    assert any("a camera is claimed, and an AI origin too" in v for v in values(provenance, "contradiction"))
+    assert {"contradiction", "camera", "lens", "date", "jpeg-coding"} < {c.kind for c in provenance.claims}
+
+
 CHINESE = "".join(map(chr, np.random.default_rng(3).integers(0x4E01, 0x9F00, 300)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,8 @@ READERS: tuple[Reader, ...] = (
 
 _KEYWORD = re.compile(r"(?<=^PNG .{4}) .*", re.DOTALL)
 _MAX_CLAIMS = 200
+_FIRST_ONES = 12
+"""Claims of one kind that stay before further ones of any kind do, where there are too many."""
 _MAX_PRIVATE = 40
 """Private claims (names, texts, captions) kept of one reader; none of them tells the origin."""
 
@@ -64,7 +67,7 @@ def read_provenance(picture: Picture, *, online: bool = False, trust: Anchors | 
     -------
     Provenance
         Claims in the order of `READERS`, each value at most about 1,000 characters of printable text. Of more than 200
-        those stay that tell most of the origin; the level and the origin come from all.
+        those stay that tell most of the origin, of each kind the first ones; the level and the origin come from all.
 
     Raises
     ------
@@ -97,10 +100,19 @@ def redact(provenance: Provenance) -> Provenance:
 
 
 def _most_telling(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
-    """The claims in their order, without those that tell least where there are too many."""
+    """The claims in their order, without those that tell least where there are too many.
+
+    The first ones of each kind come before the further ones of any, so that no number of one kind pushes out another.
+    """
     if len(claims) <= _MAX_CLAIMS:
         return claims
-    kept = set(sorted(claims, key=ladder.weight, reverse=True)[: _MAX_CLAIMS - 1])
+    before: Counter[str] = Counter()
+    further: dict[Claim, bool] = {}
+    by_weight = sorted(claims, key=ladder.weight, reverse=True)
+    for claim in by_weight:
+        further[claim] = before[claim.kind] >= _FIRST_ONES
+        before[claim.kind] += 1
+    kept = set(sorted(by_weight, key=further.__getitem__)[: _MAX_CLAIMS - 1])
     left_out = Claim("unreadable", f"{len(claims) - len(kept)} further claims were left out", "all claims")
     return (*(c for c in claims if c in kept), left_out)
 
