@@ -137,6 +137,53 @@ def test_grok_signature(make, read, values):
     assert "Grok" in values(read(make.jpeg(make.exif_segment(first=first))), "generator")[0]
 
 
+DREAM = '"a red fox" -s50 -W512 -H512 -C7.5 -Ak_lms -S4242'
+
+
+@pytest.mark.parametrize(
+    ("keyword", "written", "innocent"),
+    [
+        (
+            "generation_data",
+            '{"prompt": "a fox", "models": []}',
+            ["hello", "{}", '{"prompt": "?"}', '{"seed": "wheat"}'],
+        ),
+        ("Dream", DREAM, ["I dreamt of the sea -so blue", "{}", "a race -s 5"]),
+        ("sd-metadata", '{"model": "stable diffusion", "app_id": "invoke-ai/InvokeAI"}', ["32 GB card", "{}", "[]"]),
+        ("invokeai_metadata", '{"positive_prompt": "a fox"}', ["{}", "none"]),
+        ("invokeai_graph", '{"nodes": {}}', ["a graph"]),
+        ("smproj", '{"Version": 2, "ProjectType": "TextToImage", "State": {}}', ["{}", "project 7"]),
+        ("sui_image_params", '{"prompt": "a fox"}', ["none", "{}"]),
+        ("fooocus_scheme", "fooocus", ["a scheme"]),
+        ("use_stable_diffusion_model", None, ["foxmodel"]),
+        ("extraMetadata", '{"prompt": "a fox", "resources": []}', ["taken at noon", "{}", '{"lens": "50 mm"}']),
+    ],
+)
+def test_a_keyword_claims_with_what_its_program_writes_and_not_alone(keyword, written, innocent, make, read):
+    if written:
+        assert read(make.png(make.text(keyword, written))).origin == "ai"
+    for text in innocent:
+        assert read(make.png(make.text(keyword, text))).level == "none"
+
+
+@pytest.mark.parametrize(
+    ("record", "service"),
+    [
+        ('{"aigc_info": {"aigc_label_type": 0, "source_info": "dreamina"}}', "Dreamina"),
+        ('{"aigc_info": {"aigc_label_type": 2}}', "an AI service"),
+        ('{"aigc_info": "{\\"source_info\\": \\"jimeng\\"}"}', "Jimeng"),
+        ('{"aigc_info": {"aigc_label_type": 0, "created_by_ai": false}}', None),
+        ('{"aigc_info": {"aigc_label_type": 0, "source_info": "camera"}}', None),
+        ('{"aigc_info": {}, "source_info": "dreamina festival"}', None),
+        ('{"extraMetadata": {"lens": "50 mm"}}', None),
+        ('{"extraMetadata": "{\\"negativePrompt\\": \\"\\"}"}', "Civitai"),
+    ],
+)
+def test_only_a_record_that_says_so_claims_ai(record, service, make, read, values):
+    provenance = read(make.png(make.text("Comment", record)))
+    assert [service in v for v in values(provenance, "generator")] == [True] * (service is not None)
+
+
 def test_dreamina_record(make, read, values):
     comment = b'ASCII\0\0\0{"aigc_info":{"aigc_label_type":0,"source_info":"dreamina"}}'
     assert "Dreamina" in values(read(make.jpeg(make.exif_segment(inner={0x9286: comment}))), "generator")[0]
@@ -175,6 +222,9 @@ def test_ordinary_texts_are_no_generator(make, read, values):
     ("keyword", "words"),
     [
         ("Author", "Thomas Kling"),
+        ("Author", "Jimeng"),
+        ("Credit", "Photo made by Jimeng"),
+        ("Credit", "Jimeng"),
         ("Author", "Béatrice Dalle"),
         ("Artist", "Imagen Fotografia SL"),
         ("Artist", "Gemini Studio, Wien"),
@@ -256,6 +306,8 @@ def test_a_negation_of_something_else_denies_nothing(words, make, read):
         ("Software", "Grok", "Grok"),
         ("Software", "Google Imagen 3.0", "Google Imagen"),
         ("Software", "Kling AI 1.6", "Kling AI"),
+        ("Software", "Jimeng", "Jimeng"),
+        ("Credit", "Jimeng AI", "Jimeng AI"),
         ("Software", "OpenAI gpt-image-1", "OpenAI"),
         ("Software", "Krea.ai", "Krea"),
         ("Credit", "Picture: NightCafe Studio", "NightCafe"),

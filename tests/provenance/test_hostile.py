@@ -220,6 +220,12 @@ def test_endless_resources_and_records(block, make, quick):
     quick(make.jpeg(*((0xED, b"Photoshop 3.0\0" + packed[at : at + 65_000]) for at in range(0, len(packed), 65_000))))
 
 
+def test_a_dream_without_end(make, read):
+    start = time.process_time()
+    read(make.png(make.compressed("Dream", " -s1" * 250_000)))
+    assert time.process_time() - start < 1.0
+
+
 def test_a_thumbnail_that_claims_billions_of_pixels(make, quick):
     thumbnail = bytearray(make.jpeg())
     frame = thumbnail.index(b"\xff\xc0")

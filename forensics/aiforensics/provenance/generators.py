@@ -7,13 +7,13 @@ the tests build a file of each. A claim of this kind is easily forged and easily
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from aiforensics.evidence import Claim
 from aiforensics.provenance import generator_fields, generator_names
 from aiforensics.provenance.dossier import Dossier, clean, without_folders
-from aiforensics.provenance.generator_texts import Entries, collect
+from aiforensics.provenance.generator_texts import Entries, collect, load
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _JOB = re.compile(r"\bJob ID:[ \t]{0,8}[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -29,6 +29,55 @@ _AUTOMATIC_VERSIONS = (
     (re.compile(r"^Fooocus"), "Fooocus"),
     (re.compile(r"^ComfyUI"), "ComfyUI"),
 )
+
+
+_MARKS = (
+    (('"sui_image_params"',), "SwarmUI"),
+    (('"swarm_version"',), "SwarmUI"),
+    (('"RuinedFooocus"',), "RuinedFooocus"),
+    (('"use_stable_diffusion_model"',), "Easy Diffusion"),
+    (('"civitai:',), "Civitai"),
+    (("urn:air:",), "Civitai"),
+    (('"noise_schedule"',), "NovelAI"),
+    (('"v4_prompt"',), "NovelAI"),
+    (('"uncond_scale"',), "NovelAI"),
+    (('\\"noise_schedule\\"',), "NovelAI"),
+    (('"Model"', '"resolution"', '"prompt"'), "a Hugging Face Space with Stable Diffusion"),
+    (('"base_model', '"prompt"'), "Fooocus"),
+    (('"uc"', '"sampler"', '"c"'), "Draw Things"),
+)
+"""What stands together in a JSON text of one program alone."""
+_BYTEDANCE = {"dreamina", "jimeng", "doubao", "seedream"}
+_CIVITAI = re.compile(r"(?:negativePrompt|cfgScale|modelVersionId)\\*\"")
+_DREAM = re.compile(r"\s-s ?\d+\b.{0,100}\s-[SWHCA] ?[\w.]", re.DOTALL)
+
+
+def _has(*names: str, prompt: bool = False) -> Callable[[str, Entries], bool]:
+    """Whether a text is a JSON object with any of the names, and with a prompt if so asked."""
+
+    def writes(text: str, _entries: Entries) -> bool:
+        content = load(text)
+        return (
+            isinstance(content, dict) and not content.keys().isdisjoint(names) and (not prompt or "prompt" in content)
+        )
+
+    return writes
+
+
+_KEYWORDS: tuple[tuple[str, str, Callable[[str, Entries], bool]], ...] = (
+    ("invokeai_metadata", "InvokeAI", _has("positive_prompt", "seed", "model", "generation_mode", "app_version")),
+    ("invokeai_graph", "InvokeAI", _has("nodes")),
+    ("sd-metadata", "InvokeAI", _has("app_id", "image", "model_hash", "model_weights")),
+    ("generation_data", "Tensor.Art", _has("seed", "models", "baseModel", "cfgScale", "samplerName", prompt=True)),
+    ("smproj", "Stability Matrix", _has("State", "ProjectType")),
+    ("smproj", "Stability Matrix", lambda _, entries: generator_fields.is_parameters(entries.text("parameters"))),
+    ("sui_image_params", "SwarmUI", _has("prompt", "model", "seed")),
+    ("fooocus_scheme", "Fooocus", lambda text, _: text.lower() in {"fooocus", "a1111"}),
+    ("use_stable_diffusion_model", "Easy Diffusion", lambda _, entries: bool(entries.text("prompt"))),
+    ("extraMetadata", "Civitai", _has("prompt", "resources")),
+    ("Dream", "InvokeAI", lambda text, _: _DREAM.search(text) is not None),
+)
+"""Keywords, the programs that use them, and what those write there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +126,10 @@ def _recognise(entries: Entries) -> _Hit | None:
 
 
 def _by_keyword(entries: Entries) -> _Hit | None:
-    """Keywords that one program alone uses."""
-    unique = (
-        ("invokeai_metadata", "InvokeAI"),
-        ("invokeai_graph", "InvokeAI"),
-        ("sd-metadata", "InvokeAI"),
-        ("generation_data", "Tensor.Art"),
-        ("smproj", "Stability Matrix"),
-        ("sui_image_params", "SwarmUI"),
-        ("fooocus_scheme", "Fooocus"),
-        ("use_stable_diffusion_model", "Easy Diffusion"),
-        ("extraMetadata", "Civitai"),
-        ("Dream", "InvokeAI"),
-    )
-    for keyword, program in unique:
+    """Keywords that programs use, over texts of their form: another program may use the word for something else."""
+    for keyword, program, writes in _KEYWORDS:
         for entry in entries.of(keyword):
-            if keyword == "Dream" and " -s" not in entry.text:
+            if not writes(entry.text, entries):
                 continue
             fields = generator_fields.from_any(entry.text) or generator_fields.from_any(entries.text("parameters"))
             if keyword == "use_stable_diffusion_model":
@@ -103,39 +140,34 @@ def _by_keyword(entries: Entries) -> _Hit | None:
 
 def _by_json(entries: Entries) -> _Hit | None:
     """JSON texts with fields that one program alone writes."""
-    marks = (
-        ('"sui_image_params"', "SwarmUI"),
-        ('"swarm_version"', "SwarmUI"),
-        ('"RuinedFooocus"', "RuinedFooocus"),
-        ('"use_stable_diffusion_model"', "Easy Diffusion"),
-        ('"extraMetadata"', "Civitai"),
-        ('"civitai:', "Civitai"),
-        ("urn:air:", "Civitai"),
-        ('"noise_schedule"', "NovelAI"),
-        ('"v4_prompt"', "NovelAI"),
-        ('"uncond_scale"', "NovelAI"),
-        ('\\"noise_schedule\\"', "NovelAI"),
-    )
     for entry in entries.every():
-        if not entry.text.startswith("{"):
-            continue
-        head = entry.text
-        for mark, program in marks:
-            if mark in head:
-                return _Hit(program, entry.source, generator_fields.from_any(entry.text))
-        if '"Model"' in head and '"resolution"' in head and '"prompt"' in head:
-            return _Hit(
-                "a Hugging Face Space with Stable Diffusion", entry.source, generator_fields.from_any(entry.text)
-            )
-        if '"base_model' in head and '"prompt"' in head:
-            return _Hit("Fooocus", entry.source, generator_fields.from_any(entry.text))
-        if '"uc"' in head and '"sampler"' in head and '"c"' in head:
-            return _Hit("Draw Things", entry.source, generator_fields.from_any(entry.text))
-        if '"aigc_info"' in head:
-            maker = re.search(r'"source_info"\s*:\s*"([\w .-]{1,40})"', head)
-            name = maker[1].capitalize() if maker else "an AI service"
-            return _Hit(f"{name} (ByteDance AIGC record)", entry.source, {})
+        if entry.text.startswith("{") and (program := _program_of(entry.text)):
+            return _Hit(program, entry.source, generator_fields.from_any(entry.text))
     return None
+
+
+def _program_of(text: str) -> str:
+    """Return the program that wrote a JSON text, or an empty text."""
+    for marks, program in _MARKS:
+        if all(mark in text for mark in marks):
+            return program
+    if '"extraMetadata"' in text and _CIVITAI.search(text):
+        return "Civitai"
+    service = _of_bytedance(text) if '"aigc_info"' in text else ""
+    return f"{service} (ByteDance AIGC record)" if service else ""
+
+
+def _of_bytedance(text: str) -> str:
+    """Return the service that a record of ByteDance's programs names; most records say that no AI was used."""
+    content = load(text)
+    record = content.get("aigc_info") if isinstance(content, dict) else None
+    record = load(record) if isinstance(record, str) else record
+    if not isinstance(record, dict):
+        return ""
+    maker = str(record.get("source_info") or "").strip()
+    if maker.lower() in _BYTEDANCE:
+        return maker.capitalize()
+    return "an AI service" if str(record.get("aigc_label_type")) in {"1", "2"} else ""
 
 
 def _by_graph(entries: Entries) -> _Hit | None:
