@@ -66,9 +66,10 @@ _DEED = re.compile(
     rf"|\b(?P<product>{_PRODUCTS})[\s-]generated\b",
     re.IGNORECASE,
 )
+_OF_DEVICES, _OF_PROGRAMS = (_DEVICE, _DEED), (_PROGRAM, _DEED)
 FIELDS = (
-    (("Make", "Model"), (_DEVICE, _DEED)),
-    (("Software", "CreatorTool", "generator"), (_PROGRAM, _DEED)),
+    (("Make", "Model"), _OF_DEVICES),
+    (("Software", "CreatorTool", "generator"), _OF_PROGRAMS),
     (("Source", "Credit"), (_CREDITED, _DEED)),
     (("Artist", "Author"), (_WHOLE_PRODUCT, _DEED)),
 )
@@ -89,12 +90,12 @@ def is_device(name: str) -> bool:
     >>> is_device("Black Forest Labs"), is_device("Canon")
     (True, False)
     """
-    return bool(named(name, FIELDS[0][1]))
+    return bool(named(name, _OF_DEVICES))
 
 
 def by_program(text: str) -> str:
     """Return the generator that a text names where the name of a program stands, or an empty text."""
-    return named(text, FIELDS[1][1])
+    return named(text, _OF_PROGRAMS)
 
 
 def named(text: str, patterns: tuple[re.Pattern[str], ...]) -> str:
