@@ -27,7 +27,6 @@ from aiforensics.explain import (
     overall,
     percent,
 )
-from aiforensics.provenance.c2pa_story import UNCHECKED
 
 
 def _finding(verdict, level, origin):
@@ -73,12 +72,12 @@ def test_only_a_trusted_signature_outweighs_the_pixels(verdict, level, origin):
     [
         (
             "signed-trusted",
-            [Claim("source-type", "", "C2PA manifest", "ai")],
+            [Claim("source-type", "", "C2PA manifest", "ai", record="own")],
             "says that it was made by AI. This outweighs the pixel score.",
         ),
         (
             "signed-trusted",
-            [Claim("source-type", "", f"C2PA manifest (an earlier one, {UNCHECKED}", "ai")],
+            [Claim("source-type", "", "C2PA manifest (an earlier one)", "ai", record="other")],
             "who does not tell its making. What else it carries says that it was made by AI. Anyone can write metadata",
         ),
         ("signed-trusted", [Claim("generator", "", "PNG tEXt", "ai")], "who does not tell its making."),

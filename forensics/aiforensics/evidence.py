@@ -16,6 +16,7 @@ Verdict = Literal["ai", "real", "inconclusive"]
 QualityLevel = Literal["good", "limited", "poor"]
 ProvenanceLevel = Literal["signed-trusted", "signed", "invalid", "claimed", "watermark", "none"]
 ProvenanceOrigin = Literal["ai", "camera", "edited", "unknown"]
+ClaimRecord = Literal["none", "own", "other"]
 ErrorKind = Literal["unreadable", "unsupported", "too-large", "truncated", "timeout", "not-found"]
 
 
@@ -128,6 +129,9 @@ class Claim:
         What the claim says of the origin, or `unknown` when it says nothing of it.
     private
         True for names, places and prompts, which `--redact` removes.
+    record
+        The signed record that it comes from: `none`, `own` for the file's own one and others whose signers are trusted
+        as its signer is, `other` for one that is only carried along.
     """
 
     kind: str
@@ -135,6 +139,7 @@ class Claim:
     source: str
     origin: ProvenanceOrigin = "unknown"
     private: bool = False
+    record: ClaimRecord = "none"
 
 
 @dataclass(frozen=True, slots=True)

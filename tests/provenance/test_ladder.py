@@ -7,10 +7,10 @@ from aiforensics.image import from_array
 from aiforensics.provenance import READERS, read_provenance, redact
 from aiforensics.provenance.ladder import combine, weight
 
-TRUSTED = Claim("signature-trusted", "", "C2PA manifest")
-SIGNED = Claim("signature-unknown", "", "C2PA manifest")
-BROKEN = Claim("signature-invalid", "", "C2PA manifest")
-SIGNED_CAMERA = Claim("source-type", "", "C2PA manifest", "camera")
+TRUSTED = Claim("signature-trusted", "", "C2PA manifest", record="own")
+SIGNED = Claim("signature-unknown", "", "C2PA manifest", record="own")
+BROKEN = Claim("signature-invalid", "", "C2PA manifest", record="own")
+SIGNED_CAMERA = Claim("source-type", "", "C2PA manifest", "camera", record="own")
 GENERATOR = Claim("generator", "", "PNG tEXt parameters", "ai")
 CAMERA = Claim("camera", "", "EXIF", "camera")
 EDITOR = Claim("software", "", "EXIF Software", "edited")
@@ -49,6 +49,12 @@ def test_rungs(claims, level, origin):
     provenance = combine(claims)
     assert (provenance.level, provenance.origin) == (level, origin)
     assert provenance.claims == tuple(claims)
+
+
+@pytest.mark.parametrize(("record", "origin"), [("own", "camera"), ("other", "ai"), ("none", "ai")])
+def test_a_trusted_signer_vouches_for_a_record_and_not_for_words(record, origin):
+    capture = Claim("source-type", "", "C2PA manifest", "camera", record=record)
+    assert combine([TRUSTED, capture, GENERATOR]).origin == origin
 
 
 @pytest.mark.parametrize(

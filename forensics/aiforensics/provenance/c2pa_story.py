@@ -6,11 +6,13 @@ Source: C2PA technical specification 2.1, section 18 (standard assertions).
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from aiforensics.evidence import Claim, ProvenanceOrigin
+from aiforensics.evidence import Claim, ClaimRecord, ProvenanceOrigin
 from aiforensics.provenance import generator_names, source_types
 from aiforensics.provenance.dossier import clean
 
@@ -80,9 +82,10 @@ def tell(store: Mapping[str, Any], source: str, *, intact: bool, trusted: bool =
     trusted_ones = _trusted_ones(store) if trusted else None
     for depth, (label, manifest) in enumerate(_chain(store)):
         place = source if depth == 0 else f"{source} ({_earlier(label, trusted_ones)}"
-        yield from _tools(manifest, place)
-        yield from _actions(manifest, place, intact=intact)
-        yield from _names(manifest, place)
+        record: ClaimRecord = "own" if trusted_ones is None or label in trusted_ones else "other"
+        told = (_tools(manifest, place), _actions(manifest, place, intact=intact), _names(manifest, place))
+        for claim in itertools.chain(*told):
+            yield replace(claim, record=record)
     yield from _components(store, source, intact=intact, trusted_ones=trusted_ones)
 
 
@@ -211,7 +214,8 @@ def _components(
         if any(c.origin == "ai" for c in _actions(inner, source, intact=intact)):
             words = "the signed record says: a part made by a trained AI model was placed in it"
             vouched = trusted_ones is None or label in trusted_ones
-            yield Claim("source-type", words, source if vouched else f"{source} (a part, {UNCHECKED}", "edited")
+            place = source if vouched else f"{source} (a part, {UNCHECKED}"
+            yield Claim("source-type", words, place, "edited", record="own" if vouched else "other")
         # What a part comes from is in it as well, unless it was only shown to a model.
         inside = (i for i in _list(inner, "ingredients") if i.get("relationship") != "inputTo")
         waiting.extend(str(ingredient.get("active_manifest")) for ingredient in inside)

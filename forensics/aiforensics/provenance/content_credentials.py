@@ -13,6 +13,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiforensics.evidence import Claim
@@ -38,6 +39,11 @@ _MISSING = "a Content Credentials manifest is present but was not validated: pip
 
 def read(dossier: Dossier) -> Iterator[Claim]:
     """Claims from an embedded manifest, or word of a remote one."""
+    for claim in _read(dossier):
+        yield claim if claim.record == "other" else replace(claim, record="own")
+
+
+def _read(dossier: Dossier) -> Iterator[Claim]:
     remote = dossier.xmp.first("dcterms:provenance")
     if not dossier.contents.manifest and not remote.startswith(("http://", "https://")):
         return

@@ -30,7 +30,7 @@ def find(dossier: Dossier, claims: Sequence[Claim]) -> Iterator[Claim]:
     kinds = {c.kind for c in claims}
     generated = any(c.origin == "ai" for c in claims)
     camera = "camera" in kinds
-    unsigned = [c for c in claims if not c.source.startswith("C2PA")]
+    unsigned = [c for c in claims if c.record == "none"]
     signed_capture = any(c.origin == "camera" and c not in unsigned for c in claims)
     if signed_capture and any(c.origin == "ai" for c in unsigned):
         mark = "an image generator's metadata" if "generator" in kinds else "an unsigned claim of an AI origin"

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aiforensics.evidence import Claim, Provenance, ProvenanceLevel, ProvenanceOrigin
-from aiforensics.provenance.c2pa_story import UNCHECKED
 
 SIGNATURE_KINDS: dict[str, ProvenanceLevel] = {
     "signature-trusted": "signed-trusted",
@@ -46,8 +45,8 @@ def combine(claims: Iterable[Claim]) -> Provenance:
     """
     claims = tuple(claims)
     levels = [SIGNATURE_KINDS[c.kind] for c in claims if c.kind in SIGNATURE_KINDS]
-    signed = tuple(c for c in claims if c.source.startswith("C2PA"))
-    unsigned = tuple(c for c in claims if c.kind in _CLAIMING_KINDS and not c.source.startswith("C2PA"))
+    signed = tuple(c for c in claims if c.record != "none")
+    unsigned = tuple(c for c in claims if c.kind in _CLAIMING_KINDS and c.record == "none")
     marks = tuple(c for c in claims if c.kind == "watermark")
     if "invalid" in levels:
         # Over changed bytes the signed claims have no origin left; over unchanged ones they are claims like others.
@@ -67,7 +66,7 @@ def combine(claims: Iterable[Claim]) -> Provenance:
 
 def is_vouched(claim: Claim) -> bool:
     """Whether a claim, in a file that a trusted signer signed, is that signer's or another trusted one's."""
-    return claim.source.startswith("C2PA") and not claim.source.endswith(UNCHECKED)
+    return claim.record == "own"
 
 
 def weight(claim: Claim) -> int:
