@@ -66,6 +66,7 @@ def test_names_and_words_that_generators_share_are_no_claim(keyword, words, make
         ("Credit", "None of this is made with Midjourney"),
         ("Software", "AI generated = 0"),
         ("Software", "Midjourney (not used)"),
+        ("Credit", "Made with Midjourney?"),
     ],
 )
 def test_a_denial_is_no_claim(keyword, words, make, read):

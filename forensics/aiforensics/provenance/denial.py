@@ -22,12 +22,14 @@ _NONE_OF = re.compile(
 )
 """Begins a clause that denies its deed however many words stand between."""
 _ANSWER = re.compile(
-    r"(?:\s\w{1,20}){0,2}\s{0,3}[:=?(\[–—-]{1,2}\s{0,3}"
+    r"(?:\s\w{1,20}){0,2}\s{0,3}[:=?,(\[–—-]{1,2}\s{0,3}"
     rf"(?:{_NEGATION}|nein|nil|false|off|n/?a|0(?:\s?%)?)(?:\s(?:at all|used|ai|ki|ia))?"
     r"\s{0,3}(?=$|[,.;:!?()\[\]|\n])",
     re.IGNORECASE,
 )
 """What follows a deed that it takes back: "made with AI: no"."""
+_QUESTION = re.compile(r"\s{0,3}\?(?!\s{0,3}(?:yes|ja|oui|s[ií]|true|1)\b)", re.IGNORECASE)
+"""Who asks claims nothing."""
 _OF_ANOTHER = re.compile(rf"\s{_OTHER}", re.IGNORECASE)
 _NOTHING = re.compile(
     rf"\W*+(?:(?:{_NEGATION}|nil|nada|nein|n\W{{0,2}}a)(?!\w|-\w)|(?:no|non|zero)-?(?:AI|KI|IA)\b|0\s?%"
@@ -42,7 +44,7 @@ def denied(text: str, deed: int, name: int, end: int) -> bool:
     """Whether a text denies a deed.
 
     A negation stands within three words before the deed in its clause, or between the deed and a name; the clause
-    begins with "none of" or the like; or the negation answers what ends at `end`.
+    begins with "none of" or the like; or a negation answers what ends at `end`, or a sign makes a question of it.
 
     >>> denied("Real photo, not made with AI", 16, 26, 28), denied("Not a photo, made with AI", 13, 23, 25)
     (True, False)
@@ -54,7 +56,9 @@ def denied(text: str, deed: int, name: int, end: int) -> bool:
     if _DENIAL.search(near) is not None or _NONE_OF.match(clause) is not None:
         return True
     after = text[end : end + _REACH]
-    return any((_DENIAL.search(text[deed:name]), _ANSWER.match(after), _OF_ANOTHER.match(after)))
+    return any(
+        (_DENIAL.search(text[deed:name]), _ANSWER.match(after), _QUESTION.match(after), _OF_ANOTHER.match(after))
+    )
 
 
 def names_nothing(value: str) -> bool:
