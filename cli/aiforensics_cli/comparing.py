@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import math
+import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ KEYS = (
 """What has to agree, in the order in which it is told; then whatever else one of the two says."""
 _FREE = ("path", "seconds")
 """What may differ."""
+_NAMED = re.compile(r"the name says \w+, the bytes are \w+")
+"""The note that a file's name brings: as with the path, the picture is the same under another one."""
 _LONGEST = 256_000_000
 """Characters at most of a value, or of all that are not on a line each."""
 
@@ -76,6 +79,7 @@ def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: flo
     """
     if told.get("sha256") != seen.get("sha256"):  # nothing of one picture's finding has to hold for another picture
         return [("sha256", _words(told.get("sha256")), f"{_words(seen.get('sha256'))}: another picture")]
+    told, seen = _nameless(told), _nameless(seen)
     found = []
     named = {key.partition(".")[0] for key in KEYS}
     others = [key for key in dict.fromkeys((*told, *seen)) if key not in named and key not in _FREE]
@@ -116,6 +120,13 @@ def _values(text: str) -> list[Any]:
             raise typer.BadParameter("this is a page: give what `aiforensics scan --json` printed") from None
         raise typer.BadParameter(f"this is not JSON: {error}") from None
     return values
+
+
+def _nameless(finding: Mapping[str, Any]) -> Mapping[str, Any]:
+    notes = finding.get("notes")
+    if not isinstance(notes, list):
+        return finding
+    return {**finding, "notes": [note for note in notes if not (isinstance(note, str) and _NAMED.fullmatch(note))]}
 
 
 def _at(finding: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - any JSON value

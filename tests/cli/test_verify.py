@@ -216,3 +216,10 @@ def test_a_pipe_is_no_picture_to_verify(run, told, tmp_path):
         2,
         f"aiforensics: {tmp_path / 'pipe.png'}: this is a device or a pipe: give a file\n",
     )
+
+
+def test_a_picture_agrees_under_whatever_name_it_has():
+    told = {"sha256": "a", "notes": ["the name says JPEG, the bytes are PNG", "16 bits reduced"]}
+    assert differences(told, {"sha256": "a", "notes": ["16 bits reduced"]}, 0) == []
+    assert differences({"sha256": "a", "notes": ["16 bits reduced"]}, told, 0) == []
+    assert differences({"sha256": "a", "notes": []}, told, 0) == [("notes[0]", "nothing", '"16 bits reduced"')]
