@@ -103,7 +103,10 @@ def check_places(files: Iterable[str | Path | None], folders: Iterable[Path | No
             if not os.access(file, os.W_OK):
                 refuse(f"{file}: this file may not be written: check its permissions")
             continue
-        _check_folder(file, Path(os.path.realpath(file)).parent)
+        place = Path(os.path.realpath(file))
+        if place.is_symlink():
+            refuse(f"{file}: this link leads to itself: name another file")
+        _check_folder(file, place.parent)
     for folder in filter(None, folders):
         place = Path(os.path.realpath(folder))
         _check_folder(folder, next(one for one in (place, *place.parents) if one.exists()))

@@ -90,6 +90,13 @@ def test_the_folder_of_checkpoints(run, tmp_path):
     assert f"{tmp_path / 'text'} is not a folder" in done.err
 
 
+@pytest.mark.parametrize(("command", "option"), FILES)
+def test_links_that_lead_to_each_other(refused, tmp_path, command, option):
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    assert "this link leads to itself" in refused(command, option, tmp_path / "one")
+
+
 @pytest.mark.usefixtures("fake_pipeline")
 def test_a_link_to_a_file_that_is_still_to_be_made_is_a_good_place(run, picture, tmp_path):
     (tmp_path / "link.html").symlink_to(tmp_path / "page.html")
@@ -97,6 +104,17 @@ def test_a_link_to_a_file_that_is_still_to_be_made_is_a_good_place(run, picture,
     assert (tmp_path / "page.html").is_file()
     (tmp_path / "astray.html").symlink_to(tmp_path / "none" / "page.html")
     assert run("scan", picture("a.png"), "--report", tmp_path / "astray.html").status == 2
+
+
+@pytest.mark.usefixtures("fake_pipeline")
+@pytest.mark.parametrize("option", [("scan", "--report"), ("batch", "--workers=1", "--html")])
+def test_a_pipe_without_a_name_is_a_good_place(run, picture, option):
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as pipe:
+        *command, flag = option
+        assert run(*command, picture("a.png"), f"{flag}=/dev/fd/{writer}").status == 0
+        os.close(writer)
+        assert pipe.read().endswith(b"</html>")
 
 
 @pytest.mark.usefixtures("fake_pipeline")

@@ -78,7 +78,7 @@ def write_page(
         raise PageError(f"the page would overwrite a picture: {path}")
     page = _environment(folder).get_template(template).render(context, generated=generated or datetime.now(UTC))
     place = path.resolve()
-    if place.exists() and not place.is_file():  # a pipe or a device takes it as it comes
+    if path.exists() and not path.is_file():  # a pipe or a device takes it as it comes
         path.write_text(page, encoding="utf-8", newline="\n")
         return
     draft = place.with_name(f".{place.name[:200]}.draft")
