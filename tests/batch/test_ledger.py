@@ -11,7 +11,7 @@ import pytest
 from aiforensics import provenance
 from aiforensics.batch import COLUMNS, BatchError, Ledger, to_row
 from aiforensics.batch.ledger import from_cell, read_back, to_cell
-from aiforensics.evidence import Claim, Provenance, Quality, Reason, Refusal
+from aiforensics.evidence import SCHEMA, Claim, Provenance, Quality, Reason, Refusal
 
 CONTRACT = "path,sha256,format,width,height,verdict,p_ai,low,high,quality,provenance,top_reason,error"
 
@@ -251,7 +251,9 @@ def test_without_resume_the_file_starts_anew(tmp_path, results):
     [
         ("csv", "a,b\n1,2\n"),
         ("csv", ",".join(COLUMNS) + "\n" + "x" * 200_000 + "\n"),
-        *(("jsonl", text) for text in ("{}\n", "[1]\n", "x\n", '{"path": 1}\n')),
+        ("csv", ",".join(COLUMNS) + "\na.png,0,PNG,1,1,maybe,0.5,0.1,0.9,good,none,,,unknown,m 1 0\n"),
+        *(("jsonl", text) for text in ("{}\n", "[1]\n", "x\n", '{"path": 1}\n', "[" * 100_000 + "\n")),
+        *(("jsonl", f'{{"schema": "{SCHEMA}", "path": "x"{more}}}\n') for more in ("", ', "error": 5')),
     ],
 )
 def test_another_file_is_not_continued(tmp_path, kind, text):

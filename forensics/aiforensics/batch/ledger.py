@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 from weakref import finalize
 
+from aiforensics.batch.answer import AnswerError, to_result
 from aiforensics.batch.crew import BatchError
 from aiforensics.batch.listing import Item
 from aiforensics.batch.lock import taken
@@ -261,11 +262,12 @@ class Ledger:
                 raise BatchError(f"{self.path} cannot be continued: its first line is not this version's header")
             return
         try:
-            result = _from_csv(line) if self.kind == "csv" else json.loads(line)
+            held = _from_csv(line) if self.kind == "csv" else json.loads(line)
+            result = to_result(held, held["path"])
             self.held[_mark(result["path"])] += 1
             self.model = _model(result) or self.model
             self.refused += "error" in result
-        except (csv.Error, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        except (AnswerError, csv.Error, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
             raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
 
 
