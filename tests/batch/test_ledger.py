@@ -344,3 +344,17 @@ def test_results_of_two_models_never_mix(tmp_path, fakes, kind):
     with pytest.raises(BatchError, match="written with the model one"):
         ledger.write(fakes.finding("b.png", model="two").to_dict())
     ledger.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_results_are_not_written_into_a_file_that_is_gone(tmp_path, fakes, replaced):
+    ledger = Ledger(tmp_path / "o", "csv")
+    ledger.write(fakes.finding("a.png").to_dict())
+    (tmp_path / "o").rename(tmp_path / "moved")
+    ledger.write(fakes.finding("b.png").to_dict())
+    (tmp_path / "moved").unlink()
+    if replaced:
+        (tmp_path / "o").write_text("as an editor saves it")
+    with pytest.raises(BatchError, match="was deleted or replaced while it was written"):
+        ledger.write(fakes.finding("c.png").to_dict())
+    ledger.close()

@@ -188,6 +188,8 @@ class Ledger:
             else:
                 stream.write(json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n")
             stream.flush()
+        if self.path and _is_gone(self.path, stream.fileno()):
+            raise BatchError(f"{self.path} was deleted or replaced while it was written: what it held is lost")
 
     def close(self) -> None:
         """Close the file; a stream stays open for its owner."""
@@ -269,6 +271,15 @@ class Ledger:
             self.refused += "error" in result
         except (AnswerError, csv.Error, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
             raise BatchError(f"{self.path} cannot be continued: line {number} is not a result") from None
+
+
+def _is_gone(path: Path, descriptor: int) -> bool:
+    """Whether an open file has no name any more, so that what is written there is lost; a moved one has."""
+    state = os.fstat(descriptor)
+    try:
+        return state.st_nlink == 0 and not os.path.samestat(path.stat(), state)
+    except FileNotFoundError:
+        return True
 
 
 def take_done(ledgers: Sequence[Ledger]) -> Counter[bytes]:
