@@ -87,7 +87,7 @@ def test_a_small_picture_on_a_large_page_is_small():
 @pytest.mark.parametrize(("shades", "expected"), [(16, "poor"), (17, "limited")])
 def test_few_shades_of_grey_are_poor(shades, expected):
     steps = np.linspace(0, 255, shades).astype(np.uint8)
-    chosen = np.random.default_rng(0).integers(0, shades, (300, 300, 1))
+    chosen = np.random.default_rng(0).integers(0, shades, (150, 150, 1)).repeat(2, axis=0).repeat(2, axis=1)
     assert level(steps[chosen].repeat(3, axis=2)) == expected
 
 
@@ -95,7 +95,7 @@ def test_few_shades_of_grey_are_poor(shades, expected):
 def test_few_colours_limit_the_evidence(colours, expected):
     rng = np.random.default_rng(1)
     palette = rng.choice(256**3, colours, replace=False)
-    chosen = palette[rng.integers(0, colours, (300, 300))]
+    chosen = palette[rng.integers(0, colours, (150, 150)).repeat(2, axis=0).repeat(2, axis=1)]
     assert level(np.stack([chosen >> 16, chosen >> 8 & 255, chosen & 255], axis=2).astype(np.uint8)) == expected
 
 
@@ -207,3 +207,12 @@ def test_a_plain_page_costs_no_bits_so_what_lies_on_it_is_no_stronger_compressed
     page = Image.new("RGB", (2048, 2048), "white")
     page.paste(photo, (768, 768))
     assert not [reason for reason in (*said(photo), *said(page)) if "bits per pixel" in reason]
+
+
+@pytest.mark.parametrize("spread", [10, 80])
+def test_nothing_but_noise_is_poor_evidence(spread):
+    noise = np.random.default_rng(2).normal(128, spread, (300, 300, 3))
+    told = "nothing but noise: neighbouring pixels are not alike"
+    assert told in reasons(np.clip(noise, 0, 255).astype(np.uint8))
+    strong = np.clip(noise - 128 + pictures.astronaut()[:300, :300], 0, 255).astype(np.uint8)
+    assert told not in reasons(strong)

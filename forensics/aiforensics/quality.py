@@ -37,6 +37,8 @@ TINTED = 6.0
 """Mean of R - G or of B - G, in levels, from which a picture of one tint is no longer called black and white."""
 PALETTE, FEW_COLOURS, FEW_SHADES = 256, 128, 16
 """Colours up to which evidence is limited, and poor; shades up to which that of a black-and-white picture is poor."""
+NOISE = 0.25
+"""Correlation of neighbouring pixels below which a picture is noise; one of 10,155 strange pictures has less."""
 
 READ = ("jpeg.quality_estimate", "jpeg.quality_other", "spectrum.top_share")
 """Measured values that `assess` reads, by full feature name."""
@@ -92,6 +94,8 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         poor.append(f"only {shades} {'shades' if grey else 'colours'}, which hide the traces of the picture's making")
     elif not grey and shades <= PALETTE:
         limited.append(f"only {shades} colours, as many as a palette has")
+    if not flat and max(_likeness(window.luma) for window in picture.windows) < NOISE:
+        poor.append("nothing but noise: neighbouring pixels are not alike")
     if grey and not flat:
         limited.append(
             f"{'one tint' if tinted(picture.windows[0].pixels) else 'black and white'}: no colour to measure"
@@ -124,6 +128,17 @@ def distinct(pixels: NDArray[np.uint8], enough: int) -> int:
     packed = red << 16 | green << 8 | blue
     few = len(np.unique(packed[::4, ::4]))  # a photograph has enough in a sixteenth of its pixels
     return few if few > enough else len(np.unique(packed))
+
+
+def _likeness(luma: NDArray[np.float32]) -> float:
+    """Correlation of (h, w) luma with that of the next pixel, across or down, whichever is higher."""
+    return max(_correlation(luma[:, :-1], luma[:, 1:]), _correlation(luma[:-1], luma[1:]))
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    scale = float(np.sqrt(np.mean(one * one) * np.mean(other * other)))
+    return float(np.mean(one * other)) / scale if scale else 1.0
 
 
 def strangeness(
