@@ -190,7 +190,18 @@ def test_a_picture_on_a_plain_page_is_judged_as_it_is_without_the_page(scanner, 
     assert framed.p_ai == alone.p_ai
     assert framed.quality == alone.quality
     assert alone.notes == ()
-    assert framed.notes == ("a plain border was left out: 400 × 400 pixels were examined",)
+    assert framed.notes == ("a plain border was left out, around 400 × 400 pixels",)
+
+
+def test_a_finding_says_how_little_of_a_large_picture_was_examined(scanner):
+    photo = np.tile(pictures.astronaut(), (4, 4, 1))
+    found = scanner.examine_picture(from_array(photo)).finding.notes
+    assert found == ("3 windows were examined, 4.7% of the picture: the rest was not judged",)
+    page = np.full((2400, 2400, 3), 255, np.uint8)
+    page[160:2208, 160:2208] = photo
+    border, share = scanner.examine_picture(from_array(page)).finding.notes
+    assert border == "a plain border was left out, around 2048 × 2048 pixels"
+    assert share == "3 windows were examined, 4.7% of what it surrounds: the rest was not judged"
 
 
 def test_the_shipped_bundle_tells_an_enlarged_photograph(scanner):

@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data as pictures
 
 from aiforensics.image import JpegFacts, decode, from_array
-from aiforensics.quality import READ, assess
+from aiforensics.quality import READ, assess, share_examined
 
 EDGE = ((0, 88), (0, 88), (0, 0))
 PLAIN = dict(zip(READ, (100.0, 100.0, 0.0), strict=True))
@@ -27,6 +27,12 @@ def reasons(pixels, strangeness=0.0):
 def grey_noise(deviation):
     noise = np.random.default_rng(1).normal(120, deviation, (300, 300, 1))
     return np.rint(noise).astype(np.uint8).repeat(3, axis=2)
+
+
+@pytest.mark.parametrize(("height", "width", "share"), [(400, 400, 1.0), (90, 70, 1.0), (512, 1024, 3 / 8)])
+def test_what_two_windows_share_is_examined_once(height, width, share):
+    photo = np.tile(pictures.astronaut(), (1, 2, 1))[:height, :width]
+    assert share_examined(from_array(photo)) == share
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from aiforensics.image import Limits, Picture, decode, read
 from aiforensics.maps import Map, activation_maps, cue_maps
 from aiforensics.opinion import Opinion
 from aiforensics.provenance import read_anchors, read_provenance, redact
-from aiforensics.quality import assess, strangeness
+from aiforensics.quality import assess, share_examined, strangeness
 from aiforensics_models.bundle import Bundle, Device
 from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
@@ -375,10 +375,17 @@ def asked(picture: Picture, forecast: Forecast | None = None) -> dict[str, float
 
 
 def _notes(picture: Picture) -> tuple[str, ...]:
-    if not picture.framed:
-        return picture.notes
-    left, top, right, bottom = picture.content
-    return *picture.notes, f"a plain border was left out: {right - left} × {bottom - top} pixels were examined"
+    """What decoding did, what was left out as a border, and how little was examined where it is less than half."""
+    notes, where = list(picture.notes), "the picture"
+    if picture.framed:
+        left, top, right, bottom = picture.content
+        notes.append(f"a plain border was left out, around {right - left} × {bottom - top} pixels")
+        where = "what it surrounds"
+    share, count = share_examined(picture), len(picture.windows)
+    if share < 0.5:
+        were = "windows were" if count > 1 else "window was"
+        notes.append(f"{count} {were} examined, {100 * share:.2g}% of {where}: the rest was not judged")
+    return tuple(notes)
 
 
 def _handcrafted(picture: Picture) -> dict[str, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,15 +131,24 @@ def distinct(pixels: NDArray[np.uint8], enough: int) -> int:
     return few if few > enough else len(np.unique(packed))
 
 
-def _likeness(luma: NDArray[np.float32]) -> float:
-    """Correlation of (h, w) luma with that of the next pixel, across or down, whichever is higher."""
-    return max(_correlation(luma[:, :-1], luma[:, 1:]), _correlation(luma[:-1], luma[1:]))
+def share_examined(picture: Picture) -> float:
+    """Share of a picture's pixels that lie in a window, a plain border not counted.
 
-
-def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    one, other = one - one.mean(), other - other.mean()
-    scale = float(np.sqrt(np.mean(one * one) * np.mean(other * other)))
-    return float(np.mean(one * other)) / scale if scale else 1.0
+    Parameters
+    ----------
+    picture
+        The decoded picture as it was examined.
+    """
+    boxes = [(x, y, x + across, y + down) for x, y, across, down in (window.box for window in picture.windows)]
+    edges = [sorted({box[i] for box in boxes} | {box[i + 2] for box in boxes}) for i in (0, 1)]
+    inside = sum(
+        (x1 - x0) * (y1 - y0)
+        for x0, x1 in pairwise(edges[0])
+        for y0, y1 in pairwise(edges[1])
+        if any(left <= x0 and x1 <= right and top <= y0 and y1 <= bottom for left, top, right, bottom in boxes)
+    )
+    left, top, right, bottom = picture.content
+    return inside / ((right - left) * (bottom - top))
 
 
 def strangeness(
@@ -161,6 +171,17 @@ def strangeness(
     """
     scores = np.clip((embeddings.mean(axis=0) - centre) / scale, -10.0, 10.0)
     return float(np.sqrt(np.mean(np.square(scores))) / usual)
+
+
+def _likeness(luma: NDArray[np.float32]) -> float:
+    """Correlation of (h, w) luma with that of the next pixel, across or down, whichever is higher."""
+    return max(_correlation(luma[:, :-1], luma[:, 1:]), _correlation(luma[:-1], luma[1:]))
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    scale = float(np.sqrt(np.mean(one * one) * np.mean(other * other)))
+    return float(np.mean(one * other)) / scale if scale else 1.0
 
 
 def _compression(picture: Picture, seen: float, earlier: float, poor: list[str], limited: list[str]) -> None:
