@@ -24,14 +24,14 @@ def with_gradcam(items: Iterable[Examination | Refusal], bundle: Bundle) -> Iter
     ModuleNotFoundError
         If PyTorch or `grad-cam` is missing (extra `train`).
     """
+    from aiforensics.explain import GRADCAM  # noqa: PLC0415 - as below
     from aiforensics_models.gradcam import GradCam  # noqa: PLC0415 - PyTorch, only where it is asked for
 
     look = GradCam(bundle)
 
     def look_again(examination: Examination) -> Examination:
         pairs = zip(examination.outputs, examination.picture.windows, strict=True)
-        return replace(
-            examination, outputs=tuple(replace(out, activation=look(window.pixels)) for out, window in pairs)
-        )
+        outputs = tuple(replace(out, activation=look(window.pixels)) for out, window in pairs)
+        return replace(examination, outputs=outputs, looked=GRADCAM)
 
     return taken_through(look_again, items, "Grad-CAM cannot look at it")

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from aiforensics.explain import (
     CAUTION,
+    GRADCAM_CARD,
     HEADLINES,
     LADDER,
     LIMITS,
@@ -83,14 +84,24 @@ def show_caution(console: Console) -> None:
     _line(console, Text(CAUTION, "dim italic"))
 
 
-def show_cues(console: Console, finding: Finding) -> None:
-    """Print the card of every cue with what it measured and its share of the score, the largest share first."""
+def show_cues(console: Console, finding: Finding, *, gradcam: bool = False) -> None:
+    """Print the card of every cue with what it measured and its share of the score, the largest share first.
+
+    Parameters
+    ----------
+    console, finding
+        As for `show_finding`.
+    gradcam
+        Whether the network's maps are Grad-CAM's, which are read otherwise.
+    """
     from aiforensics.analyzers import ANALYZERS  # noqa: PLC0415 - not needed for `scan`
     from aiforensics.decision import SPECS  # noqa: PLC0415 - likewise
 
     ours = partial(_ours, console)
     shares = {m.analyzer: m.contribution for m in finding.analyzers if m.contribution is not None}
-    cards = {analyzer.name: analyzer.card for analyzer in ANALYZERS} | {"embedding": NETWORK_CARD}
+    cards = {analyzer.name: analyzer.card for analyzer in ANALYZERS} | {
+        "embedding": GRADCAM_CARD if gradcam else NETWORK_CARD
+    }
     measured: dict[str, tuple[Feature, ...]] = {"embedding": ()}
     measured |= {m.analyzer: m.features for m in finding.analyzers}
     for name in sorted(measured.keys() & cards.keys(), key=lambda n: (-abs(shares.get(n, 0.0)), n)):

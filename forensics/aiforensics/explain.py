@@ -7,7 +7,7 @@ real photograph AI-made harms whoever took it, so nothing here says more than th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aiforensics.evidence import (
@@ -96,6 +96,17 @@ NETWORK_CARD: Final = Card(
     "strongest place of the picture has full colour, however weak it is.",
 )
 """The card of the embedding network, which is part of the model and no analyzer."""
+
+GRADCAM: Final = "Grad-CAM"
+"""The title of the network's maps that `--gradcam` draws."""
+
+GRADCAM_CARD: Final = replace(
+    NETWORK_CARD,
+    map_key="Orange: where Grad-CAM finds what speaks for AI to the network; blue: for a real picture. Each side is "
+    "stretched to its own strongest place in every window: the colours tell where, not how much, and are no part of "
+    "the share.",
+)
+"""The card of the network where its maps are Grad-CAM's."""
 
 CAUTION: Final = (
     "This is a probability, not proof. Calling a real photograph AI-made harms the person who took it: "

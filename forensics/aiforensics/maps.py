@@ -36,7 +36,9 @@ def cue_maps(picture: Picture) -> tuple[Map, ...]:
     )
 
 
-def activation_maps(picture: Picture, outputs: Sequence[NetworkOutput]) -> tuple[Map, ...]:
+def activation_maps(
+    picture: Picture, outputs: Sequence[NetworkOutput], title: str = "Class activation"
+) -> tuple[Map, ...]:
     """Class activation of the network over every window: orange speaks for `ai`, blue for `real`.
 
     Parameters
@@ -45,10 +47,12 @@ def activation_maps(picture: Picture, outputs: Sequence[NetworkOutput]) -> tuple
         As it was examined.
     outputs
         What the network said of each window; the strongest place of all has the fullest colour.
+    title
+        What drew the activation.
     """
     reach = max(float(np.abs(output.activation).max()) for output in outputs) or 1.0
     return tuple(
-        Map("embedding", "Class activation", _tinted(window, output.activation / reach), window.x, window.y)
+        Map("embedding", title, _tinted(window, output.activation / reach), window.x, window.y)
         for window, output in zip(picture.windows, outputs, strict=True)
     )
 

@@ -62,6 +62,7 @@ class Examination:
     picture: Picture
     outputs: tuple[NetworkOutput, ...] = field(repr=False)
     thresholds: tuple[float, float]
+    looked: str = "Class activation"
 
     @cached_property
     def maps(self) -> tuple[Map, ...]:
@@ -70,8 +71,8 @@ class Examination:
 
     @cached_property
     def activation(self) -> tuple[Map, ...]:
-        """Class activation of the network over every window: orange speaks for `ai`, blue for `real`."""
-        return activation_maps(self.picture, self.outputs)
+        """The network's maps over every window, drawn as `looked` says: orange speaks for `ai`, blue for `real`."""
+        return activation_maps(self.picture, self.outputs, self.looked)
 
 
 class Scanner:

@@ -161,6 +161,10 @@ def test_train_scan_and_explain_with_gradcam(run, data, tmp_path, monkeypatch):
     explained = run("explain", tmp_path / "ai0.png", "--model", out, "--gradcam", "--maps", tmp_path / "maps")
     assert explained.status == 0, explained.err
     assert any("embedding" in path.name for path in (tmp_path / "maps").iterdir())
+    assert "where Grad-CAM finds what speaks for AI" in explained.out
+    page = tmp_path / "page.html"
+    assert run("scan", tmp_path / "ai0.png", "--model", out, "--gradcam", "--report", page).status == 0
+    assert "Grad-CAM, window 1" in page.read_text("utf-8")
 
     def no_memory(self, pixels):
         raise MemoryError("the network's maps")

@@ -345,6 +345,18 @@ def test_a_score_on_poor_evidence_is_not_offered_as_a_probability(write, examine
     assert "too poor for any of this to count" in page.text
 
 
+def test_a_map_by_gradcam_is_called_so_and_read_otherwise(write, examine):
+    plain = examine("ai")
+    drawn = tuple(replace(one, title="Grad-CAM") for one in plain.activation)
+    page, other = (write(one) for one in (plain, replace(plain, activation=drawn)))
+    assert "Class activation, window 1" in page
+    assert "mean of the last layer" in page
+    assert "Grad-CAM, window 1" in other
+    assert "are no part of the share" in other
+    assert "Class activation" not in other
+    assert "mean of the last layer" not in other
+
+
 def test_a_cue_without_a_reason_of_its_own_is_still_shown(write, examine):
     examination = examine("ai")
     only = tuple(reason for reason in examination.finding.reasons if not reason.feature.startswith("noise."))

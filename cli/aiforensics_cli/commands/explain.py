@@ -45,7 +45,7 @@ def explain(
         if isinstance(item, Refusal):
             continue
         show_finding(console, item.finding, reasons=None)
-        show_cues(console, item.finding)
+        show_cues(console, item.finding, gradcam=gradcam)
         for written in write_maps(item, 1, maps) if maps else ():
             console.print(f"map: {written}", soft_wrap=True)
         show_limits(console)

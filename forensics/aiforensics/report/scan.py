@@ -16,7 +16,7 @@ from PIL import Image
 from aiforensics import analyzers, provenance
 from aiforensics.decision import SPECS
 from aiforensics.evidence import Card, Finding, Measurement, Reason, Refusal
-from aiforensics.explain import NETWORK_CARD
+from aiforensics.explain import GRADCAM, GRADCAM_CARD, NETWORK_CARD
 from aiforensics.image import Picture
 from aiforensics.image.orientation import Box, upright, upright_box
 from aiforensics.report.page import write_page
@@ -210,6 +210,8 @@ def _cues(
 ) -> tuple[Cue, ...]:
     """Cards of everything that was measured or drawn, those with the largest share of the score first."""
     maps = [*examination.maps, *examination.activation]
+    if cards[NETWORK] is NETWORK_CARD and any(one.title == GRADCAM for one in examination.activation):
+        cards = {**cards, NETWORK: GRADCAM_CARD}
     words = [_map_words(m, cards, numbers) for m in maps]
     tiles = _tiles([m.pixels for m in maps], words, examination.picture, MAP_BUDGET)
     by_name: dict[str, list[Tile]] = {}
