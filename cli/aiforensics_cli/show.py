@@ -104,6 +104,9 @@ def show_cues(console: Console, finding: Finding, *, gradcam: bool = False) -> N
     }
     measured: dict[str, tuple[Feature, ...]] = {"embedding": ()}
     measured |= {m.analyzer: m.features for m in finding.analyzers}
+    if finding.quality.level == "poor":
+        console.print()
+        _line(console, Text("The evidence is too poor for any of these shares to count."))
     for name in sorted(measured.keys() & cards.keys(), key=lambda n: (-abs(shares.get(n, 0.0)), n)):
         card = cards[name]
         console.print()

@@ -1,7 +1,7 @@
 import pytest
 
 from aiforensics.analyzers import ANALYZERS
-from aiforensics.evidence import Feature, Measurement
+from aiforensics.evidence import Feature, Measurement, Quality
 
 pytestmark = pytest.mark.usefixtures("fake_pipeline")
 
@@ -30,6 +30,18 @@ def test_every_cue_is_explained(run, picture, tmp_path, monkeypatch, fakes):
     assert "SynthID" in done.out
     (written,) = (tmp_path / "maps").iterdir()
     assert f"map: {written}" in done.out
+
+
+@pytest.mark.parametrize(("level", "said"), [("poor", True), ("limited", False)])
+def test_shares_of_poor_evidence_are_said_not_to_count(run, picture, monkeypatch, fakes, level, said):
+    from dataclasses import replace
+
+    judge = fakes.GateScanner._judge
+    told = {"quality": Quality(level, ("only 30 × 40 pixels",)), "analyzers": (Measurement("ela", (), -1.45),)}
+    monkeypatch.setattr(fakes.GateScanner, "_judge", lambda self, picture: replace(judge(self, picture), **told))
+    done = run("explain", picture("a.png"))
+    assert "-1.45 in the log-odds of AI" in done.out
+    assert ("too poor for any of these shares to count" in done.out) is said
 
 
 def test_a_refused_picture_is_one_line(run, tmp_path):
