@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import replace
 
-from aiforensics.evidence import Provenance, Refusal
+from aiforensics.evidence import Provenance, Quality, Refusal
 from aiforensics.report import batch_page, table
 
 from .conftest import WHEN, made_up_finding
@@ -22,7 +22,7 @@ def test_rows_are_ordered_and_counted(tmp_path):
         made_up_finding("real", path="r.jpg"),
         Refusal("broken.jpg", "truncated", "The file ends early"),
         made_up_finding("ai", path="a.jpg"),
-        made_up_finding("inconclusive", path="i.jpg"),
+        made_up_finding("inconclusive", path="i.jpg", quality=Quality("limited", ("150 × 150 pixels",))),
     ]
     _, page = _page(rows, tmp_path / "b.html", title="holiday")
     places = [page.text.index(name) for name in ("a.jpg", "i.jpg", "r.jpg", "broken.jpg")]
@@ -30,6 +30,31 @@ def test_rows_are_ordered_and_counted(tmp_path):
     assert "4 inputs, 1 of them refused" in page.text
     assert "1 likely AI 33.3%" in page.text
     assert "default 0.1.0" in page.text
+
+
+def test_a_score_that_is_not_to_be_used_gives_no_place_among_the_highest(tmp_path):
+    rows = [
+        made_up_finding("inconclusive", path="poor.jpg", p_ai=0.99),
+        made_up_finding("ai", path="a.jpg"),
+        made_up_finding("real", path="r.jpg"),
+    ]
+    page = _page(rows, tmp_path / "b.html")[1].text
+    places = [page.index(name) for name in ("a.jpg", "r.jpg", "poor.jpg")]
+    assert places == sorted(places)
+    assert "those too poor to judge last" in page
+    assert "too poor to judge last" not in _page(rows[1:], tmp_path / "b.html")[1].text
+
+
+def test_pictures_deep_in_a_folder_are_told_apart(tmp_path):
+    deep = "evidence/" + "folder/" * 60
+    quality = Quality("poor", ("a reason " * 40,))
+    rows = [made_up_finding("real", path=f"{deep}{name}.jpg", quality=quality) for name in ("one", "two")]
+    page = _page([*rows, Refusal(f"{deep}three.jpg", "unreadable", "why " * 200)], tmp_path / "b.html")[1].text
+    assert all(f"/{name}.jpg" in page for name in ("one", "two", "three"))
+    assert page.count("evidence/folder") == 3
+    assert page.count("why…") == 1
+    assert page.count("a reaso…") == 2
+    assert deep not in page
 
 
 def test_objects_of_the_contract_give_the_same_page(tmp_path):

@@ -69,7 +69,7 @@ class BatchTable:
             self._counts["refused"] += 1
             if len(self._refused) < SHOWN:
                 error = result["error"]
-                self._refused.append(Lost(result["path"][:_PATH], error["kind"], error["message"][:_PATH]))
+                self._refused.append(Lost(_both_ends(result["path"]), error["kind"], _start(error["message"], _PATH)))
             return
         self._counts[result["verdict"]] += 1
         self._models.add(f"{result['model']['name']} {result['model']['version']}")
@@ -94,8 +94,8 @@ class BatchTable:
         write_page("batch.html.j2", path, context, generated)
 
     def _sift(self) -> None:
-        """Put the highest first, and keep as many as are shown."""
-        self._found.sort(key=lambda row: (-row.p_ai, row.path))
+        """Put the highest first and those whose score is not to be used last, and keep as many as are shown."""
+        self._found.sort(key=lambda row: (row.quality == "poor", -row.p_ai, row.path))
         del self._found[SHOWN:]
 
 
@@ -126,7 +126,7 @@ class Row:
 
 def _row(finding: Mapping[str, Any]) -> Row:
     return Row(
-        path=finding["path"][:_PATH],
+        path=_both_ends(finding["path"]),
         sha256=finding["sha256"],
         verdict=finding["verdict"],
         p_ai=finding["p_ai"],
@@ -135,5 +135,14 @@ def _row(finding: Mapping[str, Any]) -> Row:
         quality=finding["quality"]["level"],
         provenance=finding["provenance"]["level"],
         origin=finding["provenance"]["origin"],
-        reason=top_reason(finding)[:_REASON],
+        reason=_start(top_reason(finding), _REASON),
     )
+
+
+def _both_ends(path: str) -> str:
+    """A path as a row shows it: of a long one the beginning and, because it tells pictures apart, the name."""
+    return path if len(path) <= _PATH else f"{path[: _PATH // 2]}…{path[1 - _PATH // 2 :]}"
+
+
+def _start(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
