@@ -44,6 +44,10 @@ def test_every_word_of_the_contract_is_explained():
     assert [rung.level for rung in LADDER] == list(get_args(ProvenanceLevel))
 
 
+def test_no_traces_are_said_to_be_lost_where_a_picture_is_merely_strange():
+    assert not any(word in QUALITY_WORDS[level] for level in ("limited", "poor") for word in ("trace", "weak"))
+
+
 def test_the_networks_map_does_not_claim_the_whole_share():
     assert "only the part that goes through the mean of the last layer" in NETWORK_CARD.map_key
     assert "can disagree with the whole" in NETWORK_CARD.map_key

@@ -192,7 +192,7 @@ def _probability(finding: Finding, width: int, ours: Callable[[str], str]) -> Te
 
 
 def _unusable(finding: Finding) -> Text:
-    return Text(f"the score of {percent(finding.p_ai)} is not to be used: too few traces are left", "dim")
+    return Text(f"the score of {percent(finding.p_ai)} is not to be used: the evidence is too poor", "dim")
 
 
 def _reason(reason: Reason, ours: Callable[[str], str]) -> Text:

@@ -34,8 +34,8 @@ SHORT_VERDICTS: Final[dict[Verdict, str]] = {"ai": "Likely AI", "real": "Likely 
 
 QUALITY_WORDS: Final[dict[QualityLevel, str]] = {
     "good": "The pixels carry enough traces to measure.",
-    "limited": "Some traces are weakened, so the verdict is less sure than usual.",
-    "poor": "Too few traces are left for the pixels to settle the question.",
+    "limited": "The pixels tell less than usual, so trust the verdict less.",
+    "poor": "The pixels cannot settle the question.",
 }
 """What a level of evidence quality means for the reader."""
 

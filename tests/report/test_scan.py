@@ -15,7 +15,7 @@ from PIL import Image
 from skimage import data as pictures
 
 import aiforensics_models
-from aiforensics.evidence import Claim, ModelRef, Provenance, Refusal
+from aiforensics.evidence import Claim, ModelRef, Provenance, Quality, Refusal
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 ALLOWED = set(
@@ -339,8 +339,10 @@ def test_real_analyzers_supply_the_cards_by_default(tmp_path, examine):
 
 
 def test_a_score_on_poor_evidence_is_not_offered_as_a_probability(write, examine):
-    page = check(write(examine("inconclusive")))
-    assert "The score of 47% (18% to 79%) is not to be used" in page.text
+    strange = Quality("poor", ("unlike anything that the model was trained on",))
+    page = check(write(examine("inconclusive", quality=strange)))
+    assert "The score of 47% (18% to 79%) is not to be used: the evidence is too poor." in page.text
+    assert "traces are left" not in page.text
     assert "probability that AI made it" not in page.text
     assert "too poor for any of this to count" in page.text
 
