@@ -14,7 +14,7 @@ from skimage import data as pictures
 import aiforensics
 from aiforensics import features, pipeline
 from aiforensics.analyzers import SCORED
-from aiforensics.decision import decide
+from aiforensics.decision import decide, reasons
 from aiforensics.evidence import Claim, InputError, Provenance, Quality, Refusal
 from aiforensics.explain import CONDITION_WORDS
 from aiforensics.features import FeatureError
@@ -191,6 +191,15 @@ def test_a_picture_on_a_plain_page_is_judged_as_it_is_without_the_page(scanner, 
     assert framed.quality == alone.quality
     assert alone.notes == ()
     assert framed.notes == ("a plain border was left out, around 400 × 400 pixels",)
+
+
+def test_no_number_of_a_remark_stands_before_the_measured_one():
+    name = "spectrum.residual_peak_max"
+    (told,) = reasons((name,), {name: 16.63}, Answer(-0.4, np.array([-0.4]), 0.0))
+    assert told.text == (
+        "Highest peak of the median residual over its surroundings: 16.6 dB (white noise: 8); "
+        "it speaks clearly for a real picture."
+    )
 
 
 def test_a_finding_says_how_little_of_a_large_picture_was_examined(scanner):

@@ -95,5 +95,7 @@ def _reason(spec: FeatureSpec, value: float, share: float) -> Reason:
     unit = "" if spec.unit == "1" else f" {spec.unit}"
     # The network's share weighs its whole embedding, which may point elsewhere than its last layer.
     more = "with all else that it sees, " if spec.name == EMBEDDING and value * share < 0 else ""
-    text = f"{spec.meaning[:1].upper()}{spec.meaning[1:]}: {value:.3g}{unit}; {more}it speaks {strength} for {side}."
+    what, _, remark = spec.meaning.partition("; ")  # behind the value, or the remark's own number is taken for it
+    measured = f"{value:.3g}{unit}{f' ({remark})' if remark else ''}"
+    text = f"{what[:1].upper()}{what[1:]}: {measured}; {more}it speaks {strength} for {side}."
     return Reason(spec.name, value, spec.unit, share, text)
