@@ -163,12 +163,12 @@ def size_words(count: int) -> str:
 
     Examples
     --------
-    >>> size_words(812), size_words(48_213), size_words(4_821_300)
-    ('812 bytes', '48.2 kB', '4.8 MB')
+    >>> size_words(812), size_words(48_213), size_words(999_960), size_words(4_821_300)
+    ('812 bytes', '48.2 kB', '1.0 MB', '4.8 MB')
     """
     if count < 1000:
         return f"{count} bytes"
-    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+    return f"{count / 1e3:.1f} kB" if count < 999_950 else f"{count / 1e6:.1f} MB"
 
 
 def overall(finding: Finding) -> str:

@@ -300,6 +300,14 @@ def test_the_scale_takes_any_probability(write, examine, thresholds, p):
     assert "100% probability" not in page.text
 
 
+def test_figures_are_not_rounded_into_what_is_not_so(write, examine):
+    close = replace(examine("inconclusive", p_ai=0.942, quality=Quality("good"), maps=False), thresholds=(0.107, 0.943))
+    page = Page(write(close))
+    assert "below 10.7% real, from 94.3% AI, inconclusive between" in page.text
+    assert "512 × 512 pixels (0.3 megapixels)" in page.text
+    assert "0.0 megapixels" not in Page(write(examine("ai", width=90, height=70, maps=False))).text
+
+
 def test_bare_findings_have_a_page(write, examine):
     page = check(write(examine("ai", reasons=(), analyzers=(), notes=(), decision="", condition="", maps=False)))
     assert "gave no shares" in page.text

@@ -277,10 +277,9 @@ def _tiles(
 
 
 def _facts(finding: Finding, picture: Picture) -> tuple[tuple[str, str], ...]:
-    facts = [
-        ("Format", finding.format),
-        ("Size", f"{finding.width} × {finding.height} pixels ({finding.width * finding.height / 1e6:.1f} megapixels)"),
-    ]
+    millions = finding.width * finding.height / 1e6
+    many = f" ({millions:.1f} megapixels)" if millions >= 0.05 else ""
+    facts = [("Format", finding.format), ("Size", f"{finding.width} × {finding.height} pixels{many}")]
     if picture.orientation != 1:
         facts.append(("EXIF orientation", f"{picture.orientation}; shown upright here, examined as stored"))
     if picture.frames > 1:
