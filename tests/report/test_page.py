@@ -2,6 +2,7 @@
 
 import errno
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_a_missing_variable_is_an_error_and_leaves_no_file(tmp_path):
 def test_the_base_page_stands_alone(tmp_path):
     write_page("base.html.j2", tmp_path / "page.html", {})
     assert "This page is one file" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_time_asks_for_nothing_that_only_some_systems_write(tmp_path):
+    class Elsewhere(datetime):
+        def strftime(self, form):
+            assert "%-" not in form, "ValueError on Windows"
+            return super().strftime(form)
+
+    write_page("base.html.j2", tmp_path / "page.html", {}, Elsewhere(2026, 3, 5, 9, 30, tzinfo=UTC))
+    assert ">5 March 2026, 09:30 UTC<" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_visible_keeps_ordinary_text():
