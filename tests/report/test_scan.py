@@ -265,6 +265,7 @@ def test_the_folder_of_a_refused_input_is_not_shown(write, redact):
     ("change", "words"),
     [
         ({"orientation": 6}, "6; shown upright here, examined as stored"),
+        ({"orientation": 3}, "512 × 512, shown upright"),
         ({"frames": 3}, "3; the first is examined"),
     ],
 )
@@ -298,14 +299,6 @@ def test_the_scale_takes_any_probability(write, examine, thresholds, p):
     assert ("Thresholds" in page.text) == (thresholds is not None)
     assert " 0% probability" not in page.text
     assert "100% probability" not in page.text
-
-
-def test_figures_are_not_rounded_into_what_is_not_so(write, examine):
-    close = replace(examine("inconclusive", p_ai=0.942, quality=Quality("good"), maps=False), thresholds=(0.107, 0.943))
-    page = Page(write(close))
-    assert "below 10.7% real, from 94.3% AI, inconclusive between" in page.text
-    assert "512 × 512 pixels (0.3 megapixels)" in page.text
-    assert "0.0 megapixels" not in Page(write(examine("ai", width=90, height=70, maps=False))).text
 
 
 def test_bare_findings_have_a_page(write, examine):
@@ -353,18 +346,6 @@ def test_a_score_on_poor_evidence_is_not_offered_as_a_probability(write, examine
     assert "traces are left" not in page.text
     assert "probability that AI made it" not in page.text
     assert "too poor for any of this to count" in page.text
-
-
-def test_a_map_by_gradcam_is_called_so_and_read_otherwise(write, examine):
-    plain = examine("ai")
-    drawn = tuple(replace(one, title="Grad-CAM") for one in plain.activation)
-    page, other = (write(one) for one in (plain, replace(plain, activation=drawn)))
-    assert "Class activation, window 1" in page
-    assert "mean of the last layer" in page
-    assert "Grad-CAM, window 1" in other
-    assert "are no part of the share" in other
-    assert "Class activation" not in other
-    assert "mean of the last layer" not in other
 
 
 def test_a_cue_without_a_reason_of_its_own_is_still_shown(write, examine):

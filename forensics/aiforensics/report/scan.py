@@ -19,6 +19,7 @@ from aiforensics.evidence import Card, Finding, Measurement, Reason, Refusal
 from aiforensics.explain import GRADCAM, GRADCAM_CARD, NETWORK_CARD
 from aiforensics.image import Picture
 from aiforensics.image.orientation import Box, upright, upright_box
+from aiforensics.image.picture import MIN_SIDE
 from aiforensics.report.page import write_page
 from aiforensics.report.pictures import data_uris
 from aiforensics_models.bundle import shipped_as
@@ -125,7 +126,7 @@ class View:
     """All that the template shows of one examined picture.
 
     Boxes are in pixels of the upright picture. `strongest` is the share that fills half a bar: at least 1, so that
-    weak evidence looks weak.
+    weak evidence looks weak. `turned`: shown otherwise than stored. `mirrored`: windows hold its mirror image too.
     """
 
     name: str
@@ -135,7 +136,9 @@ class View:
     thumb: Tile
     overview: Tile
     size: tuple[int, int]
+    turned: bool
     enlarged: float
+    mirrored: bool
     boxes: tuple[Box, ...]
     crops: tuple[Tile, ...]
     groups: tuple[Group, ...]
@@ -166,7 +169,7 @@ def _view(examination: Examination, cards: Mapping[str, Card], redact: bool) -> 
     boxes = tuple(upright_box(w.box, picture.width, picture.height, picture.orientation) for w in windows)
     numbers = {(w.x, w.y): i for i, w in enumerate(windows, 1)}
     groups = _groups(finding, cards)
-    turned = picture.orientation in (5, 6, 7, 8)
+    across = picture.orientation in (5, 6, 7, 8)
     return View(
         name=_name(finding.path),
         finding=finding,
@@ -174,8 +177,10 @@ def _view(examination: Examination, cards: Mapping[str, Card], redact: bool) -> 
         photo=_photo(picture, PHOTO_SIDE, PHOTO_BUDGET),
         thumb=_photo(picture, THUMB_SIDE, 12_000),
         overview=_photo(picture, OVERVIEW_SIDE, 90_000),
-        size=(picture.height, picture.width) if turned else (picture.width, picture.height),
+        size=(picture.height, picture.width) if across else (picture.width, picture.height),
+        turned=picture.orientation != 1,
         enlarged=picture.enlarged,
+        mirrored=any(min(w.box[2:]) < MIN_SIDE for w in windows),
         boxes=boxes,
         crops=_tiles(
             [w.pixels for w in windows],
@@ -197,10 +202,13 @@ def _command(finding: Finding) -> str:
     model = finding.model
     name = shipped_as(model.sha256)
     trusted = " --trust LIST" if finding.provenance.level == "signed-trusted" else ""
-    line = f"aiforensics scan --model {name or 'FOLDER'}{trusted} --json -- {shlex.quote(finding.path)}"
+    piped = finding.path == "-"
+    source = "- < PICTURE" if piped else f"-- {shlex.quote(finding.path)}"
+    line = f"aiforensics scan --model {name or 'FOLDER'}{trusted} --json {source}"
     known = [
         *([] if name else [f"FOLDER: the bundle {model.name}, sha256 {model.sha256[:12]}"]),
         *(["LIST: the trust list that the signature's claim names"] if trusted else []),
+        *(["PICTURE: the file of this SHA-256"] if piped else []),
     ]
     return f"{line}  # {'; '.join(known)}" if known else line
 
