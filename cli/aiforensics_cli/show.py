@@ -6,7 +6,7 @@ Colour where the terminal has it and `NO_COLOR` is not set; the words carry ever
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +73,11 @@ def show_finding(console: Console, finding: Finding, reasons: int | None = TOP_R
     _field(console, "Provenance", Text(ours(f"{name} · {overall(finding)}")))
     for claim in finding.provenance.claims:
         _field(console, "", Text(f"{clean(claim.kind)}: {clean(claim.value)} ({clean(claim.source)})", "dim"))
-    for i, reason in enumerate(finding.reasons[:reasons] if usable else ()):
+    shown = finding.reasons[:reasons] if usable else ()
+    for i, reason in enumerate(shown):
         _field(console, "Why" if i == 0 else "", _reason(reason, ours))
+    if outweighed := _outweighed(finding, shown):
+        _field(console, "", Text(outweighed))
     for i, note in enumerate(finding.notes):
         _field(console, "Notes" if i == 0 else "", Text(ours(clean(note))))
 
@@ -193,6 +196,16 @@ def _probability(finding: Finding, width: int, ours: Callable[[str], str]) -> Te
 
 def _unusable(finding: Finding) -> Text:
     return Text(f"the score of {percent(finding.p_ai)} is not to be used: the evidence is too poor", "dim")
+
+
+def _outweighed(finding: Finding, shown: Sequence[Reason]) -> str:
+    """What is to be said where the reasons that are shown point elsewhere than all shares together do."""
+    these = sum(reason.contribution for reason in shown)
+    whole = sum(measured.contribution or 0.0 for measured in finding.analyzers)
+    if these * whole >= 0:
+        return ""
+    side = "AI" if whole > 0 else "a real picture"
+    return f"The weaker ones outweigh these ({these:+.2f}): all together make {whole:+.2f} and speak for {side}."
 
 
 def _reason(reason: Reason, ours: Callable[[str], str]) -> Text:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from aiforensics.evidence import Claim, Provenance, Quality
+from aiforensics.evidence import Claim, Measurement, Provenance, Quality
 from aiforensics_cli.show import bar, show_finding
 
 
@@ -58,6 +58,16 @@ def test_only_the_strongest_reasons_are_shown(fakes):
     text = shown(finding)
     assert "reason 4" in text
     assert "reason 5" not in text
+
+
+@pytest.mark.parametrize(("whole", "said"), [(-0.64, True), (0.64, False), (None, False)])
+def test_reasons_that_weaker_ones_outweigh_are_said_to_be(fakes, whole, said):
+    finding = fakes.finding("a.jpg")
+    reasons = tuple(replace(finding.reasons[0], contribution=share) for share in (-0.34, 0.16, 0.13, 0.13, 0.12))
+    text = shown(replace(finding, reasons=reasons, analyzers=(Measurement("color", (), whole),)), width=200)
+    line = "The weaker ones outweigh these (+0.20): all together make -0.64 and speak for a real picture."
+    assert (line in text) is said
+    assert ("outweigh" in text) is said
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
