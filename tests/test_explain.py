@@ -20,6 +20,7 @@ from aiforensics.evidence import (
 from aiforensics.explain import (
     HEADLINES,
     LADDER,
+    LIMITS,
     NETWORK_CARD,
     ORIGIN_WORDS,
     QUALITY_WORDS,
@@ -46,6 +47,10 @@ def test_every_word_of_the_contract_is_explained():
 
 def test_no_traces_are_said_to_be_lost_where_a_picture_is_merely_strange():
     assert not any(word in QUALITY_WORDS[level] for level in ("limited", "poor") for word in ("trace", "weak"))
+
+
+def test_limits_speak_of_nothing_that_a_report_alone_shows():
+    assert not any("numbered" in limit for limit in LIMITS)
 
 
 def test_the_networks_map_does_not_claim_the_whole_share():

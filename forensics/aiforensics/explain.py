@@ -121,7 +121,7 @@ LIMITS: Final[tuple[str, ...]] = (
     "“likely real” is not a certificate of authenticity.",
     "It judges how the pixels were made, not whether the scene, the caption or the date is true. "
     "A real photograph can mislead, and an AI picture can be honest about what it is.",
-    "A photograph edited with AI in one small region can score as real: only the numbered windows are examined.",
+    "A photograph edited with AI in one small region can score as real: of a large one only some windows are examined.",
     "Screenshots, scans, drawings, strong filters and repeated re-saving remove or imitate the traces.",
     "Invisible watermarks such as SynthID can be checked only with their makers' own tools (Google's is open to "
     "everybody in its Gemini app); this tool cannot read them.",

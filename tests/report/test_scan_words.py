@@ -14,6 +14,11 @@ def test_each_of_several_pictures_is_named_over_its_verdict(write, examine):
     assert "· Origin" not in Page(write(examine("ai"))).text
 
 
+def test_every_zone_of_the_scale_is_named(write, examine):
+    text = write(replace(examine("ai", maps=False), thresholds=(0.107, 0.943)))
+    assert all(f"{name}</text>" in text for name in (">real", ">inconclusive", ">AI"))
+
+
 def test_a_picture_that_is_piped_in_is_asked_for_in_the_command(write, examine):
     page = Page(write(examine("ai", path="-", maps=False)))
     assert "--json - < PICTURE" in page.text
