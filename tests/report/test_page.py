@@ -73,6 +73,10 @@ def test_a_name_in_an_index_keeps_some_width_on_a_phone():
     assert re.search(r"\.index th bdi \{ min-width: [5-9]rem; \}", phone)
 
 
+def test_no_figure_of_a_scale_runs_into_the_next_on_a_phone():
+    assert ".scale .zero { display: none; }" in CSS.split("@media (max-width: 34rem) {")[1].split("@page")[0]
+
+
 def _palettes():
     light, dark = (
         dict(re.findall(r"--([\w-]+): (#\w{6});", block)) for block in re.findall(r":root \{(.*?)\}", CSS, re.S)[:2]

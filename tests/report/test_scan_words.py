@@ -17,6 +17,7 @@ def test_each_of_several_pictures_is_named_over_its_verdict(write, examine):
 def test_every_zone_of_the_scale_is_named(write, examine):
     text = write(replace(examine("ai", maps=False), thresholds=(0.107, 0.943)))
     assert all(f"{name}</text>" in text for name in (">real", ">inconclusive", ">AI"))
+    assert '<text class="figure zero" x="0" y="68">0%</text>' in text
 
 
 def test_a_picture_that_is_piped_in_is_asked_for_in_the_command(write, examine):
