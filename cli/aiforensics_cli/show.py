@@ -199,10 +199,10 @@ def _unusable(finding: Finding) -> Text:
 
 
 def _outweighed(finding: Finding, shown: Sequence[Reason]) -> str:
-    """What is to be said where the reasons that are shown point elsewhere than all shares together do."""
+    """What is to be said where the reasons that are shown point elsewhere than all shares and the probability do."""
     these = sum(reason.contribution for reason in shown)
     whole = sum(measured.contribution or 0.0 for measured in finding.analyzers)
-    if these * whole >= 0:
+    if these * whole >= 0 or whole * (finding.p_ai - 0.5) <= 0:
         return ""
     side = "AI" if whole > 0 else "a real picture"
     return f"The weaker ones outweigh these ({these:+.2f}): all together make {whole:+.2f} and speak for {side}."

@@ -64,10 +64,12 @@ def test_only_the_strongest_reasons_are_shown(fakes):
 def test_reasons_that_weaker_ones_outweigh_are_said_to_be(fakes, whole, said):
     finding = fakes.finding("a.jpg")
     reasons = tuple(replace(finding.reasons[0], contribution=share) for share in (-0.34, 0.16, 0.13, 0.13, 0.12))
-    text = shown(replace(finding, reasons=reasons, analyzers=(Measurement("color", (), whole),)), width=200)
+    finding = replace(finding, reasons=reasons, analyzers=(Measurement("color", (), whole),))
+    text = shown(finding, width=200)
     line = "The weaker ones outweigh these (+0.20): all together make -0.64 and speak for a real picture."
     assert (line in text) is said
     assert ("outweigh" in text) is said
+    assert "outweigh" not in shown(replace(finding, p_ai=0.51), width=200), "calibration moved it over the middle"
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
