@@ -81,6 +81,17 @@ def of_bundle(out: Path, work: Path | None) -> tuple[Path, Path]:
     return named, work or named.parent / f"{named.name}.work"
 
 
+def named(paths: Iterable[Path]) -> list[str]:
+    """Names of files and folders, for a manifest (`.` and `..` have none).
+
+    Parameters
+    ----------
+    paths
+        As they were given.
+    """
+    return [path.name if path.name not in ("", "..") else path.resolve().name for path in paths]
+
+
 def check_places(files: Iterable[str | Path | None], folders: Iterable[Path | None] = ()) -> None:
     """Refuse places where nothing can be written, before the work whose results would be lost there.
 

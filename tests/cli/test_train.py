@@ -226,6 +226,27 @@ def test_a_bundle_in_the_current_folder_is_named_as_that_is(run, data, tmp_path,
     assert len(jobs) == 2
 
 
+def test_data_in_the_current_folder_is_named_as_that_is(run, data, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    jobs = []
+    monkeypatch.chdir(data.parent)
+    monkeypatch.setattr("aiforensics.lab.making.make_bundle", lambda _samples, job, *_: jobs.append(job) or 1 / 0)
+    monkeypatch.setattr("aiforensics.lab.adapting.adapt", lambda *args: jobs.append(args[4]) or 1 / 0)
+    run("train", ".", "--recipe", "cnn", "--out", tmp_path / "out")
+    run("adapt", "default", ".", "--strategy", "head", "--out", tmp_path / "out")
+    assert [job.data for job in jobs] == [[data.parent.name]] * 2
+
+
+def test_what_goes_on_states_the_splits_of_its_bundle(run, data, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    jobs = []
+    monkeypatch.setattr("aiforensics.lab.growing.load_grown", lambda *_, **knobs: ((), 3, "60/20/20"))
+    monkeypatch.setattr("aiforensics.lab.systems.System.trainer", lambda *_: None)
+    monkeypatch.setattr("aiforensics.lab.making.make_bundle", lambda _samples, job, *_: jobs.append(job) or 1 / 0)
+    run("train", data, "--extend", "default", "--seed", 5, "--out", tmp_path / "out")
+    assert [(job.seed, job.drawn_by, job.split) for job in jobs] == [(5, 3, "60/20/20")]
+
+
 def test_synth_refuses_in_one_line(run, tmp_path):
     found = run("synth", "train", tmp_path / "nowhere", "--kind", "vae", "--out", tmp_path / "g")
     assert found.status == 2

@@ -85,7 +85,7 @@ def made(old, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     lines = []
     command = "aiforensics train old --out mine"
-    job = Job(folder / "mine", folder / "work", ["old"], command, force=True, test_pictures=20, split="60/20/20")
+    job = Job(folder / "mine", folder / "work", ["old"], command, force=True, test_pictures=20, split="60/20/20", drawn_by=7)
     system = System(recipe("cnn"), CONFIG)
     metrics = make_bundle(old, job, system.trainer(old, "mine", lines.append), system.view, lines.append)
     return folder, metrics, lines
@@ -106,7 +106,7 @@ def test_the_bundle_carries_figures_and_card(made):
     assert bundle.manifest["training"]["generators"] == {"gen-0": 22 // 2, "gen-1": 22 // 2}
     assert kept["pictures"] == {"judged": 20, "of": 20}
     assert kept["seen_in_training"] == 0
-    assert bundle.manifest["training"]["split"] == {"seed": 0, "shares": "60/20/20"}
+    assert bundle.manifest["training"]["split"] == {"seed": 7, "shares": "60/20/20"}
     assert "seconds" not in bundle.manifest["training"]
     card = (folder / "mine" / "CARD.md").read_text()
     for words in ("aiforensics train old --out mine", "ai-0", "real-1", "gen-0", "What not to use it for", "## Limits"):

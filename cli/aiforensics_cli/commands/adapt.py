@@ -10,7 +10,7 @@ import typer
 from aiforensics_cli import options
 from aiforensics_cli.commands.train import command_line
 from aiforensics_cli.console import results
-from aiforensics_cli.places import of_bundle
+from aiforensics_cli.places import named, of_bundle
 
 app = typer.Typer()
 
@@ -63,7 +63,7 @@ def adapt(
     how = Adaptation(strategy, epochs, rate, minutes, steps, device)
     first = Bundle.load(bundle)
     check_knobs(first, how, out, old=bool(old))
-    learned = [path.name for path in (*((old or ()) if strategy == "full" else ()), *data)]
+    learned = named((*((old or ()) if strategy == "full" else ()), *data))
     folder, place = of_bundle(out, work)
     job = Job(folder, place, learned, command_line(), force, seed=seed, split="70/15/15")
     cut, shares = drawn(first.manifest, seed)  # as its training cut them, or its own pictures would be tested on

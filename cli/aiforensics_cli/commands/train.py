@@ -14,7 +14,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.console import messages, results
-from aiforensics_cli.places import of_bundle
+from aiforensics_cli.places import named, of_bundle
 
 app = typer.Typer()
 _data, _training, _fusion, _output = (
@@ -174,8 +174,10 @@ def train(
 
     from aiforensics.lab.data.dataset import load_dataset, sources_of  # noqa: PLC0415
     from aiforensics.lab.data.splits import parse_shares  # noqa: PLC0415
+    from aiforensics.lab.growing import load_grown  # noqa: PLC0415
     from aiforensics.lab.making import Job, make_bundle  # noqa: PLC0415
     from aiforensics.lab.systems import System, fusion_config  # noqa: PLC0415 - PyTorch
+    from aiforensics_models.bundle import Bundle  # noqa: PLC0415
 
     report = options.reporter()
     weighed = dict.fromkeys(sources_of(data[0]), emphasis) if emphasis else {}
@@ -185,8 +187,11 @@ def train(
     system = System(chosen, config, weights or "none", extend, refit, search, device, compiled)
     system.check()
     bundle, folder = of_bundle(out, work)
-    job = Job(bundle, folder, [path.name for path in data], command_line(), force, test_pictures, seed, split)
-    samples = load_dataset(data, seed=seed, shares=parse_shares(split), report=report)
+    if extend is None:
+        cut, samples = seed, load_dataset(data, seed=seed, shares=parse_shares(split), report=report)
+    else:
+        samples, cut, split = load_grown(data, Bundle.load(extend), seed=seed, split=split, report=report)
+    job = Job(bundle, folder, named(data), command_line(), force, test_pictures, seed, split, cut)
     metrics = make_bundle(samples, job, system.trainer(samples, name or bundle.name, report), system.view, report)
     _show(out, metrics)
 

@@ -64,6 +64,8 @@ class Job:
         Of everything random.
     split
         Shares of the splits that were drawn, such as `70/15/15`, for the manifest; empty where the caller does not say.
+    drawn_by
+        Seed of these splits; `seed` where it is None.
     """
 
     out: Path
@@ -74,6 +76,7 @@ class Job:
     test_pictures: int | None = None
     seed: int = 0
     split: str = ""
+    drawn_by: int | None = None
 
 
 def make_bundle(
@@ -246,12 +249,13 @@ def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence
     """Put figures and card into a bundle's folder and write its manifest again, so that every sha256 stands there."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     generators = Counter(sample.generator for sample in samples if sample.generator and sample.split != "test")
+    seed = job.seed if job.drawn_by is None else job.drawn_by
     manifest["training"] = {
         **manifest.get("training", {}),
         "data": list(job.data),
         "command": job.command,
         "generators": dict(sorted(generators.items())),
-        **({"split": {"seed": job.seed, "shares": job.split}} if job.split else {}),
+        **({"split": {"seed": seed, "shares": job.split}} if job.split else {}),
     }
     state_figures(folder, manifest, metrics)
 
