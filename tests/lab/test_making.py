@@ -85,7 +85,8 @@ def made(old, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     lines = []
     command = "aiforensics train old --out mine"
-    job = Job(folder / "mine", folder / "work", ["old"], command, force=True, test_pictures=20, split="60/20/20", drawn_by=7)
+    drawn = {"split": "60/20/20", "drawn_by": 7}
+    job = Job(folder / "mine", folder / "work", ["old"], command, force=True, test_pictures=20, **drawn)
     system = System(recipe("cnn"), CONFIG)
     metrics = make_bundle(old, job, system.trainer(old, "mine", lines.append), system.view, lines.append)
     return folder, metrics, lines
