@@ -33,6 +33,9 @@ CLASSES = ["real", "ai"]
 """What log-odds speak against and for."""
 Device = Literal["auto", "cpu", "cuda"]
 
+LARGEST = 4096
+"""Pixels by side, members and filters at most: a manifest of a stranger must not ask for all the memory."""
+
 _SHIPPED = Path(__file__).parent / "bundles"
 _KEYS = ("schema", "name", "version", "classes", "window", "network", "head", "features", "calibration", "files")
 
@@ -169,10 +172,13 @@ class Bundle:
             If a part cannot be used.
         """
         network = self.network("cpu")
-        _ = self.reference, self.enlargement, self.calibration
-        head = self.head
+        _ = self.enlargement, self.calibration
+        reference, head = self.reference, self.head
         with self._opening("network"):
             embedding = network(np.zeros((self.manifest["window"],) * 2 + (3,), np.uint8)).embedding
+        with self._opening("reference"):
+            if reference is not None and reference.centre.shape != embedding.shape:
+                raise ValueError(f"it is of {reference.centre.shape}, and the network's embedding of {embedding.shape}")
         with self._opening("head"):
             answer = head(np.zeros(len(self.features)), embedding)
             if not (math.isfinite(answer.log_odds) and np.isfinite(answer.shares).all()):
@@ -203,7 +209,12 @@ class Bundle:
             return None
         with self._opening("reference"):
             tensors = load_file(self.folder / entry["file"])
-            return Reference(tensors["centre"], tensors["scale"], float(entry["usual"]))
+            centre, scale = tensors["centre"], tensors["scale"]
+            if centre.shape != scale.shape or not (np.isfinite(centre).all() and np.isfinite(scale).all()):
+                raise ValueError("its centre and scale are not as many finite numbers")
+            if not (scale > 0).all():
+                raise ValueError("its scale is not above 0")
+            return Reference(centre, scale, float(entry["usual"]))
 
     @cached_property
     def enlargement(self) -> Enlargement | None:
@@ -263,7 +274,8 @@ def _problem(manifest: Mapping[str, Any]) -> str | None:
         return f"classes is {manifest['classes']}: log-odds here are of the second of {CLASSES}"
     if not all(isinstance(expected, str) for expected in manifest["files"].values()):
         return "files holds a sum that is no text"
-    return _bad_name(manifest) or _bad_entry(manifest) or _bad_file(manifest) or _bad_calibration(manifest)
+    checks = (_bad_name, _bad_size, _bad_entry, _bad_file, _bad_calibration, _bad_training)
+    return next((problem for check in checks if (problem := check(manifest))), None)
 
 
 def _bad_name(manifest: Mapping[str, Any]) -> str | None:
@@ -271,6 +283,30 @@ def _bad_name(manifest: Mapping[str, Any]) -> str | None:
         return "name or version holds control signs"
     twice = next((name for name, times in Counter(manifest["features"]).items() if times > 1), None)
     return None if twice is None else f"features names {twice!r} twice"
+
+
+def _bad_size(manifest: Mapping[str, Any]) -> str | None:
+    network = manifest["network"]
+    if network.get("input", "window") != "window" and "side" not in network:
+        return "network.side is missing"
+    stated = {f"network.{key}": network[key] for key in ("side", "members", "filters") if key in network}
+    for key, value in {"window": manifest["window"], **stated}.items():
+        if type(value) is not int or not 1 <= value <= LARGEST:
+            return f"{key} is {value!r}: it is a whole number from 1 to {LARGEST}"
+    return None
+
+
+def _bad_training(manifest: Mapping[str, Any]) -> str | None:
+    training = manifest.get("training", {})
+    if not isinstance(training, dict):
+        return "training is no table"
+    for key in ("config", "sources", "split"):
+        if not isinstance(training.get(key, {}), dict):
+            return f"training.{key} is no table"
+    split = training.get("split") or {"seed": 0, "shares": ""}
+    seed = split.get("seed")
+    sound = type(seed) is int and seed >= 0 and isinstance(split.get("shares"), str)
+    return None if sound else "training.split lacks its seed, a whole number, or its shares, a text"
 
 
 def _bad_entry(manifest: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,7 +54,8 @@ class Perceptron:
         Raises
         ------
         ValueError
-            If there are more than `MAX_PLAYERS` groups, or other inputs than the file has.
+            If there are more than `MAX_PLAYERS` groups, or other inputs than the file has; or if its layers do not fit
+            on each other, or hold what is no number.
         """
         from safetensors.numpy import load_file  # noqa: PLC0415
 
@@ -67,6 +68,8 @@ class Perceptron:
         if len(groups) != inputs:
             raise ValueError(f"it has {inputs} inputs, and there are {len(groups)}")
         layers = tuple((tensors[f"layer{i}.weight"], tensors[f"layer{i}.bias"]) for i in range((len(tensors) - 2) // 2))
+        if problem := _problem(tensors, layers):
+            raise ValueError(problem)
         owner = np.array([names.index(group) for group in groups])
         return cls(tensors["centre"], tensors["scale"], layers, owner)
 
@@ -134,6 +137,21 @@ class Perceptron:
             sums = np.maximum(sums, 0.0) @ weight.T + bias
         margins: Floats = sums[:, 0]
         return margins
+
+
+def _problem(tensors: Mapping[str, Floats], layers: Sequence[tuple[Floats, Floats]]) -> str | None:
+    """What is wrong with a perceptron's numbers, in a few words; None for sound ones."""
+    inputs: tuple[int, ...] = tensors["centre"].shape
+    if tensors["scale"].shape != inputs:
+        return f"its scale is of {tensors['scale'].shape}, and its centre of {inputs}"
+    for weight, bias in layers:
+        if bias.ndim != 1 or weight.shape != (*bias.shape, *inputs):
+            return f"a layer of {weight.shape} and {bias.shape} follows on {inputs}"
+        inputs = bias.shape
+    if not layers or inputs != (1,):
+        return "its last layer has not one output"
+    sound = all(np.isfinite(tensor).all() for tensor in tensors.values()) and bool((tensors["scale"] > 0).all())
+    return None if sound else "it holds what is no number, or a scale that is not above 0"
 
 
 @functools.cache

@@ -74,6 +74,7 @@ def test_settings_that_do_not_fit_are_one_line(run, data, tmp_path, args, words)
         ({}, ["--strategy", "head", "--out", "BUNDLE"], "is the bundle that is adapted"),
         ({"training": {}}, ["--strategy", "head"], "does not state how it was trained"),
         ({}, ["--strategy", "head"], "scratch-cnn-numpy has no head apart from its body"),
+        ({"training": {"config": {"network": "cnn"}}}, ["--strategy", "head"], "carries no weights"),
     ],
 )
 def test_adapt_refuses_before_it_reads_a_picture(run, data, tmp_path, monkeypatch, changes, args, words):

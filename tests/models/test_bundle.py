@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from aiforensics_models.bundle import MANIFEST, Bundle, BundleError, available, write_manifest
 from aiforensics_models.runtime import NetworkOutput
@@ -59,6 +60,17 @@ def test_a_file_outside_the_folder_is_refused(folder, name):
         ({"features": [1]}, "not words"),
         ({"edition": True}, "edition is True: it is a whole number"),
         ({"edition": "4"}, "edition is '4': it is a whole number"),
+        *(({"window": side}, f"window is {side}: it is a whole number") for side in (0, -1, 20000)),
+        ({"network": {"onnx": "network.onnx", "input": "resize"}}, "network.side is missing"),
+        *(
+            ({"network": {"onnx": "network.onnx", key: value}}, f"network.{key} is {value!r}: it is a whole number")
+            for key in ("side", "members", "filters")
+            for value in (0, 30000, "32", True)
+        ),
+        ({"training": []}, "training is no table"),
+        *(({"training": {key: [1]}}, f"training.{key} is no table") for key in ("config", "sources", "split")),
+        ({"training": {"split": {"seed": None, "shares": "70/15/15"}}}, "training.split lacks its seed"),
+        ({"training": {"split": {"seed": 0}}}, "or its shares, a text"),
         ({"classes": ["ai", "real"]}, "classes is ['ai', 'real']"),
         ({"network": {}}, "network.onnx is missing"),
         ({"network": {"onnx": 1}}, "network.onnx is missing"),
@@ -219,3 +231,26 @@ def test_the_shipped_bundle_names_no_place_of_the_machine_that_made_it():
     for name in ("bundle.json", "metrics.json", "CARD.md"):
         text = (bundle.folder / name).read_text(encoding="utf-8")
         assert not re.findall(r'(?:["` ]|\A)/(?:\w+/)+\w+', text), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"centre": np.zeros(3, np.float32)}, "not as many finite numbers"),
+        ({"centre": np.full(2, np.nan, np.float32)}, "not as many finite numbers"),
+        ({"scale": np.zeros(2, np.float32)}, "its scale is not above 0"),
+        ({"centre": np.zeros(4, np.float32), "scale": np.ones(4, np.float32)}, "the network's embedding of (2,)"),
+    ],
+)
+def test_a_reference_that_does_not_fit_is_told(folder, monkeypatch, changes, line):
+    sound = {"centre": np.zeros(2, np.float32), "scale": np.ones(2, np.float32)}
+    silent = NetworkOutput(np.zeros(1), np.zeros(2, np.float32), np.zeros((1, 1), np.float32))
+    monkeypatch.setattr(Bundle, "network", lambda *_: lambda _pixels: silent)
+    for tensors in (sound, sound | changes):
+        save_file(tensors, folder / "reference.safetensors")
+        write_manifest(folder, {**TOY, "reference": {"file": "reference.safetensors", "usual": 1.0}})
+        if tensors is sound:
+            Bundle.load(folder).try_out()
+    with pytest.raises(BundleError) as caught:
+        Bundle.load(folder).try_out()
+    assert line in str(caught.value)

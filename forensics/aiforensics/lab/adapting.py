@@ -216,6 +216,9 @@ def check_knobs(bundle: Bundle, how: Adaptation, out: Path, *, old: bool) -> Non
         raise AdaptError("--strategy head trains no network of a fusion: leave --steps out, or use --strategy full")
     if how.rate is not None and how.rate <= 0:
         raise AdaptError(f"a learning rate of {how.rate:g} teaches nothing: give one above 0")
+    fusion_head = bundle.manifest["head"]["kind"] != "none" and how.strategy == "head"
+    if not fusion_head and "weights" not in bundle.manifest["network"]:
+        raise AdaptError(f"{bundle.name} carries no weights that a training could start from: use one that does")
 
 
 def _delivered(bundle: Bundle) -> bool:

@@ -161,6 +161,8 @@ def _check_growth(architecture: str, start: Bundle) -> None:
     if start.manifest["head"]["kind"] == "none":
         return  # a classifier: the lab tells what can be extended
     entry = start.manifest["network"]
+    if "weights" not in entry:
+        raise RecipeError(f"{start.name} carries no weights that a training could start from: use one that does")
     try:
         build_detector(architecture).load_grown(load_file(start.folder / entry["weights"]))
     except (ValueError, RuntimeError) as error:
