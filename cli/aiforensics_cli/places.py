@@ -76,9 +76,21 @@ def of_bundle(out: Path, work: Path | None) -> tuple[Path, Path]:
     ----------
     out, work
         As they were given.
+
+    Raises
+    ------
+    typer.Exit
+        After one line, where no bundle may have that name.
     """
     named = out.resolve() if out.name in ("", "..") else out
+    check_name(named.name)
     return named, work or named.parent / f"{named.name}.work"
+
+
+def check_name(name: str | None) -> None:
+    """Refuse a name with control signs, which no bundle may have: before its training, not after it."""
+    if name is not None and not name.isprintable():
+        refuse(f"the bundle's name {name!r} holds control signs: give another")
 
 
 def named(paths: Iterable[Path]) -> list[str]:

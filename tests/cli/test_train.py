@@ -238,6 +238,14 @@ def test_data_in_the_current_folder_is_named_as_that_is(run, data, tmp_path, mon
     assert [job.data for job in jobs] == [[data.parent.name]] * 2
 
 
+@pytest.mark.parametrize("words", [("train", "--name", "a\nb", "--out", "out"), ("train", "--out", "a\x1b[1m")])
+def test_a_name_that_no_bundle_may_have_is_told_before_training(run, data, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("aiforensics.lab.making.make_bundle", lambda *_: 1 / 0)
+    found = run(*words, data, "--recipe", "cnn")
+    assert (found.status, "holds control signs: give another" in found.err) == (2, True), found.err
+
+
 def test_what_goes_on_states_the_splits_of_its_bundle(run, data, tmp_path, monkeypatch):
     pytest.importorskip("torch")
     jobs = []

@@ -14,7 +14,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.console import messages, results
-from aiforensics_cli.places import named, of_bundle
+from aiforensics_cli.places import check_name, named, of_bundle
 
 app = typer.Typer()
 _data, _training, _fusion, _output = (
@@ -146,6 +146,7 @@ def train(
     """
     from aiforensics.lab.train.recipes import check_knobs, choose, settings  # noqa: PLC0415 - the lab is not for --help
 
+    check_name(name)
     chosen = choose(recipe, head)
     knobs = {
         "rate": rate,

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from aiforensics_models.generators.diffusion import Diffusion, DiffusionConfig
 from aiforensics_models.generators.gan import Gan, GanConfig
 from aiforensics_models.generators.vae import Vae, VaeConfig
 
-__all__ = ["KINDS", "SIDES", "PictureModel", "build_generator", "settings_of"]
+__all__ = ["KINDS", "SIDES", "PictureModel", "build_generator", "check_weights", "settings_of"]
 
 SIDES = (32, 64)
 KINDS = ("gan", "vae", "diffusion")
@@ -84,3 +85,24 @@ def build_generator(kind: str, settings: Mapping[str, Any], device: str = "cpu")
 def settings_of(model: PictureModel) -> dict[str, Any]:
     """Every knob of a generator by name."""
     return asdict(model.config)  # type: ignore[attr-defined]  # each kind has its own frozen dataclass
+
+
+def check_weights(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse weights from a file that are not those of a network.
+
+    Parameters
+    ----------
+    state
+        The weights by name.
+    wanted
+        The network's own, of which the shapes alone count.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes differ, or a weight is no number.
+    """
+    if {name: one.shape for name, one in state.items()} != {name: one.shape for name, one in wanted.items()}:
+        raise ValueError("its weights are not those of its settings")
+    if not all(bool(torch.isfinite(one).all()) for one in state.values()):
+        raise ValueError("its weights are no numbers")

@@ -110,6 +110,15 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(name, samples, tmp_path,
         assert one == pytest.approx(other, rel=1e-4)
 
 
+def test_what_is_written_out_in_numpy_goes_on_with_the_very_numbers(small):
+    rng = np.random.default_rng(0)
+    pixels, labels = rng.uniform(0, 255, (8, 3, 32, 32)).astype(np.float32), np.arange(8, dtype=np.float32) % 2
+    whole, other = (make_learner(small("scratch-cnn-numpy")) for _ in range(2))
+    whole.learn(pixels, labels, np.ones(8, np.float32))
+    other.restore(whole.state())
+    assert np.array_equal(other.log_odds(pixels), whole.log_odds(pixels))
+
+
 def test_other_first_weights_under_the_same_name_and_another_part_to_train_start_anew(samples, tmp_path, small):
     config = small("resnet", weights=str(tmp_path / "first.safetensors"))
     prepare = Preparation(config.input, config.side)

@@ -38,10 +38,13 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path):
     assert recall(path, lines.append) is None
     keep(whole, {"weights": torch.zeros(3000)})
     content = whole.read_bytes()
-    for damaged in (b"", b"no checkpoint", content[:20], content[: len(content) // 2], content[:-1]):
+    torch.save(torch.zeros(3), whole)
+    other = whole.read_bytes()
+    cut = (content[:20], content[: len(content) // 2], content[:-1])
+    for damaged in (b"", b"no checkpoint", *cut, b"\x80\x02s", b"\x80\x02h\0", b"\x80\x02X\0", other):
         path.write_bytes(damaged)
         assert recall(path, lines.append) is None
-    assert len(lines) == 5
+    assert len(lines) == 9
     assert "is damaged: starting anew" in lines[0]
 
 

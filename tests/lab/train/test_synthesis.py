@@ -1,10 +1,12 @@
 """Training a generator on a folder, sampling from it, and the distance between sets of pictures."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
 torch = pytest.importorskip("torch")
 
@@ -139,6 +141,43 @@ def test_wrong_input_is_one_line(pictures, tmp_path):
         load_generator(tmp_path / "torn")
     with pytest.raises(SynthesisError, match="32 or 64 px"):
         train_generator(find_pictures(pictures), tmp_path / "g", SynthConfig("gan", side=50))
+
+
+@pytest.fixture
+def made(pictures, tmp_path):
+    """A folder with a generator of one step, and its manifest."""
+    train_generator(find_pictures(pictures), tmp_path / "made", SynthConfig("vae", steps=1, batch=4))
+    return tmp_path / "made", json.loads((tmp_path / "made" / synthesis.MANIFEST).read_text())
+
+
+def test_a_generator_whose_files_do_not_fit_is_one_line_and_takes_no_memory(made, monkeypatch):
+    folder, manifest = made
+    built, real = [], synthesis.build_generator
+    monkeypatch.setattr(synthesis, "build_generator", lambda *args: built.append(args[2]) or real(*args))
+    for content in (
+        b"\xff\xfe{}",
+        b"[" * 100_000,
+        json.dumps({**manifest, "settings": [1]}).encode(),
+        json.dumps({**manifest, "settings": {"side": 32, "width": 2000}}).encode(),
+    ):
+        (folder / synthesis.MANIFEST).write_bytes(content)
+        with pytest.raises(SynthesisError, match="holds no trained generator"):
+            load_generator(folder)
+    assert built == ["meta"]
+    (folder / synthesis.MANIFEST).write_text(json.dumps(manifest))
+    weights = load_file(folder / synthesis.WEIGHTS)
+    spoilt = {name: np.full_like(one, np.nan) for name, one in weights.items() if name.endswith(".weight")}
+    save_file(weights | spoilt, folder / synthesis.WEIGHTS)
+    with pytest.raises(SynthesisError, match="its weights are no numbers"):
+        load_generator(folder)
+
+
+def test_a_generator_that_diverges_is_told_and_not_written(pictures, tmp_path, monkeypatch):
+    step = Vae.step
+    monkeypatch.setattr(Vae, "step", lambda *args: step(*args) | {"loss": float("nan")})
+    with pytest.raises(SynthesisError, match="the vae diverged by step 2: give another --seed"):
+        train_generator(find_pictures(pictures), tmp_path / "g", SynthConfig("vae", steps=2, batch=4))
+    assert not any((tmp_path / "g").iterdir())
 
 
 def test_squares_are_the_middle_shrunk_by_area(tmp_path):

@@ -27,12 +27,14 @@ def recall(path: Path, report: Report = lambda _line: None) -> dict[str, Any] | 
     """Read a checkpoint into the main memory; None, with a word, for one that is damaged, and for none."""
     if not path.exists():
         return None
-    from pickle import UnpicklingError  # noqa: PLC0415 - its name alone: PyTorch raises it, and reads tensors only
-
     content = io.BytesIO(path.read_bytes())  # what may not be read is an error, and not damage
     try:
-        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError):
+        state = torch.load(content, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception:  # PyTorch's reader raises whatever a damaged byte leads it to: IndexError, KeyError, struct.error
+        state = None
+    if not isinstance(state, dict):
         report(f"the checkpoint {path} is damaged: starting anew")
         return None
     return state

@@ -164,7 +164,7 @@ class NumpyLearner:
                     f"{config.weights} does not fit scratch-cnn-numpy of {config.filters} filters: name the weights of "
                     "such a network, or give other --filters"
                 )
-            self.restore({"network": state})
+            self.network.restore({name: tensor.numpy() for name, tensor in state.items()})
 
     def learn(self, pixels: Floats32, labels: Floats32, weights: Floats32) -> tuple[float, float]:
         """One step of gradient descent."""
@@ -184,9 +184,10 @@ class NumpyLearner:
         self.network.save(path)
 
     def state(self) -> dict[str, Any]:
-        """The weights."""
-        return {"network": {name: torch.from_numpy(value) for name, value in self.network.tensors().items()}}
+        """The weights as they are trained: rounded to those of the twin, a run would not go on as if not stopped."""
+        return {"network": {name: torch.from_numpy(value) for name, value in self.network.parameters.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        self.network.restore({name: tensor.numpy() for name, tensor in state["network"].items()})
+        for name, weight in self.network.parameters.items():
+            weight[:] = state["network"][name].numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from aiforensics.lab.data.views import Codec
 from aiforensics.lab.train.checkpoints import generators, keep, recall, restore_generators
 from aiforensics.lab.train.devices import keep_memory, training_device
 from aiforensics.lab.train.recipes import Precision
-from aiforensics_models.generators import PictureModel, build_generator, settings_of
+from aiforensics_models.generators import PictureModel, build_generator, check_weights, settings_of
 
 Pixels = NDArray[np.uint8]
 
@@ -109,7 +110,8 @@ def train_generator(
     Raises
     ------
     SynthesisError
-        Too few pictures can be read, the kind or side is unknown, or the folder holds another generator.
+        Too few pictures can be read, the kind or side is unknown, the folder holds another generator, or the training
+        ends in what is no number.
     """
     device = training_device("auto").type
     keep_memory()
@@ -129,6 +131,8 @@ def train_generator(
 
     def look() -> None:
         means = {name: float(np.mean([row[name] for row in figures])) for name in figures[0]}
+        if not all(map(math.isfinite, means.values())):
+            raise SynthesisError(f"the {config.kind} diverged by step {step}: give another --seed and a new folder")
         history.append({"step": float(step), **means, "seconds": time.monotonic() - started})
         figures.clear()
         _look(model, out, config, key, history)
@@ -169,13 +173,17 @@ def load_generator(folder: Path) -> tuple[PictureModel, dict[str, Any]]:
     Raises
     ------
     SynthesisError
-        If the folder holds none.
+        If the folder holds none, or one whose weights do not fit or are no numbers.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        model = _build(manifest["kind"], manifest["settings"], "cpu")
-        model.sampler.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, RuntimeError, SafetensorError) as error:
+        kind, settings, state = manifest["kind"], dict(manifest["settings"]), load_file(folder / WEIGHTS)
+        with torch.device("meta"):  # takes no memory, whatever widths a manifest names
+            wanted = _build(kind, settings, "meta").sampler.state_dict()
+        check_weights(state, wanted)
+        model = _build(kind, settings, "cpu")
+        model.sampler.load_state_dict(state)
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise SynthesisError(
             f"{folder} holds no trained generator: train one with synth train --out ({error})"
         ) from error
