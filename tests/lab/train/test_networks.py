@@ -1,8 +1,15 @@
 """Networks that are trained side by side."""
 
 import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from multiprocessing import connection
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +50,58 @@ def test_an_error_ends_the_networks_beside_it(samples, tmp_path, tiny):
     for worker in multiprocessing.active_children():
         assert connection.wait([worker.sentinel], 20), "it goes on"
     assert not list(tmp_path.glob("*/history.json"))
+
+
+def test_a_killed_worker_is_one_line(samples, tmp_path, tiny):
+    long = replace(tiny, steps=400, check_every=200)
+    jobs = [NetworkJob(f"{k}", tmp_path / str(k), samples, replace(long, seed=k)) for k in range(2)]
+    others = set(multiprocessing.active_children())
+
+    def kill(_line):
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.kill()
+
+    with pytest.raises(RecipeError, match=r"was killed, .* give fewer --workers"):
+        train_networks(jobs, 2, kill)
+
+
+KILLED = """
+import multiprocessing, pickle, sys
+from pathlib import Path
+from aiforensics.lab.train.networks import train_networks
+
+def tell(line):
+    print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
+
+if __name__ == "__main__":
+    train_networks(pickle.loads(Path(sys.argv[1]).read_bytes()), 2, tell)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the states of processes in /proc")
+def test_no_worker_outlives_a_run_that_was_killed(samples, tmp_path, tiny):
+    long = replace(tiny, steps=100_000, check_every=100_000)
+    jobs = [NetworkJob(f"{k}", tmp_path / str(k), samples, replace(long, seed=k)) for k in range(2)]
+    (tmp_path / "jobs").write_bytes(pickle.dumps(jobs))
+    (tmp_path / "run.py").write_text(KILLED)
+    command = [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "jobs")]
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=paths) as run:
+        workers = run.stdout.readline().split()
+        run.kill()
+        assert len(workers) == 2
+
+    def runs(worker):
+        stat = Path("/proc", worker, "stat")
+        return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+
+    until = time.monotonic() + 20
+    while any(map(runs, workers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    left = [worker for worker in workers if runs(worker)]
+    for worker in left:
+        os.kill(int(worker), signal.SIGKILL)
+    assert not left
 
 
 def test_a_finished_network_of_other_settings_or_pictures_is_refused(samples, tmp_path, tiny):

@@ -6,9 +6,12 @@ Single-threaded processes use the cores of a CPU better than one process whose t
 from __future__ import annotations
 
 import multiprocessing
+import os
 import textwrap
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Empty
@@ -68,7 +71,7 @@ def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[s
     Raises
     ------
     RecipeError
-        If a folder holds a finished network of other settings or pictures.
+        If a folder holds a finished network of other settings or pictures, or a worker is killed.
     """
     if workers == 1:
         return {job.name: _train(job, report) for job in jobs}
@@ -85,10 +88,15 @@ def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[s
                 if future.done():
                     future.result()  # an error ends the run now, not after the other networks
         _drain(lines, report)
-    except BaseException:  # Ctrl-C, too: every network goes on later from its checkpoint
+    except BaseException as error:  # Ctrl-C, too: every network goes on later from its checkpoint
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise RecipeError(
+                "a process that trained a network was killed, as systems do where memory is short: give fewer "
+                "--workers; the same command goes on from the checkpoints"
+            ) from error
         raise
     pool.shutdown()
     return {name: future.result() for name, future in futures.items()}
@@ -161,6 +169,15 @@ def _start(lines: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have 
     global _LINES  # noqa: PLW0603 - the one way to hand a queue to a pool's workers
     _LINES = lines
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """End this worker where its run was killed: a second run would write into the same folders."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _train_in_worker(job: NetworkJob) -> History:
