@@ -171,6 +171,40 @@ def test_wide_integers():
     assert np.abs(found - (GREY - GREY.min()) / np.ptp(GREY) * 255.0).max() <= 1
 
 
+def tagged(coded, tag, value):
+    """A little-endian TIFF whose entry of one SHORT says something else."""
+    import struct
+
+    start = coded.index(struct.pack("<HHI", tag, 3, 1))
+    return coded[: start + 8] + struct.pack("<I", value) + coded[start + 12 :]
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_deep_grey_whose_zero_is_white_is_no_negative(kind):
+    values = (255 - GREY).astype(kind) * kind(257 if kind is np.uint16 else 1)
+    coded = saved(Image.fromarray(values), "TIFF")
+    assert np.array_equal(pixels(decode(coded))[..., 0], 255 - GREY)
+    assert np.array_equal(pixels(decode(tagged(coded, 262, 0)))[..., 0], GREY)
+
+
+def test_unsigned_grey_of_32_bits_does_not_wrap_around():
+    values = GREY.astype(np.uint32) * 16_843_009
+    coded = saved(Image.fromarray(values.view(np.int32)), "TIFF")
+    picture = decode(tagged(coded, 339, 1))
+    assert np.abs(pixels(picture)[..., 0] - (GREY - GREY.min()) / np.ptp(GREY) * 255.0).max() <= 1
+    low, high = float(values.min()), float(values.max())
+    assert picture.notes == (f"integer values from {low:g} to {high:g} scaled to 8 bits",)
+
+
+def test_a_transparent_value_of_sixteen_bit_grey_is_composed_over_white():
+    deep = GREY.astype(np.uint16) * 257 + 1
+    deep[:40] = 257 * 90
+    picture = decode(saved(Image.fromarray(deep), "PNG", transparency=257 * 90))
+    found = pixels(picture)[..., 0]
+    assert (found[:40] == 255).all() and np.array_equal(found[40:], GREY[40:])
+    assert picture.notes == ("integer values from 0 to 65535 scaled to 8 bits", "transparent parts composed over white")
+
+
 def test_palette(astronaut):
     indexed = astronaut.quantize(64)
     picture = decode(saved(indexed, "PNG"))

@@ -46,7 +46,9 @@ class Colours:
     notes: tuple[str, ...]
 
 
-def to_rgb(image: Image.Image, bits: int, max_profile: int) -> Colours:
+def to_rgb(
+    image: Image.Image, bits: int, max_profile: int, *, unsigned: bool = False, negative: bool = False
+) -> Colours:
     """Bring a decoded picture to 8-bit RGB; an RGB picture passes as it is.
 
     Parameters
@@ -57,11 +59,15 @@ def to_rgb(image: Image.Image, bits: int, max_profile: int) -> Colours:
         Bits per channel that the file stores, 8 when unknown.
     max_profile
         A longer ICC profile, in bytes, is not used.
+    unsigned
+        Whether grey of 32 bits has no sign: Pillow holds it in signed numbers all the same.
+    negative
+        Whether 0 is white in grey of more than 8 bits: Pillow turns that of 8 bits and fewer alone.
     """
     notes: list[str] = []
     profile = image.info.get("icc_profile")
     if image.mode.startswith(_DEEP_MODES):
-        image = _eight_bits(image, bits, notes)
+        image = _eight_bits(image, bits, notes, unsigned=unsigned, negative=negative)
     elif bits > 8:
         notes.append(f"{bits} bits per channel reduced to 8")
     if image.mode == "1":
@@ -96,9 +102,11 @@ def is_srgb(profile: bytes) -> bool:
         return False
 
 
-def _eight_bits(image: Image.Image, bits: int, notes: list[str]) -> Image.Image:
-    """Grey of 16 or 32 bits, or floating point, scaled to 8 bits."""
+def _eight_bits(image: Image.Image, bits: int, notes: list[str], *, unsigned: bool, negative: bool) -> Image.Image:
+    """Grey of 16 or 32 bits, or floating point, scaled to 8 bits; with alpha where one value counts as transparent."""
     values = np.asarray(image)
+    if unsigned and image.mode == "I":
+        values = values.view(np.uint32)
     if image.mode == "F":
         low, high = _finite_range(values)
         if low >= 0.0 and high <= 1.0:
@@ -118,7 +126,12 @@ def _eight_bits(image: Image.Image, bits: int, notes: list[str]) -> Image.Image:
     for row, line in enumerate(values):  # line by line: no second copy of the whole picture in floating point
         unit = (np.nan_to_num(line.astype(np.float64), nan=low, posinf=high, neginf=low) - low) / span
         scaled[row] = np.clip(np.rint(unit * 255.0), 0, 255)
-    return Image.fromarray(scaled)
+    if negative:
+        np.subtract(255, scaled, out=scaled)
+    grey = Image.fromarray(scaled)
+    if isinstance(key := image.info.get("transparency"), int):
+        grey.putalpha(Image.fromarray(np.where(values == key, np.uint8(0), np.uint8(255))))
+    return grey
 
 
 def _finite_range(values: NDArray[np.generic]) -> tuple[float, float]:

@@ -65,7 +65,8 @@ _FAILURES = (
 """What decoders are known to raise on damaged files; raised by our own stages, most would be slips of ours."""
 _UNCONVERTED = (OSError, ValueError)
 """What Pillow raises of a conversion that it cannot make."""
-_TAG_BITS = 258
+_TAG_BITS, _TAG_PHOTOMETRIC, _TAG_SAMPLE_FORMAT = 258, 262, 339
+_WHITE_IS_ZERO, _UNSIGNED = 0, 1
 _UNKNOWN_KINDS = ("unsupported", "not yet supported", "cannot handle", "unknown data organization")
 """In the words of decoders on a sound file of a kind that they do not know."""
 _COMPLAINED = "the decoder reported errors: parts of the picture may be wrong"
@@ -198,12 +199,22 @@ def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
     image = _open("TIFF", data)
     check_size(*image.size, limits)
     with _translated("TIFF", data):
-        stored = getattr(image, "tag_v2", {}).get(_TAG_BITS, (8,))
+        tags = getattr(image, "tag_v2", {})
+        stored = tags.get(_TAG_BITS, (8,))
         _, complained = overheard(image.load)
         bits = int(max(stored)) if isinstance(stored, tuple) and stored else 8
-    notes = (_COMPLAINED,) if complained else ()
-    turn = ifdfacts.orientation(data)
-    return _finish("TIFF", data, image, limits, bits=bits, orientation=turn, frames=max(1, pages), notes=notes)
+    return _finish(
+        "TIFF",
+        data,
+        image,
+        limits,
+        bits=bits,
+        orientation=ifdfacts.orientation(data),
+        frames=max(1, pages),
+        notes=(_COMPLAINED,) if complained else (),
+        unsigned=tags.get(_TAG_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,),
+        negative=tags.get(_TAG_PHOTOMETRIC) == _WHITE_IS_ZERO,
+    )
 
 
 def _open(kind: str, data: bytes) -> ImageFile:
@@ -237,9 +248,11 @@ def _finish(
     frames: int = 1,
     jpeg: JpegFacts | None = None,
     notes: tuple[str, ...] = (),
+    unsigned: bool = False,
+    negative: bool = False,
 ) -> Decoded:
     with _translated(kind, data, _UNCONVERTED):
-        colours = to_rgb(image, bits, limits.max_metadata)
+        colours = to_rgb(image, bits, limits.max_metadata, unsigned=unsigned, negative=negative)
     if frames > 1:
         notes = (f"the file holds {frames} pictures, the first is examined", *notes)
     return Decoded(
