@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from aiforensics.evidence import InputError
 from aiforensics.image import Limits, decode, ifdfacts
@@ -315,6 +315,13 @@ def test_damaged_exif_is_a_note_and_no_warning(astronaut, encode):
         picture = decode(data)
     assert not seen
     assert "the decoder warned of damaged metadata" in picture.notes
+
+
+def test_a_file_cut_short_is_refused_whatever_the_calling_program_asks_of_pillow(coded, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    _, data = coded
+    assert refused(data[: len(data) // 2]) == "truncated"
+    assert ImageFile.LOAD_TRUNCATED_IMAGES, "it is the program's own again"
 
 
 def test_large_pictures_within_the_limit_warn_of_nothing(monkeypatch, astronaut, encode):

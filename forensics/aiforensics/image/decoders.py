@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from io import BytesIO
-from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from aiforensics.evidence import InputError
 from aiforensics.image import ifdfacts, jpegfacts
@@ -33,9 +32,6 @@ from aiforensics.image.picture import JpegFacts
 from aiforensics.image.raw import develop
 from aiforensics.image.sniff import claimed_size
 from aiforensics.image.structure import check_chunks, cut_short, gif_frames, mend_texts
-
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
 
 _PLUGINS = {
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
@@ -74,7 +70,8 @@ _MOST_PLAIN_SCANS = 4
 """A component stands in one scan of a JPEG that is not progressive (ITU-T T.81, B.2.3), and there are four at most."""
 _MAX_EXIF = 8 << 20
 """Bytes of EXIF in one JPEG; Pillow joins its segments in a time that grows with their square."""
-# Filters of warnings belong to the whole process, so only one decoder runs at a time; workers are processes.
+# Filters of warnings and Pillow's switches belong to the whole process, so only one decoder runs at a time; workers are
+# processes.
 _LOCK = threading.Lock()
 
 
@@ -108,7 +105,7 @@ def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
     InputError
         `unsupported`, `unreadable`, `truncated` or `too-large`.
     """
-    with _LOCK, warnings.catch_warnings(record=True) as warned:
+    with _LOCK, _whole_files(), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         with _translated(kind, data, (MemoryError,)):
             decoded = _decode(kind, data, limits)
@@ -116,6 +113,16 @@ def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
         note = "the decoder warned of damaged metadata"
         return replace(decoded, notes=(*decoded.notes, note))
     return decoded
+
+
+@contextmanager
+def _whole_files() -> Iterator[None]:
+    """Have Pillow refuse files that are cut short, where the calling program has it fill up what they lack."""
+    kept, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = kept
 
 
 @contextmanager
@@ -217,13 +224,13 @@ def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
     )
 
 
-def _open(kind: str, data: bytes) -> ImageFile:
+def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
     """Read the header by the format's own plugin of Pillow, so that no other plugin ever sees the bytes."""
     module, name = _PLUGINS[kind]
     plugin = getattr(import_module(module), name)
     with _translated(kind, data):
         try:
-            opened: ImageFile = plugin(BytesIO(data))
+            opened: ImageFile.ImageFile = plugin(BytesIO(data))
         except SyntaxError:
             mended = mend_texts(data) if kind == "PNG" else data
             if mended is data:
