@@ -50,6 +50,21 @@ def test_the_same_bytes_give_the_same_finding(scanner):
     assert bare(Scanner().scan_bytes(data)) == first
 
 
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_bytes_of_every_kind_give_the_same_finding(scanner, kind):
+    data = encoded(pictures.astronaut())
+    assert bare(scanner.scan_bytes(kind(data))) == bare(scanner.scan_bytes(data))
+
+
+def test_what_is_scanned_as_bytes_is_never_opened_as_a_file(scanner, tmp_path):
+    """A text from a form must not read the server's disk."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(pictures.astronaut()))
+    for wrong in (path, str(path)):
+        with pytest.raises(TypeError, match="use scan for a path"):
+            scanner.scan_bytes(wrong)
+
+
 def test_another_process_gives_the_same_finding(scanner, tmp_path):
     path = tmp_path / "cat.jpg"
     path.write_bytes(encoded(pictures.chelsea(), quality=90))
@@ -409,8 +424,9 @@ def test_the_public_api(tmp_path):
     with pytest.raises(AttributeError, match="nothing"):
         _ = aiforensics.nothing
     assert aiforensics.batch.Listing
-    with pytest.raises(TypeError, match="use scan for one"):
-        aiforensics.scan_many("good.png")
+    for one in ("good.png", good, good.read_bytes()):
+        with pytest.raises(TypeError, match="use scan for one"):
+            aiforensics.scan_many(one)
     with pytest.raises(BundleError):
         aiforensics.scan_many([good], model="nowhere")
     with pytest.raises(ValueError, match="no device 'gpu'"):

@@ -38,6 +38,8 @@ from aiforensics_models.preparation import mirrored
 from aiforensics_models.runtime import Network, NetworkOutput
 
 Pixels = NDArray[np.uint8]
+Data = bytes | bytearray | memoryview
+"""A whole file in memory."""
 TOOL = ToolRef("aiforensics", __version__)
 LEFT = 120
 """Pixels along the shorter side that have to be left of an enlarged picture when it is reduced."""
@@ -146,7 +148,7 @@ class Scanner:
         """
         return self.examine(source).finding
 
-    def scan_bytes(self, data: bytes, path: str = "-") -> Finding:
+    def scan_bytes(self, data: Data, path: str = "-") -> Finding:
         """Examine a picture given as bytes.
 
         Parameters
@@ -160,10 +162,14 @@ class Scanner:
         ------
         InputError
             `unreadable`, `unsupported`, `truncated` or `too-large`, with the one line that says what to do.
+        TypeError
+            If `data` is no bytes: a path in its place is not opened.
         """
+        if not isinstance(data, Data):
+            raise TypeError(f"give the bytes of a file, or use scan for a path: this is {type(data).__name__}")
         return self.examine(data, path).finding
 
-    def examine(self, source: str | Path | bytes, path: str = "-") -> Examination:
+    def examine(self, source: str | Path | Data, path: str = "-") -> Examination:
         """Examine a file, or a picture given as bytes, and keep what maps are drawn from.
 
         Parameters
@@ -179,8 +185,8 @@ class Scanner:
             As `scan` and `scan_bytes` do.
         """
         started = time.perf_counter()
-        if isinstance(source, bytes):
-            return self.examine_picture(decode(source, path, self._limits), started)
+        if isinstance(source, Data):
+            return self.examine_picture(decode(bytes(source), path, self._limits), started)
         return self.examine_picture(read(source, self._limits), started)
 
     def examine_picture(self, picture: Picture, started: float | None = None) -> Examination:
@@ -310,8 +316,8 @@ def scan_many(
     BundleError, FeatureError, TrustError, ValueError
         For a wrong model, trust list or device, as from `Scanner`.
     """
-    if isinstance(sources, str | Path):
-        raise TypeError(f"give a list of paths, or use scan for one: {sources!r}")
+    if isinstance(sources, str | Path | Data):
+        raise TypeError(f"give a list of paths, or use scan for one: {sources!r:.200}")
     scanner = Scanner(model, device=device, **options)
 
     def results() -> Iterator[Finding | Refusal]:
