@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from aiforensics.lab.adapting import as_found
 from aiforensics.lab.data.dataset import load_dataset
 from aiforensics.lab.data.duplicates import families, fingerprints, near_pairs
+from aiforensics.lab.judge.domains import as_found
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics_models.bundle import Bundle
 

@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from aiforensics.image import read
-from aiforensics.lab.adapting import Adaptation, adapt, as_found
+from aiforensics.lab.adapting import Adaptation, adapt
 from aiforensics.lab.data.dataset import Label, Sample, Split
 from aiforensics.lab.data.views import Codec
+from aiforensics.lab.judge.domains import as_found
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import Job
 from aiforensics.lab.systems import System
