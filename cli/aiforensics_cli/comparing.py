@@ -20,6 +20,7 @@ KEYS = (
     *("analyzers", "contributions", "reasons", "notes", "tool"),
 )
 """What has to agree, in the order in which it is told; then whatever else one of the two says."""
+_MEASURED = ("analyzers.", "contributions.", "reasons[")
 _FREE = ("path", "seconds")
 """What may differ."""
 _NAMED = re.compile(r"the name says \w+, the bytes are \w+")
@@ -90,6 +91,11 @@ def differences(told: Mapping[str, Any], seen: Mapping[str, Any], tolerance: flo
             if not _agree(was, now, tolerance):
                 found.append((leaf, _words(was), _words(now)))
     return found
+
+
+def of_measurements(key: str) -> bool:
+    """Whether a key of `differences` is a measurement or its share, and so no part of the answer."""
+    return key.startswith(_MEASURED)
 
 
 def _objects(file: Path) -> Iterator[Any]:

@@ -49,6 +49,18 @@ def test_a_changed_finding_differs(run, told, key, value, line):
     assert len(done.out.splitlines()) >= 1
 
 
+@pytest.mark.parametrize(("others", "told_so"), [({}, True), ({"p_ai": 0.9}, False)])
+def test_measurements_that_differ_alone_are_told_from_the_answer(run, told, others, told_so):
+    """On another kind of processor a measurement differs by more than rounding, and the answer does not."""
+    path, report = told
+    finding = json.loads(report.read_text())
+    report.write_text(json.dumps({**finding, "analyzers": {"jpeg": {"digit_gap": 0.0660586}}, **others}))
+    done = run("verify", report, path)
+    assert done.status == 1
+    assert "differs  analyzers.jpeg.digit_gap" in done.out
+    assert ("verdict, probability, interval and quality agree" in done.err) == told_so
+
+
 def test_a_changed_picture_differs(run, told, picture):
     _, report = told
     done = run("verify", report, picture("a.png", seed=5))

@@ -10,7 +10,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.app import DONE, MATCHED
-from aiforensics_cli.console import clean, results
+from aiforensics_cli.console import clean, complain, results
 from aiforensics_cli.places import refuse
 
 app = typer.Typer()
@@ -42,9 +42,11 @@ def verify(
     Exit status 0 if all agree, 1 if something differs, 2 if it cannot be
     checked. Of a file with several findings all about this picture count.
     What was scanned with --online or --trust is checked with the same.
+    Another kind of processor rounds otherwise, which some measurements
+    magnify; where nothing but those differ, a line says so.
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
-    from aiforensics_cli.comparing import differences, is_redacted  # noqa: PLC0415 - as above
+    from aiforensics_cli.comparing import differences, is_redacted, of_measurements  # noqa: PLC0415 - as above
 
     if not image.is_file():  # nobody could read it twice
         refuse(f"{image}: this is a device or a pipe: give a file")
@@ -59,6 +61,8 @@ def verify(
         found = differences(told, seen, tolerance)
         for key, was, now in found:
             typer.echo(clean(f"differs  {key}: the finding says {was}, this scan says {now}"))
+        if found and all(of_measurements(key) for key, *_ in found):
+            complain("verdict, probability, interval and quality agree: measurements can differ by another processor")
         differ |= bool(found)
         agrees = f"agrees   sha256 {seen['sha256'][:12]}, model {seen['model']['name']}, every number"
         if not found:
