@@ -81,7 +81,7 @@ def test_a_claim_costs_no_memory(tmp_path):
 
 @pytest.mark.parametrize("slip", [KeyError, TypeError, AttributeError, IndexError, AssertionError])
 def test_a_slip_of_ours_is_no_word_on_the_file(astronaut, encode, monkeypatch, slip):
-    def slips(*_):
+    def slips(*_, **__):
         raise slip("a slip")
 
     data = encode(astronaut, "JPEG")
