@@ -71,14 +71,59 @@ def test_other_pictures_or_another_teacher_start_anew(teacher, picture, tmp_path
 
     config, out = PretrainConfig(steps=1, batch=2, side=64), tmp_path / "new" / "out.safetensors"
 
+    figures = []
+
     def trains(seed=0):
-        return any(run([tmp_path / "a.png"], Teacher(teacher(seed)), out, config).values())
+        checkpoint = out.with_suffix(".checkpoint")
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
+        figures.append(run([tmp_path / "a.png"], Teacher(teacher(seed)), out, config))
+        return checkpoint.stat().st_mtime_ns != before
 
     picture("a.png")
     assert [trains(), trains()] == [True, False]
     picture("a.png", seed=1)
     assert [trains(), trains()] == [True, False]
     assert trains(seed=1)
+    assert figures[1] == figures[0], "a run that is done says what it came to"
+    assert all(len(one) == 7 for one in figures)
+
+
+def test_a_run_that_is_killed_while_it_writes_is_not_done(teacher, picture, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from aiforensics.lab.train import distil
+    from aiforensics.lab.train.teacher import Teacher
+
+    def killed(*_args):
+        raise KeyboardInterrupt
+
+    config, out = distil.PretrainConfig(steps=1, batch=2, side=64), tmp_path / "out.safetensors"
+    job = ([picture("a.png")], Teacher(teacher()), out, config)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(distil, "save_file", killed)
+        distil.pretrain(*job)
+    distil.pretrain(*job)
+    assert out.is_file()
+
+
+def test_a_student_that_diverges_is_told_and_not_written(refused, teacher, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    path = teacher()
+    weights = load_file(path)
+    save_file(weights | {"f.0.c.bias": weights["f.0.c.bias"] + np.nan}, path)
+    assert "the student diverged by step 1: give another --seed" in refused(path)
+    assert not (tmp_path / "new" / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize("steps", ["0", "-3"])
+def test_steps_that_teach_nothing_are_refused(monkeypatch, picture, tmp_path, capsys, steps):
+    picture("pool/a.png")
+    words = [str(tmp_path / "pool"), "--teacher", "none", "--out", str(tmp_path / "out"), "--steps", steps]
+    monkeypatch.setattr(sys, "argv", ["pretrain", *words])
+    with pytest.raises(SystemExit) as caught:
+        pretrain.main()
+    assert caught.value.code == 2
+    assert f"--steps {steps} teaches nothing: give 1 or more" in capsys.readouterr().err
 
 
 def test_progress_goes_where_the_caller_says(teacher, picture, tmp_path, capsys):

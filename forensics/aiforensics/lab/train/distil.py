@@ -24,10 +24,13 @@ from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.train.checkpoints import keep, recall
 from aiforensics.lab.train.devices import drawing_threads, keep_memory
 from aiforensics.lab.train.loader import CropLoader
+from aiforensics.lab.train.recipes import DivergedError
 from aiforensics.lab.train.schedule import one_cycle
 from aiforensics.lab.train.teacher import Teacher
 from aiforensics_models.networks.tracenet import TraceNet
 
+RECENT = 100
+"""Last steps whose mean says how much the student does not explain."""
 HINTS = (1, 3, 6, 8, 10, 13, 16)
 """The blocks that are compared: the last of each stage, and one in the middle of the longest."""
 
@@ -88,6 +91,8 @@ def pretrain(
     ------
     InputError
         A picture cannot be read; the line names it.
+    DivergedError
+        The student answers with what is no number.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     keep_memory()
@@ -106,15 +111,14 @@ def pretrain(
         "pictures": hashlib.sha256(sums.encode()).hexdigest(),
         "teacher": teacher.sha256,
     }
-    first = 0
+    first, history = 0, list[NDArray[np.float64]]()
     state = recall(checkpoint, report)
     if state is not None and state["config"] == made_with:
         network.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
-        first = state["step"]
-    history: list[NDArray[np.float64]] = []
+        first, history = state["step"], list(state["recent"].numpy()) if "recent" in state else []
     started = time.monotonic()
     loader = CropLoader(
         pictures,
@@ -136,13 +140,17 @@ def pretrain(
         averaged.update_parameters(network)
         history.append(losses.detach().cpu().numpy().astype(np.float64))
         if (step + 1) % 100 == 0:
-            recent = np.mean(history[-100:], axis=0)
+            recent = np.mean(history[-RECENT:], axis=0)
             spent = time.monotonic() - started
             report(
                 f"step {step + 1}/{config.steps}  unexplained {recent.mean():.3f}  "
                 f"last block {recent[-1]:.3f}  {spent / (step + 1 - first) * 1000:.0f} ms/step"
             )
         if (step + 1) % 500 == 0 or step + 1 == config.steps:
+            if not np.isfinite(history[-1]).all():
+                raise DivergedError(f"the student diverged by step {step + 1}: give another --seed or --teacher")
+            # Before the checkpoint: a run that is killed in between must not pass for one that is done.
+            save_file({k: v.contiguous().cpu() for k, v in averaged.module.state_dict().items()}, out)
             keep(
                 checkpoint,
                 {
@@ -152,10 +160,10 @@ def pretrain(
                     "optimiser": optimiser.state_dict(),
                     "schedule": schedule.state_dict(),
                     "step": step + 1,
+                    "recent": torch.from_numpy(np.array(history[-RECENT:])),
                 },
             )
-            save_file({k: v.contiguous().cpu() for k, v in averaged.module.state_dict().items()}, out)
-    recent = np.mean(history[-100:], axis=0) if history else np.zeros(0)
+    recent = np.mean(history[-RECENT:], axis=0) if history else np.zeros(0)
     return {f"block_{block}": float(value) for block, value in zip(HINTS, recent, strict=False)}
 
 

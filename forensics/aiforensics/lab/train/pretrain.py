@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiforensics.evidence import InputError
 from aiforensics.image import SUFFIXES
-from aiforensics.lab.train.recipes import RecipeError
+from aiforensics.lab.train.recipes import DivergedError, RecipeError
 
 
 def main() -> None:
@@ -26,6 +26,8 @@ def main() -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.steps is not None and arguments.steps < 1:
+        parser.exit(2, f"aiforensics: --steps {arguments.steps} teaches nothing: give 1 or more\n")
     files = sorted(p for folder in arguments.pictures for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not files:
         parser.exit(2, f"aiforensics: there is no picture in {', '.join(map(str, arguments.pictures))}\n")
@@ -44,6 +46,8 @@ def main() -> None:
         unexplained = pretrain(files, teacher, arguments.out, config, _tell)
     except InputError as error:
         parser.exit(2, f"aiforensics: {error}: remove or replace it\n")
+    except DivergedError as error:
+        parser.exit(2, f"aiforensics: {error}\n")
     sys.stdout.write(json.dumps({"pictures": len(files), "steps": config.steps, "unexplained": unexplained}) + "\n")
 
 
