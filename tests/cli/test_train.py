@@ -234,8 +234,10 @@ def test_data_in_the_current_folder_is_named_as_that_is(run, data, tmp_path, mon
     monkeypatch.setattr("aiforensics.lab.making.make_bundle", lambda _samples, job, *_: jobs.append(job) or 1 / 0)
     monkeypatch.setattr("aiforensics.lab.adapting.adapt", lambda *args: jobs.append(args[4]) or 1 / 0)
     run("train", ".", "--recipe", "cnn", "--out", tmp_path / "out")
+    monkeypatch.setattr("aiforensics.lab.compare.compare", lambda _samples, _contest, job, _: jobs.append(job) or 1 / 0)
     run("adapt", "default", ".", "--strategy", "head", "--out", tmp_path / "out")
-    assert [job.data for job in jobs] == [[data.parent.name]] * 2
+    run("compare", ".", "--recipes", "cnn", "--out", tmp_path / "out")
+    assert [job.data for job in jobs] == [[data.parent.name]] * 3
 
 
 @pytest.mark.parametrize("words", [("train", "--name", "a\nb", "--out", "out"), ("train", "--out", "a\x1b[1m")])

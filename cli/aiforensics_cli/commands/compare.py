@@ -11,6 +11,7 @@ import typer
 from aiforensics_cli import options
 from aiforensics_cli.commands.train import AUGMENTATIONS, Augmentation, command_line
 from aiforensics_cli.console import results
+from aiforensics_cli.places import named
 
 if TYPE_CHECKING:
     from aiforensics.lab.train.recipes import Recipe
@@ -107,7 +108,7 @@ def compare(
     contest = Contest(systems, bundle or (), sensitivity)
     for system in systems:
         system.check()
-    job = Job(out, out, [path.name for path in data], command_line(), force, test_pictures, seed, split)
+    job = Job(out, out, named(data), command_line(), force, test_pictures, seed, split)
     report = options.reporter()
     samples = load_dataset(data, seed=seed, shares=parse_shares(split), report=report)
     out.mkdir(parents=True, exist_ok=True)
