@@ -14,15 +14,14 @@ from skimage import data as pictures
 import aiforensics
 from aiforensics import features, pipeline
 from aiforensics.analyzers import SCORED
-from aiforensics.decision import decide, reasons
-from aiforensics.evidence import Claim, InputError, Provenance, Quality, Refusal
+from aiforensics.decision import reasons
+from aiforensics.evidence import Claim, InputError, Provenance, Refusal
 from aiforensics.explain import CONDITION_WORDS
 from aiforensics.features import FeatureError
 from aiforensics.features import row as row_of
 from aiforensics.image import Limits, decode, from_array
 from aiforensics.pipeline import Scanner, examined, measure
 from aiforensics_models.bundle import BundleError
-from aiforensics_models.calibration import Calibration, Line
 from aiforensics_models.heads import EMBEDDING, Answer
 
 
@@ -458,45 +457,6 @@ def test_a_picture_under_one_tint_is_not_called_black_and_white(scanner):
     grey = pictures.astronaut().mean(axis=2, keepdims=True) * 0.8 + 25.0
     tinted = np.add(grey, [16.0, 0.0, -16.0]).astype(np.uint8)
     assert scanner.scan_bytes(encoded(tinted, "PNG")).quality.reasons[0] == "one tint: no colour to measure"
-
-
-@pytest.mark.parametrize(
-    ("p", "said"),
-    [
-        (0.6, "The probability 60% lies between 23% and 91%,"),
-        (0.9125, "The probability 91.2% lies between 22.9% and 91.4%,"),
-        (0.91396, "The probability 91.396% lies between 22.900% and 91.400%,"),
-        (0.2289999, "The probability 22.89999% is below 22.90000%,"),
-        (0.004, "The probability <1% is below 23%,"),
-        (0.997, "The probability >99% is at or above 91%,"),
-    ],
-)
-def test_a_decision_tells_the_probability_from_the_thresholds(p, said):
-    calibration = Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.229, 0.914)
-    _, decision = decide(calibration, p, Quality("good"), (max(0.0, p - 0.01), min(1.0, p + 0.01)))
-    assert decision.startswith(said)
-
-
-def test_thresholds_near_certainty_are_told_apart_from_it():
-    calibration = Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.004, 0.999)
-    _, decision = decide(calibration, 0.006, Quality("good"), (0.001, 0.02))
-    assert decision.startswith("The probability 0.6% lies between 0.4% and 99.9%,")
-
-
-@pytest.mark.parametrize(
-    ("p", "interval", "verdict", "weak"),
-    [
-        (0.95, (0.93, 0.97), "ai", False),
-        (0.95, (0.90, 0.97), "ai", True),
-        (0.05, (0.01, 0.10), "real", False),
-        (0.05, (0.01, 0.25), "real", True),
-        (0.50, (0.01, 0.99), "inconclusive", False),
-    ],
-)
-def test_an_answer_whose_range_crosses_its_line_is_called_weak(p, interval, verdict, weak):
-    calibration = Calibration({"good": Line(1.0, 0.0, 0.1)}, 0.229, 0.914)
-    found, decision = decide(calibration, p, Quality("good"), interval)
-    assert (found, "weak answer" in decision) == (verdict, weak)
 
 
 def test_tables_that_change_no_pixel_change_no_probability(scanner):

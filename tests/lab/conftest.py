@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.train.cycles import FinetuneConfig
 from aiforensics.lab.train.recipes import recipe, settings
 
@@ -119,3 +119,60 @@ def trained(lattices, tiny, tmp_path_factory):
 def one_thread():
     """PyTorch on one thread, so that its sums do not depend on the machine."""
     pytest.importorskip("torch").set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def make_set():
+    """(folder, …) → a manifest of 12 + 10 + 10 noise pictures a class; the AI ones carry a grid of `period` rows."""
+
+    def build(folder, period=4, *, ai_quality=None, seed=0):
+        rng = np.random.default_rng(seed)
+        folder.mkdir(parents=True)
+        lines = ["file,label,source,generator,group,split"]
+        for label in ("real", "ai"):
+            for i in range(32):
+                pixels = np.full((40, 40, 3), rng.integers(60, 180, 3)) + rng.normal(0, 8, (40, 40, 3))
+                pixels[::period] += 50 * (label == "ai")
+                image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+                name = f"{label}{i}.{'jpg' if label == 'ai' and ai_quality else 'png'}"
+                image.save(folder / name, **({"quality": ai_quality} if name.endswith("jpg") else {}))
+                split = "train" if i < 12 else "val" if i < 22 else "test"
+                generator = f"gen-{i % 2}" if label == "ai" else ""
+                lines.append(f"{name},{label},{label}-{i % 2},{generator},{label}{i},{split}")
+        (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def old(make_set, tmp_path_factory):
+    """What the bundle of `made` learned from."""
+    return load_dataset(make_set(tmp_path_factory.mktemp("data") / "old"))
+
+
+@pytest.fixture
+def torn(make_set, tmp_path):
+    """A set that was read before three of its 20 test pictures were damaged."""
+    samples = load_dataset(make_set(tmp_path / "torn", seed=7))
+    for sample in [one for one in samples if one.split == "test"][:3]:
+        sample.path.write_bytes(b"no picture")
+    return samples
+
+
+@pytest.fixture(scope="session")
+def made(old, tmp_path_factory):
+    """A bundle made the whole way: folder, figures, lines of progress."""
+    torch = pytest.importorskip("torch")
+    from aiforensics.lab.making import Job, make_bundle
+    from aiforensics.lab.systems import System
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("made")
+    lines = []
+    command = "aiforensics train old --out mine"
+    drawn = {"split": "60/20/20", "drawn_by": 7}
+    job = Job(folder / "mine", folder / "work", ["old"], command, force=True, test_pictures=20, **drawn)
+    system = System(recipe("cnn"), settings(recipe("cnn"), side=32, batch=8, epochs=1, seed=1))
+    metrics = make_bundle(old, job, system.trainer(old, "mine", lines.append), system.view, lines.append)
+    return folder, metrics, lines
