@@ -218,6 +218,21 @@ def test_a_step_of_an_editor_of_other_words_is_private(make, read):
 
 
 @pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (["derived", *["saved"] * 35], "36 recorded steps: derived, 35 × saved"),
+        (["saved", "converted"] * 7, f"14 recorded steps: {'saved, converted, ' * 6}…"),
+    ],
+)
+def test_a_long_history_is_told_in_runs_and_no_name(make, read, steps, told):
+    items = "".join(f'<rdf:li e:action="{step}"/>' for step in steps)
+    space = ' xmlns:e="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"><e:History><rdf:Seq>'
+    inner = f"{space}{items}</rdf:Seq></e:History></rdf:Description></rdf:RDF>".encode()
+    found = read(make.jpeg((0xE1, b"http://ns.adobe.com/xap/1.0/\0" + make.xmp({}).replace(b"/></rdf:RDF>", inner))))
+    assert [c.value for c in redact(found).claims if c.kind == "history"] == [told]
+
+
+@pytest.mark.parametrize(
     ("date", "shown"),
     [
         ("2020:05:06 10:11:12", True),

@@ -24,8 +24,8 @@ _OPTICS = re.compile(r"\d ?mm\b|\b[fF]/?\d")
 _MAX_LENS = 100
 _MAX_LENS_WORDS = 8
 _STEPS = re.compile(
-    r"\d+ recorded steps: (?:(?:converted|copied|created|cropped|edited|filtered|formatted|version_updated|printed"
-    r"|published|managed|produced|resized|saved|derived)(?:, |…?$))*"
+    r"\d+ recorded steps: (?:(?:\d{1,9} × )?(?:converted|copied|created|cropped|edited|filtered|formatted"
+    r"|version_updated|printed|published|managed|produced|resized|saved|derived)(?:, |$))*…?"
 )
 _USUAL = re.compile(
     r"a|adobe|apple|artifex|best|beta|black|bruce|bt|built|c|c2|c2ci|camera|canon|cie|cmyk|coated|color|colormatch|curve"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from aiforensics.evidence import Claim, ProvenanceOrigin
 from aiforensics.provenance import generator_names
@@ -21,6 +21,8 @@ _SERVICES = (
 )
 _MAX_DENIALS = 1000
 """A credit that denies it more often denies it, and costs no more."""
+_MAX_RUNS = 12
+"""Runs of the same step in a history that are told."""
 _NAME = r"(?:\d?[A-Z])[\w&'’+-]{1,20}"
 _FILLERS = r"(?i:(?:the|an?|help|use|aid|assistance|of|some|generative|\d{1,3}[ \t]?%)[ \t]{1,4}){0,4}"
 # In capitals, because Ai is a name; and what follows makes it neither a name (Weiwei) nor a thing (autofocus).
@@ -77,9 +79,16 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         yield Claim("place", clean(place, 80), "XMP exif:GPSLatitude")
     steps = xmp.values.get("stEvt:action", [])
     if steps:
-        told = clean(f"{len(steps)} recorded steps: {', '.join(steps[:12])}")
+        told = clean(f"{len(steps)} recorded steps: {_in_runs(steps)}")
         origin: ProvenanceOrigin = "edited" if set(steps) - {"created"} else "unknown"
         yield Claim("history", told, "XMP History", origin)
+
+
+def _in_runs(steps: Sequence[str]) -> str:
+    """Tell steps in their order, the same ones behind each other as one."""
+    runs = [(step, sum(1 for _ in same)) for step, same in itertools.groupby(steps)]
+    told = [step if count == 1 else f"{count} × {step}" for step, count in runs[:_MAX_RUNS]]
+    return ", ".join([*told, "…"] if len(runs) > _MAX_RUNS else told)
 
 
 def credit(line: str, source: str) -> Iterator[Claim]:
