@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -73,6 +74,15 @@ def test_another_process_gives_the_same_finding(scanner, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == bare(scanner.scan(path))
+
+
+def test_a_scanner_that_travelled_is_the_same():
+    scanner = Scanner(redact=True, limits=Limits(max_pixels=64 * 64))
+    other = pickle.loads(pickle.dumps(scanner))  # noqa: S301 - our own
+    picture = encoded(pictures.coffee()[:64, :64])
+    assert bare(other.scan_bytes(picture)) == bare(scanner.scan_bytes(picture))
+    with pytest.raises(InputError, match="pixels"):
+        other.scan_bytes(encoded(pictures.coffee()[:65, :64]))
 
 
 def test_a_finding_has_every_key_of_the_contract(scanner):

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypedDict, Unpack, get_args
 
@@ -17,14 +17,7 @@ from aiforensics import __version__
 from aiforensics.analyzers import ANALYZERS, ASKING, Exhibit
 from aiforensics.analyzers.protocol import Forecast
 from aiforensics.decision import SPECS, decide, measurements, reasons
-from aiforensics.evidence import (
-    Finding,
-    InputError,
-    ModelRef,
-    Provenance,
-    Refusal,
-    ToolRef,
-)
+from aiforensics.evidence import Finding, InputError, ModelRef, Provenance, Refusal, ToolRef
 from aiforensics.features import check_edition, row
 from aiforensics.image import Limits, Picture, decode, read
 from aiforensics.maps import Map, activation_maps, cue_maps
@@ -132,6 +125,13 @@ class Scanner:
         self._online = online
         self._trust = anchors
         self._limits = limits
+        self._again = partial(
+            Scanner, self.bundle.folder, device=device, redact=redact, online=online, trust=trust, limits=limits
+        )
+
+    def __reduce__(self) -> tuple[partial[Scanner], tuple[()]]:
+        """Travel to another process as what it was made of: it is opened there anew."""
+        return self._again, ()
 
     def scan(self, source: str | Path) -> Finding:
         """Examine a file.

@@ -50,14 +50,14 @@ def test_evaluate_judges_by_the_bundles_own_split_and_tells_what_was_seen_in_tra
 
 
 def test_without_splits_every_picture_is_judged_and_with_them_it_is_said_which(run, data, tmp_path, fake_detector):
-    told = tmp_path / "metrics.json"
-    assert run("evaluate", data, "--json", told).status == 0
+    told, here = tmp_path / "metrics.json", ("--workers", 1)  # others have no fake
+    assert run("evaluate", data, "--json", told, *here).status == 0
     content = json.loads(told.read_text())
     assert (content["pictures"], content["settings"]["split"]) == ({"judged": 100, "of": 100}, "all")
     assert content["settings"]["seen in training"].startswith(("0 of 100", "not known"))
     rows = [f"{path},{path.parent.name},{'test' if int(path.stem) < 15 else 'train'}" for path in data.rglob("*.png")]
     (tmp_path / "set.csv").write_text("\n".join(["file,label,split", *rows]))
-    done = run("evaluate", tmp_path / "set.csv", "--json", told)
+    done = run("evaluate", tmp_path / "set.csv", "--json", told, *here)
     assert json.loads(told.read_text())["settings"]["split"] == "test"
     assert "judging the split test, 30 of 100 pictures: --split all judges every one" in " ".join(done.err.split())
 

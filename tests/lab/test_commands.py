@@ -48,7 +48,7 @@ def run(monkeypatch):
 def test_evaluate_writes_metrics_and_a_page(run, make_folder, tmp_path) -> None:
     metrics, page = tmp_path / "metrics.json", tmp_path / "page.html"
     root = make_folder(8, bright)
-    done = run("evaluate", root, "--split", "all", "--limit", 12, "--json", metrics, "--report", page)
+    done = run("evaluate", root, "--split", "all", "--limit", 12, "--workers", 2, "--json", metrics, "--report", page)
     assert done.exit_code == 0, done.output
     content = json.loads(metrics.read_text())
     assert content["judgements"] == 12 * len(CONDITIONS)

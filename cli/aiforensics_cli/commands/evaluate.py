@@ -43,6 +43,9 @@ def evaluate(
     work: Annotated[
         Path | None, typer.Option(help="Checkpoints of that training; default: the folder leave-one-source-out.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that judge; default: one per processor.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write metrics.json; - is standard output.")] = None,
     report: options.PageOption = None,
     seed: Annotated[int, options.seed_option(_SEED)] = 0,
@@ -63,7 +66,19 @@ def evaluate(
     from aiforensics.lab.pages.words import known  # noqa: PLC0415 - not for --help
 
     plan = Plan(
-        tuple(data), model, device, split, limit, side, robustness, leave_one_source_out, folds, weights, work, seed
+        tuple(data),
+        model,
+        device,
+        split,
+        limit,
+        side,
+        robustness,
+        leave_one_source_out,
+        folds,
+        weights,
+        work,
+        seed,
+        workers,
     )
     told = options.reporter()
 

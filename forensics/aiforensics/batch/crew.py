@@ -153,6 +153,25 @@ def usable_processors() -> int:
     return os.cpu_count() or 1
 
 
+@contextmanager
+def one_thread_and_no_interrupt() -> Iterator[None]:
+    """Set what a process inherits while it starts: one thread per library, and deafness to Ctrl-C."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+    try:
+        yield
+    finally:
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 class _Worker:
     """One process, the socket to it, what it has said so far, and the item that it works on."""
 
@@ -160,7 +179,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = socket.socketpair()
         self.process = context.Process(target=serve, args=(theirs, factory), daemon=True, name="aiforensics-worker")
-        with _one_thread_and_no_interrupt():
+        with one_thread_and_no_interrupt():
             self.process.start()
         theirs.close()
         self.connection.setblocking(False)  # a worker that stops in mid-answer must not stop the parent
@@ -313,22 +332,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
-
-
-@contextmanager
-def _one_thread_and_no_interrupt() -> Iterator[None]:
-    """Set what a process inherits while it starts: one thread per library, and deafness to Ctrl-C."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
-    try:
-        yield
-    finally:
-        if in_main:
-            signal.signal(signal.SIGINT, handler)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

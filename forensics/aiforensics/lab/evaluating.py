@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from aiforensics.batch.crew import usable_processors
 from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset, states_splits, thin
 from aiforensics.lab.data.duplicates import fingerprints
 from aiforensics.lab.data.overlap import drawn, seen
@@ -18,10 +19,12 @@ from aiforensics.lab.judge.evaluate import evaluate
 from aiforensics.lab.judge.leaveout import Fit, cuts, leave_one_source_out
 from aiforensics.lab.refit import check_cuts, refit
 from aiforensics.pipeline import Scanner
-from aiforensics_models.bundle import Bundle
+from aiforensics_models.bundle import Bundle, Device
 
 Bar = Callable[[str], AbstractContextManager[Progress]]
 """Opens a progress bar under some words; the block gets what tells it how far the work is."""
+_MANY = 32
+"""Pictures from which on several processes judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,13 @@ class Plan:
         bundle had one, and the folder of its checkpoints.
     seed
         Of windows, folds and intervals, and of the split where neither data nor bundle has drawn one.
+    workers
+        Processes that judge; without it one per processor, and one alone on a GPU or for few pictures.
     """
 
     data: tuple[Path, ...]
     model: str
-    device: Literal["auto", "cpu", "cuda"]
+    device: Device
     split: Literal["train", "val", "test", "all"] | None
     limit: int | None
     side: int | None
@@ -63,6 +68,7 @@ class Plan:
     weights: str | None
     work: Path
     seed: int
+    workers: int | None = None
 
 
 def run_evaluation(
@@ -112,6 +118,7 @@ def run_evaluation(
             of=len(there),
             seen=seen(bundle),
             seed=plan.seed,
+            workers=plan.workers or _processes(plan.device, len(judged)),
             progress=progress,
         )
     content = evaluation.to_dict()
@@ -129,6 +136,11 @@ def run_evaluation(
         keep(content)
         content["leave_one_source_out"] = _left_out(plan, readable, fit, bar, report)
     return content
+
+
+def _processes(device: Device, pictures: int) -> int:
+    """One process per processor; one on a GPU, and for few pictures, which are done before others have started."""
+    return 1 if device == "cuda" or pictures < _MANY else usable_processors()
 
 
 def _of_split(plan: Plan, samples: Sequence[Sample], bundle: Bundle) -> tuple[str, list[Sample]]:

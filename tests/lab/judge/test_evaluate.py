@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset, thi
 from aiforensics.lab.data.views import CLEAN, CONDITIONS, HALF, SWEEP
 from aiforensics.lab.judge.detector import Prediction, ScannerDetector, deliver, predictor
 from aiforensics.lab.judge.evaluate import HEADLINE, evaluate, panel
+from aiforensics.pipeline import Scanner
 
 CONTRACT = {
     *("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "ece", "brier"),
@@ -182,13 +184,26 @@ def test_refused_files_are_listed_and_the_rest_is_judged(samples) -> None:
         evaluate([samples[0], *only_ai], Brightness(), draws=10)
 
 
+def test_no_figure_depends_on_how_many_processes_judge(samples, tmp_path) -> None:
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(samples[0].path.read_bytes()[:300])
+    some = [*samples[:2], replace(samples[0], path=torn), *samples[-2:]]
+    detector = ScannerDetector(Scanner())
+    steps: list[tuple[int, int]] = []
+    alone = evaluate(some, detector, (CLEAN,), draws=10)
+    several = evaluate(some, detector, (CLEAN,), draws=10, workers=2, progress=lambda *step: steps.append(step))
+    assert json.dumps(several.to_dict()) == json.dumps(alone.to_dict())
+    assert [path for path, _ in several.refused] == [str(torn)]
+    assert steps == [(2, 10), (4, 10), (6, 10), (8, 10), (10, 10)]
+
+
 def test_the_pipeline_is_one_of_the_detectors(samples) -> None:
-    class Scanner:
+    class Fixed:
         def scan_bytes(self, data: bytes, path: str = "-") -> Finding:
             return Finding(
                 path, "", len(data), "JPEG", 1, 1, "ai", 0.8, (0.7, 0.9), Quality("limited"), Provenance(), (), (),
                 ModelRef("m", "1", ""), ToolRef("t", "1"), 0.0,
             )  # fmt: skip
 
-    said = ScannerDetector(Scanner()).score(deliver(samples[0], HALF))
+    said = ScannerDetector(Fixed()).score(deliver(samples[0], HALF))
     assert said == Prediction(0.8, "ai", (0.7, 0.9), "limited")

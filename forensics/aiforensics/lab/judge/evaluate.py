@@ -15,14 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from aiforensics.evidence import InputError
-from aiforensics.image import Picture, read
 from aiforensics.lab.data.dataset import DatasetError, Sample, thin
 from aiforensics.lab.data.overlap import DIGITS
 from aiforensics.lab.data.progress import Progress
 from aiforensics.lab.data.views import CONDITIONS, SIDE, View
 from aiforensics.lab.judge import curves, metrics
-from aiforensics.lab.judge.detector import Detector, Prediction, redeliver
+from aiforensics.lab.judge.detector import Detector, Prediction
+from aiforensics.lab.judge.judging import Case, answers
 from aiforensics.lab.judge.metrics import CALIBRATED, DRAWS, FORCED, IF_CALIBRATED, RANKED, SELECTIVE, Figure, Scores
 
 SCHEMA = "aiforensics.metrics/1"
@@ -174,6 +173,7 @@ def evaluate(
     seen: Container[str] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a detector.
@@ -196,6 +196,8 @@ def evaluate(
         Short sums of the pictures that the detector learned from, as `overlap.seen` gives them.
     draws, seed
         Of the grouped bootstrap; `seed` chooses the windows as well.
+    workers
+        Processes that judge; no figure depends on them. With more than one the detector can be pickled.
     progress
         Told the number of judgements done and their total.
 
@@ -203,27 +205,26 @@ def evaluate(
     ------
     DatasetError
         A class has no picture that can be judged.
+    aiforensics.lab.data.workers.WorkerError
+        A worker is killed.
     """
     few = set(thin(samples, sweep_pictures, seed=seed)) if sweep else set()
     judged: dict[str, Judged] = {}
     formats: dict[Sample, str] = {}
     sums: list[str] = []
     refused: list[tuple[str, str]] = []
-    total = len(samples) * (len(conditions) + as_found) + len(few) * len(sweep)
-    done = 0
-    for sample in samples:
-        views = [*([None] if as_found else []), *conditions, *(sweep if sample in few else ())]
-        try:
-            picture = read(sample.path)
-            said = [detector.score(_seen(picture, sample, view, seed)) for view in views]
-        except InputError as error:
-            refused.append((str(sample.path), error.message))
+    first = [*([None] if as_found else []), *conditions]
+    cases = [Case(sample, (*first, *(sweep if sample in few else ()))) for sample in samples]
+    total, done = sum(len(case.views) for case in cases), 0
+    for case, answer in zip(cases, answers(cases, detector, seed=seed, workers=workers), strict=True):
+        if answer.refusal:
+            refused.append((str(case.sample.path), answer.refusal))
         else:
-            sums.append(picture.sha256[:DIGITS])
-            formats[sample] = "other" if picture.jpeg is None else "JPEG"
-            for view, prediction in zip(views, said, strict=True):
-                judged.setdefault(view.name if view else "as found", []).append((sample, prediction))
-        done += len(views)
+            sums.append(answer.sha256[:DIGITS])
+            formats[case.sample] = "JPEG" if answer.jpeg else "other"
+            for view, prediction in zip(case.views, answer.predictions, strict=True):
+                judged.setdefault(view.name if view else "as found", []).append((case.sample, prediction))
+        done += len(case.views)
         if progress is not None:
             progress(done, total)
     check_judged(samples, judged.values(), refused)
@@ -337,10 +338,6 @@ def _failures(judged: Judged) -> dict[str, list[dict[str, Any]]]:
         label: sorted(found, key=lambda row: row["p_ai"], reverse=label == "real")[:GALLERY]
         for label, found in rows.items()
     }
-
-
-def _seen(picture: Picture, sample: Sample, view: View | None, seed: int) -> Picture:
-    return picture if view is None else redeliver(picture, sample, view, seed=seed)
 
 
 def _matched_title(conditions: Sequence[View]) -> str:

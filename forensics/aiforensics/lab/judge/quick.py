@@ -6,6 +6,7 @@ only those are taken that evidence quality reads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from aiforensics.analyzers import ANALYZERS, Exhibit
@@ -48,6 +49,11 @@ class NetworkDetector:
     def __init__(self, bundle: Bundle, device: Device = "auto") -> None:
         self._network = bundle.network(device)
         self._calibration = bundle.calibration
+        self._again = bundle.folder, device
+
+    def __reduce__(self) -> tuple[Callable[..., Detector], tuple[Path, Device]]:
+        """Travel to another process as what it was made of: it is opened there anew."""
+        return open_detector, self._again
 
     def score(self, picture: Picture) -> Prediction:
         """Judge a picture as the pipeline would."""
