@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -81,6 +82,7 @@ class LazyCommand(TyperCommand):
         command = typer.main.get_command(module.app)
         command.name = self.name
         command.params = [p for p in command.params if p.name not in _COMPLETION]  # the overview has them
+        _refuse_empty(command, args)
         return command.make_context(info_name, args, parent, **extra)
 
 
@@ -122,6 +124,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _refuse_empty(command: Any, args: list[str]) -> None:  # noqa: ANN401 - a command or a group, whose kinds Typer hides
+    """Refuse an option whose value is empty, such as a variable that is not set: as a path it is the current folder."""
+    params = [p for one in (command, *getattr(command, "commands", {}).values()) for p in one.params]
+    named = {opt for p in params if p.param_type_name == "option" and not p.is_flag for opt in p.opts}
+    words = args[: args.index("--")] if "--" in args else args
+    given = {word.removesuffix("=") for word in words if word.endswith("=")}
+    given |= {word for word, after in pairwise(words) if not after}
+    for option in sorted(named & given):
+        raise typer.BadParameter("it is empty: give a value, or leave the option out", param_hint=f"'{option}'")
 
 
 def _show_version(wanted: bool) -> None:

@@ -75,6 +75,13 @@ def data_place(name: str) -> Path:
     return Path(name)
 
 
+def folder_place(name: str) -> Path:
+    """Read the name of a folder; pathlib would take an empty one for the current folder."""
+    if not name:
+        raise typer.BadParameter("this name is empty: name a folder")
+    return Path(name)
+
+
 def no_stream(value: Path | None) -> Path | None:
     """Refuse `-` for a page, which standard output would mix with results."""
     if value == Path("-"):

@@ -361,9 +361,9 @@ def _find(name: str | Path) -> Path:
     if isinstance(name, str) and name in available():
         return _SHIPPED / name  # a folder of the same name is reached as ./NAME
     folder = Path(name)
-    if (folder / MANIFEST).is_file():
+    if name and (folder / MANIFEST).is_file():  # as a path, an empty name is the current folder
         return folder
-    if folder.is_dir():
+    if name and folder.is_dir():
         raise BundleError(f"{folder} holds no {MANIFEST}: it is not a model bundle")
     shipped = ", ".join(available()) or "none"
     raise BundleError(f"there is no model {str(name)!r}: name a bundle's folder or a shipped bundle ({shipped})")

@@ -45,6 +45,39 @@ def test_an_odd_value_is_a_usage_error(run, tmp_path, monkeypatch, command, more
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("form", [("=",), ("", "")], ids=["glued", "apart"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *(("batch", f"--{name}") for name in ("files-from", "csv", "jsonl", "html", "model", "ray", "trust")),
+        *(("scan", f"--{name}") for name in ("report", "maps", "model")),
+        ("evaluate --leave-one-source-out", "--work"),
+        ("synth train --kind vae", "--out"),
+    ],
+)
+def test_an_empty_value_is_no_current_folder(run, tmp_path, monkeypatch, command, option, form):
+    monkeypatch.chdir(tmp_path)
+    done = run(*command.split(), tmp_path, option + form[0], *form[1:])
+    assert (done.status, done.out) == (2, "")
+    assert f"Invalid value for '{option}': it is empty" in words(done)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["train {} --kind vae --out out", "sample {} --out out"])
+def test_an_empty_folder_name_is_no_current_folder(run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    done = run("synth", *(word.format("") for word in command.split()))
+    assert (done.status, done.out) == (2, "")
+    assert "this name is empty: name a folder" in words(done)
+
+
+def test_an_empty_model_is_no_current_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("models", "show", "")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("aiforensics: there is no model '': ")
+
+
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_tolerance_is_a_number(run, picture, value):
     done = run("verify", picture("a.png"), picture("b.png"), f"--tolerance={value}")

@@ -19,7 +19,9 @@ app = typer.Typer(no_args_is_help=True, help="Train small generators of pictures
 
 @app.command()
 def train(
-    pictures: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of real pictures.")],
+    pictures: Annotated[
+        Path, typer.Argument(metavar="DIR", parser=options.folder_place, help="A folder of real pictures.")
+    ],
     *,
     kind: Annotated[Literal["gan", "vae", "diffusion"], typer.Option(help="DCGAN, convolutional VAE, or DDPM.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The generator's folder; a stopped run goes on there.")],
@@ -45,7 +47,9 @@ def train(
 
 @app.command()
 def sample(
-    generator: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that synth train wrote.")],
+    generator: Annotated[
+        Path, typer.Argument(metavar="DIR", parser=options.folder_place, help="A folder that synth train wrote.")
+    ],
     *,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="A new folder, or one of earlier samples, which are replaced.")
