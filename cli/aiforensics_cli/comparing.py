@@ -8,7 +8,7 @@ import json
 import math
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,17 @@ _LONGEST = 256_000_000
 """Characters at most of a value, or of all that are not on a line each."""
 
 
-def find_findings(report: Path, image: Path) -> list[dict[str, Any]]:
+def find_findings(report: Path, image: Path, torn: Callable[[str], None] = lambda _line: None) -> list[dict[str, Any]]:
     """Find the findings about a picture in a JSON or JSON Lines file: all with its sha256, or the only one.
 
     Memory does not grow with the lines of the file.
+
+    Parameters
+    ----------
+    report, image
+        The file of findings, and the picture.
+    torn
+        Takes a line about the last line of the file, where that was cut off, as of a batch that was killed.
 
     Raises
     ------
@@ -46,7 +53,7 @@ def find_findings(report: Path, image: Path) -> list[dict[str, Any]]:
     first: list[dict[str, Any]] = []
     same: list[dict[str, Any]] = []
     count = 0
-    for entry in _objects(report):
+    for entry in _objects(report, torn):
         if isinstance(entry, dict) and entry.keys() >= {"sha256", "model"}:
             first = first or [entry]
             same += [entry] * (entry["sha256"] == sha256)
@@ -98,15 +105,20 @@ def of_measurements(key: str) -> bool:
     return key.startswith(_MEASURED)
 
 
-def _objects(file: Path) -> Iterator[Any]:
+def _objects(file: Path, torn: Callable[[str], None]) -> Iterator[Any]:
     """All JSON values of a file, one after the other; those of a list count one by one."""
+    number = 0
     with file.open("rb") as stream:
         wide = stream.peek(2).startswith((BOM_UTF16_LE, BOM_UTF16_BE))  # as PowerShell writes what > sends to a file
         with io.TextIOWrapper(stream, "utf-16" if wide else "utf-8-sig") as text:
             while line := text.readline(_LONGEST):
+                number += 1
                 try:
                     values = _values(line)
                 except typer.BadParameter:  # a value may be on several lines
+                    if number > 1 and line.startswith("{") and not line.endswith("\n"):
+                        torn(f"line {number}, the last, is cut off, as of a batch that was killed: it is not checked")
+                        return
                     values = _values(line + text.read(_LONGEST - len(line)))
                 yield from values
 

@@ -221,6 +221,20 @@ def test_lines_are_read_one_by_one(told, picture):
     assert held < report.stat().st_size / 10
 
 
+@pytest.mark.parametrize("cut", [1, 40, -2])
+def test_of_a_file_whose_last_line_is_torn_the_others_are_checked(run, told, cut):
+    path, report = told
+    line = report.read_text()
+    report.write_text(line + line[:cut])
+    done = run("verify", report, path)
+    assert (done.status, done.out.count("agrees")) == (2, 1)
+    assert done.err.startswith(f"aiforensics: {report}: line 2, the last, is cut off")
+    report.write_text(line.replace('"verdict": "real"', '"verdict": "ai"') + line[:cut])
+    assert run("verify", report, path).status == 1
+    report.write_text(line + "no JSON\n" + line)
+    assert "this is not JSON" in run("verify", report, path).err
+
+
 def test_a_pipe_is_no_picture_to_verify(run, told, tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     done = run("verify", told[1], tmp_path / "pipe.png")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from aiforensics_cli import options
-from aiforensics_cli.app import DONE, MATCHED
+from aiforensics_cli.app import DONE, MATCHED, REFUSED
 from aiforensics_cli.console import clean, complain, results
 from aiforensics_cli.places import refuse
 
@@ -40,7 +40,9 @@ def verify(
     """Scan IMAGE again and say whether its sha256, the model and all numbers agree with a JSON finding.
 
     Exit status 0 if all agree, 1 if something differs, 2 if it cannot be
-    checked. Of a file with several findings all about this picture count.
+    checked. Of a file with several findings all about this picture count;
+    where its last line was cut off, as a batch that is killed leaves it,
+    the others are checked, and the status is 2 if they agree.
     What was scanned with --online or --trust is checked with the same.
     Another kind of processor rounds otherwise, which some measurements
     magnify; where nothing but those differ, a line says so.
@@ -52,7 +54,8 @@ def verify(
         refuse(f"{image}: this is a device or a pipe: give a file")
     differ = False
     scans: dict[tuple[str, bool], dict[str, Any]] = {}  # a batch may have met the picture a thousand times
-    for told in _findings(report, image):
+    torn: list[str] = []
+    for told in _findings(report, image, torn):
         name, redact = way = model or _shipped(told), is_redacted(told)
         if way not in scans:
             scanner = Scanner(name, device="cpu", redact=redact, online=online, trust=trust)
@@ -67,14 +70,18 @@ def verify(
         agrees = f"agrees   sha256 {seen['sha256'][:12]}, model {seen['model']['name']}, every number"
         if not found:
             results().print(agrees, soft_wrap=True)
-    raise typer.Exit(MATCHED if differ else DONE)
+    raise typer.Exit(MATCHED if differ else REFUSED if torn else DONE)
 
 
-def _findings(report: Path, image: Path) -> list[dict[str, Any]]:
+def _findings(report: Path, image: Path, torn: list[str]) -> list[dict[str, Any]]:
     from aiforensics_cli.comparing import find_findings  # noqa: PLC0415 - not for --help
 
+    def tell(line: str) -> None:
+        complain(f"{report}: {line}")
+        torn.append(line)
+
     try:
-        return find_findings(report, image)
+        return find_findings(report, image, tell)
     except UnicodeDecodeError:
         refuse(f"{report}: this is not text: give what `aiforensics scan --json` printed")
     except RecursionError:
