@@ -88,12 +88,29 @@ def test_no_cell_is_a_formula_wherever_a_spreadsheet_splits(delimiter, name):
         r"caf\udce9",
         "\xe9\udcff",
         "\x85;",
+        "a\u202egpj.exe",
+        r"a\u202egpj.exe",
+        "\\\u202e",
+        r"\u5cu202e",
+        "\U000e0041\ufeff",
+        r"\U000e0041 \Uffffffff",
         "",
     ],
 )
 def test_a_cell_is_read_back_as_the_text_it_was(text):
     assert from_cell(to_cell(text)) == text
     assert to_cell(r"C:\pictures\x.jpg") == r"C:\pictures\x.jpg"
+
+
+@pytest.mark.parametrize("sign", [*"\xad\u061c\u200b\u200f\u2028\u202e\u2066\ufeff", "\U000e0041"])
+def test_no_cell_hides_a_sign_or_turns_its_name_around(sign):
+    for text in (f"a{sign}gpj.exe", f"{sign}=1+1"):
+        cell = to_cell(text)
+        assert cell.isascii()
+        assert cell.isprintable()
+        assert not cell.startswith("=")
+        assert from_cell(cell) == text
+    assert to_cell("ünï עברית 日本 🙂.jpg") == "ünï עברית 日本 🙂.jpg"
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,18 +37,24 @@ COLUMNS = (
 Kind = Literal["csv", "jsonl"]
 _SIGNS = "=+-@'＝＋－＠"
 _FORMULA = tuple(_SIGNS)
-_UNSAFE = re.compile(
-    rf'[\x00-\x1f\x7f-\x9f\udc80-\udcff]|\\(?=x[0-9a-f]{{2}}|udc[89a-f][0-9a-f])|;(?=[{re.escape(_SIGNS)}"])'
+_HIDDEN = (
+    "\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\U000e0100-\U000e01ef"
 )
-_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u(dc[89a-f][0-9a-f]))")
+"""Signs that turn the direction of a text around, break its line, or are not seen: `gpj.exe` may pass for `exe.jpg`."""
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
+_UNSAFE = re.compile(
+    rf'[\x00-\x1f\x7f-\x9f\udc80-\udcff{_HIDDEN}]|\\(?={_ESCAPE.pattern[2:]})|;(?=[{re.escape(_SIGNS)}"])'
+)
 
 
 def to_row(result: Mapping[str, Any]) -> dict[str, str]:
     """Lay a result out as the cells of `COLUMNS`; a cell without a value is empty.
 
-    Cells that a spreadsheet would run as a formula get an apostrophe in front; control signs, and bytes of names that
-    are no UTF-8, become escapes. So do a `;` before what may be a formula, because some spreadsheets split lines there,
-    quotes or not, and a backslash that would read as an escape itself.
+    Cells that a spreadsheet would run as a formula get an apostrophe in front; control signs, signs that hide or turn
+    the direction of a text around, and bytes of names that are no UTF-8, become escapes. So do a `;` before what may be
+    a formula, because some spreadsheets split lines there, quotes or not, and a backslash that would read as an escape
+    itself.
     """
     cells = dict.fromkeys(COLUMNS, "")
     cells["path"] = to_cell(result["path"])
@@ -356,13 +363,19 @@ def to_cell(text: str) -> str:
 
 def from_cell(cell: str) -> str:
     """The text that `to_cell` made a cell of."""
-    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), cell.removeprefix("'"))
+    return _ESCAPE.sub(_unescaped, cell.removeprefix("'"))
 
 
 def _escaped(found: re.Match[str]) -> str:
     """A sign as an escape; a byte of a name that is no UTF-8 as Python writes it, so that the file stays UTF-8."""
     sign = ord(found[0])
-    return f"\\u{sign:04x}" if sign > 0xFF else f"\\x{sign:02x}"
+    return f"\\U{sign:08x}" if sign > 0xFFFF else f"\\u{sign:04x}" if sign > 0xFF else f"\\x{sign:02x}"
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """The sign of an escape; what names none, such as a large number after `U`, stays as it is."""
+    sign = int(found[1] or found[2] or found[3], 16)
+    return chr(sign) if sign <= sys.maxunicode else found[0]
 
 
 def _mark(path: str) -> bytes:
