@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import aiforensics.pipeline
 from aiforensics.evidence import Finding, ModelRef, Provenance, Quality, ToolRef
 from aiforensics.image import decode
+from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.dataset import DatasetError, Sample
 from aiforensics.lab.data.views import CONDITIONS, SWEEP
 from aiforensics.lab.refit import check_cuts, refit
@@ -147,6 +148,18 @@ def test_what_cannot_be_left_out_is_told_before_anything_is_judged(run, make_fol
     done = run("evaluate", root, *words)
     assert (done.exit_code, done.stdout) == (2, ""), done.output
     assert "needs two AI sources of 20 pictures and two real ones: there are 1 and 2" in " ".join(done.stderr.split())
+
+
+def test_a_work_folder_in_use_is_told_before_anything_is_judged(run, make_folder, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: (2, []))  # of so few pictures
+    monkeypatch.setattr("aiforensics.lab.evaluating.evaluate", lambda *_, **__: 1 / 0)
+    with alone(tmp_path / "w"):
+        done = run(
+            "evaluate", make_folder(8, bright), "--split", "all", "--leave-one-source-out", "--work", tmp_path / "w"
+        )
+    assert (done.exit_code, done.stdout) == (2, ""), done.output
+    assert f"another run works in {tmp_path / 'w'}" in done.stderr.replace("\n", " ")
 
 
 @pytest.mark.train

@@ -9,14 +9,16 @@ import pytest
 
 pytest.importorskip("torch")
 
+from aiforensics.lab import adapting, making
 from aiforensics.lab import compare as comparing
-from aiforensics.lab import making
 from aiforensics.lab.compare import Contest, compare
+from aiforensics.lab.data.alone import BusyError, alone
 from aiforensics.lab.making import Job, TrainingError, check_output, new_draft, publish
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.recipes import recipe, settings
 
 pytestmark = pytest.mark.train
+CLASSIFIER = {"head": {"kind": "none"}}
 
 
 def test_a_draft_takes_the_place_of_a_draft_alone(tmp_path):
@@ -52,6 +54,26 @@ def test_compare_refuses_a_recipes_folder_that_holds_something_else(tmp_path):
     with pytest.raises(TrainingError, match="holds no bundle"):
         compare([], contest, Job(tmp_path, tmp_path))
     assert mine.exists()
+
+
+def test_a_folder_in_which_another_run_works_is_refused(tmp_path, monkeypatch):
+    """Train, adapt and compare begin with the lock: nothing is audited before, and nothing removed."""
+    for module in (making, adapting):
+        monkeypatch.setattr(module, "check_output", lambda _out: None)
+    monkeypatch.setattr(adapting, "Bundle", SimpleNamespace(load=lambda _: SimpleNamespace(manifest=CLASSIFIER)))
+    monkeypatch.setattr(adapting, "check_knobs", lambda *_, **__: None)
+    monkeypatch.setattr(adapting, "held_out", lambda *_: {})
+    for module in (making, adapting, comparing):
+        monkeypatch.setattr(module, "check_data", lambda *_, **__: pytest.fail("the work began"))
+    job = Job(tmp_path / "out", tmp_path / "work")
+    with alone(job.work):
+        for run in (
+            lambda: making.make_bundle([], job, lambda *_: pytest.fail("the work began"), lambda *_: []),
+            lambda: adapting.adapt("mine", [], None, adapting.Adaptation("head"), job),
+            lambda: compare([], Contest([System(recipe("cnn"), settings(recipe("cnn")))]), job),
+        ):
+            with pytest.raises(BusyError, match="another run works in"):
+                run()
 
 
 def test_compare_keeps_an_audit_of_each_view(tmp_path, monkeypatch):

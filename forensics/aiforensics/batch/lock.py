@@ -1,4 +1,4 @@
-"""One batch at a time writes a file of results."""
+"""One run at a time writes a file, or in a folder."""
 
 from __future__ import annotations
 

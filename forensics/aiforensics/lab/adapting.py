@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from aiforensics import __version__
 from aiforensics.lab.data import overlap
+from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.census import census, generators_of
 from aiforensics.lab.data.dataset import Sample, joined
 from aiforensics.lab.data.folds import family_folds
@@ -126,6 +127,8 @@ def adapt(
         A fusion, and too few sources to leave some out.
     TrainingError
         The output folder holds something else, or the audit refuses the data that it would learn from.
+    BusyError
+        Another run works in the work folder.
     """
     bundle = Bundle.load(model)
     check_knobs(bundle, how, job.out, old=old is not None)
@@ -135,44 +138,46 @@ def adapt(
         if how.strategy == "head":
             Kept.of(bundle)  # one that cannot go on is told here
     domains = held_out(bundle, {"new": new} if old is None else {"new": new, "old": old}, train, report)
-    job.work.mkdir(parents=True, exist_ok=True)
-    if not audited:
-        check_data(train, job, partial(audited_view, _delivered(bundle)), report)
-    before = judged(domains, open_detector(model), report)
-    draft = new_draft(job, bundle.folder)
-    remarks = []
-    if bundle.manifest["head"]["kind"] == "none":
-        _classifier(bundle, train, draft, how, job, report)
-    elif how.strategy == "head":
-        _fusion_head(bundle, train, draft, job, report)
-        if met := _met(bundle, train):
-            remarks.append(f"{met} of the new pictures are known to {bundle.name}: {FLATTER}")
-            report(f"mind: {remarks[-1]}")
-    else:
-        _fusion_full(bundle, train, draft, how, job, report)
-        remarks.append(SEEN)
-        report(f"mind: {SEEN}")
-    for line in at_bounds(Bundle.load(draft).manifest):
-        report(f"mind: {line}")
-    after = judged(domains, open_detector(draft), report)
-    content: dict[str, Any] = {
-        "schema": SCHEMA,
-        "bundle": bundle.name,
-        "strategy": how.strategy,
-        "command": job.command,
-        "remarks": remarks,
-        "domains": {domain: {"before": before[domain], "after": after[domain]} for domain in before},
-        "held_out": {domain: {"pictures": len(found.pictures), "of": found.of} for domain, found in domains.items()},
-    }
-    if old is not None:
-        content["forgetting"] = {
-            name: before["old"][name] - after["old"][name]
-            for name in FIGURES
-            if before["old"][name] is not None and after["old"][name] is not None
+    with alone(job.work):
+        if not audited:
+            check_data(train, job, partial(audited_view, _delivered(bundle)), report)
+        before = judged(domains, open_detector(model), report)
+        draft = new_draft(job, bundle.folder)
+        remarks = []
+        if bundle.manifest["head"]["kind"] == "none":
+            _classifier(bundle, train, draft, how, job, report)
+        elif how.strategy == "head":
+            _fusion_head(bundle, train, draft, job, report)
+            if met := _met(bundle, train):
+                remarks.append(f"{met} of the new pictures are known to {bundle.name}: {FLATTER}")
+                report(f"mind: {remarks[-1]}")
+        else:
+            _fusion_full(bundle, train, draft, how, job, report)
+            remarks.append(SEEN)
+            report(f"mind: {SEEN}")
+        for line in at_bounds(Bundle.load(draft).manifest):
+            report(f"mind: {line}")
+        after = judged(domains, open_detector(draft), report)
+        content: dict[str, Any] = {
+            "schema": SCHEMA,
+            "bundle": bundle.name,
+            "strategy": how.strategy,
+            "command": job.command,
+            "remarks": remarks,
+            "domains": {domain: {"before": before[domain], "after": after[domain]} for domain in before},
+            "held_out": {
+                domain: {"pictures": len(found.pictures), "of": found.of} for domain, found in domains.items()
+            },
         }
-    (job.work / "adaptation.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    _record(draft, bundle, train, content, job)
-    publish(draft, job.out)
+        if old is not None:
+            content["forgetting"] = {
+                name: before["old"][name] - after["old"][name]
+                for name in FIGURES
+                if before["old"][name] is not None and after["old"][name] is not None
+            }
+        (job.work / "adaptation.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+        _record(draft, bundle, train, content, job)
+        publish(draft, job.out)
     return content
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiforensics.image import Picture
 from aiforensics.lab.data import overlap
+from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.classifiers import fit
@@ -95,6 +96,8 @@ def compare(
     aiforensics.lab.making.TrainingError
         A bundle's folder holds something else or cannot be written, or the audit refuses the data set and the job is
         not forced.
+    BusyError
+        Another run works in the folder.
     """
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
@@ -106,35 +109,37 @@ def compare(
     trainers = [
         system.trainer(samples, name, _named(name, report)) for name, system in zip(names, contest.systems, strict=True)
     ]
-    job.work.mkdir(parents=True, exist_ok=True)
-    for system in {one.delivered: one for one in contest.systems}.values():  # who see pictures alike share an audit
-        kept = "audit-delivered.json" if system.delivered else "audit.json"
-        check_data(samples, job, system.view, report, name=kept)
-    for name, system, train in zip(names, contest.systems, trainers, strict=True):
-        mine = replace(job, work=job.work / name, out=job.work / name / BUNDLE)
-        mine.work.mkdir(parents=True, exist_ok=True)
-        goes_on = any(mine.work.iterdir())
-        report(f"{name}: training")
-        started = time.monotonic()
-        draft = new_draft(mine)
-        told = train(draft, mine.work)
-        history_plot(told["history"], mine.work / "history.png")
-        seconds = told.get("seconds", None if goes_on else time.monotonic() - started)
-        metrics, milliseconds = _judged(Bundle.load(draft), name, chosen, len(test), mine, report)
-        finish(draft, metrics, mine, samples)
-        publish(draft, mine.out)
-        costs = {"train_seconds": seconds, "milliseconds": milliseconds}
-        entries[name] = _entry(mine.out, metrics) | {"history": told["history"], **costs}
-        if contest.sensitivity and isinstance(system.config, ClassifierConfig):
-            entries[name]["sensitivity"] = sensitivity(samples, system, mine.work / "sensitivity", report)
-    for title, bundle in bundles.items():
-        folder = re.sub(r"[^\w.-]+", "_", f"bundle-{title}")
-        mine = replace(job, work=job.work / folder, out=bundle.folder)
-        mine.work.mkdir(parents=True, exist_ok=True)
-        metrics, milliseconds = _judged(bundle, title, chosen, len(test), mine, report)
-        if metrics["seen_in_training"]:
-            report(f"{title}: {metrics['seen_in_training']} of the test pictures were in its training: it is flattered")
-        entries[f"{title} (bundle)"] = _entry(bundle.folder, metrics) | {"milliseconds": milliseconds}
+    with alone(job.work):
+        for system in {one.delivered: one for one in contest.systems}.values():  # who see pictures alike share an audit
+            kept = "audit-delivered.json" if system.delivered else "audit.json"
+            check_data(samples, job, system.view, report, name=kept)
+        for name, system, train in zip(names, contest.systems, trainers, strict=True):
+            mine = replace(job, work=job.work / name, out=job.work / name / BUNDLE)
+            mine.work.mkdir(parents=True, exist_ok=True)
+            goes_on = any(mine.work.iterdir())
+            report(f"{name}: training")
+            started = time.monotonic()
+            draft = new_draft(mine)
+            told = train(draft, mine.work)
+            history_plot(told["history"], mine.work / "history.png")
+            seconds = told.get("seconds", None if goes_on else time.monotonic() - started)
+            metrics, milliseconds = _judged(Bundle.load(draft), name, chosen, len(test), mine, report)
+            finish(draft, metrics, mine, samples)
+            publish(draft, mine.out)
+            costs = {"train_seconds": seconds, "milliseconds": milliseconds}
+            entries[name] = _entry(mine.out, metrics) | {"history": told["history"], **costs}
+            if contest.sensitivity and isinstance(system.config, ClassifierConfig):
+                entries[name]["sensitivity"] = sensitivity(samples, system, mine.work / "sensitivity", report)
+        for title, bundle in bundles.items():
+            folder = re.sub(r"[^\w.-]+", "_", f"bundle-{title}")
+            mine = replace(job, work=job.work / folder, out=bundle.folder)
+            mine.work.mkdir(parents=True, exist_ok=True)
+            metrics, milliseconds = _judged(bundle, title, chosen, len(test), mine, report)
+            if metrics["seen_in_training"]:
+                report(
+                    f"{title}: {metrics['seen_in_training']} of the test pictures were in its training: it is flattered"
+                )
+            entries[f"{title} (bundle)"] = _entry(bundle.folder, metrics) | {"milliseconds": milliseconds}
     judged = sorted({entry["pictures"]["judged"] for entry in entries.values()})
     test_count = str(judged[0]) if len(judged) == 1 else f"{judged[0]} to {judged[-1]}"
     settings = {"command": job.command, "data": ", ".join(job.data), "seed": str(job.seed), "test": test_count}

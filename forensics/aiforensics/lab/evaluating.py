@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from aiforensics.batch.crew import usable_processors
+from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset, states_splits, thin
 from aiforensics.lab.data.duplicates import fingerprints
 from aiforensics.lab.data.overlap import drawn, seen
@@ -91,6 +92,8 @@ def run_evaluation(
         The data cannot be read, a split that is judged lacks a class, or sources cannot be left out of this bundle.
     aiforensics.lab.train.recipes.RecipeError
         Without some of the sources a fusion would have too few.
+    BusyError
+        Another run trains in the same work folder.
     """
     scanner = Scanner(plan.model, device=plan.device)
     bundle = scanner.bundle
@@ -106,35 +109,36 @@ def run_evaluation(
         readable = _readable(samples, bar)
         _, found = cuts(readable, folds=plan.folds, seed=plan.seed)
         check_cuts(bundle.manifest, (cut.train for cut in found))
-    judged = list(thin(there, plan.limit or len(there), seed=plan.seed))
-    if len(there) < len(samples):
-        report(f"judging the split {split}, {len(there)} of {len(samples)} pictures: --split all judges every one")
-    with bar("judging pictures") as progress:
-        evaluation = evaluate(
-            judged,
-            ScannerDetector(scanner),
-            cut_to(CONDITIONS, plan.side or SIDE),
-            sweep=cut_to(SWEEP, plan.side or SIDE) if plan.robustness else (),
-            of=len(there),
-            seen=seen(bundle),
-            seed=plan.seed,
-            workers=plan.workers or _processes(plan.device, len(judged)),
-            progress=progress,
-        )
-    content = evaluation.to_dict()
-    content["settings"] = {
-        "data": ", ".join(map(str, plan.data)),
-        "split": split,
-        "pictures": str(content["pictures"]["judged"]),
-        "model": f"{bundle.name} {bundle.version}",
-        "model sha256": bundle.sha256,
-        **({"limit": str(plan.limit)} if plan.limit else {}),
-        **({"side": str(plan.side)} if plan.side else {}),
-        "seed": str(plan.seed),
-    }
-    if fit is not None:
-        keep(content)
-        content["leave_one_source_out"] = _left_out(plan, readable, fit, bar, report)
+    with alone(plan.work) if fit is not None else nullcontext():
+        judged = list(thin(there, plan.limit or len(there), seed=plan.seed))
+        if len(there) < len(samples):
+            report(f"judging the split {split}, {len(there)} of {len(samples)} pictures: --split all judges every one")
+        with bar("judging pictures") as progress:
+            evaluation = evaluate(
+                judged,
+                ScannerDetector(scanner),
+                cut_to(CONDITIONS, plan.side or SIDE),
+                sweep=cut_to(SWEEP, plan.side or SIDE) if plan.robustness else (),
+                of=len(there),
+                seen=seen(bundle),
+                seed=plan.seed,
+                workers=plan.workers or _processes(plan.device, len(judged)),
+                progress=progress,
+            )
+        content = evaluation.to_dict()
+        content["settings"] = {
+            "data": ", ".join(map(str, plan.data)),
+            "split": split,
+            "pictures": str(content["pictures"]["judged"]),
+            "model": f"{bundle.name} {bundle.version}",
+            "model sha256": bundle.sha256,
+            **({"limit": str(plan.limit)} if plan.limit else {}),
+            **({"side": str(plan.side)} if plan.side else {}),
+            "seed": str(plan.seed),
+        }
+        if fit is not None:
+            keep(content)
+            content["leave_one_source_out"] = _left_out(plan, readable, fit, bar, report)
     return content
 
 

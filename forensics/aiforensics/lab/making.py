@@ -18,6 +18,7 @@ from aiforensics.lab.audit.auditing import AnyView, AuditReport, audit, audit_pr
 from aiforensics.lab.audit.remarks import misplaced
 from aiforensics.lab.audit.report import leaks
 from aiforensics.lab.data import overlap
+from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import CONDITIONS
@@ -32,7 +33,7 @@ from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics_models.bundle import MANIFEST, Bundle, write_manifest
 
 Train = Callable[[Path, Path], Mapping[str, Any]]
-"""(bundle folder to write, work folder) → what there is to tell of the training: `history` by name."""
+"""(bundle's folder, work folder) → what there is to tell of the training: `history` by name."""
 AUDITED = 2000
 """Pictures at most, evenly over classes and sources, whose training view is audited."""
 METRICS, CARD = "metrics.json", "CARD.md"
@@ -103,22 +104,23 @@ def make_bundle(
 
     Raises
     ------
-    TrainingError
-        The output folder holds something else, or the audit refuses the data set.
+    TrainingError, BusyError
+        The output folder holds something else, another run works in the work folder, or the audit refuses the data set.
     """
     check_output(job.out)
-    job.work.mkdir(parents=True, exist_ok=True)
-    check_data(samples, job, view, report)
-    draft = new_draft(job)
-    told = train(draft, job.work)
-    (job.work / "history.json").write_text(json.dumps(told["history"], indent=1), encoding="utf-8")
-    history_plot(told["history"], job.work / "history.png")
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
-    report(f"evaluating on {len(chosen)} test pictures, as found and under {len(CONDITIONS)} matched conditions")
-    metrics = judge_test(chosen, open_detector(draft), job, report, of=len(test), seen=overlap.seen(Bundle.load(draft)))
-    finish(draft, metrics, job, samples)
-    publish(draft, job.out)
+    with alone(job.work):
+        check_data(samples, job, view, report)
+        draft = new_draft(job)
+        history = train(draft, job.work)["history"]
+        (job.work / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+        history_plot(history, job.work / "history.png")
+        report(f"evaluating on {len(chosen)} test pictures, as found and under {len(CONDITIONS)} matched conditions")
+        known = overlap.seen(Bundle.load(draft))
+        metrics = judge_test(chosen, open_detector(draft), job, report, of=len(test), seen=known)
+        finish(draft, metrics, job, samples)
+        publish(draft, job.out)
     return metrics
 
 

@@ -1,0 +1,25 @@
+"""Two runs in one work folder would go on from each other's checkpoints."""
+
+import sys
+
+import pytest
+
+from aiforensics.lab.data.alone import LOCK, BusyError, alone
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")
+
+
+def test_one_run_at_a_time_works_in_a_folder(tmp_path):
+    folder = tmp_path / "a" / "work"
+    with alone(folder):
+        line = r"another run works in .*work: wait until it ends, or name another folder"
+        with pytest.raises(BusyError, match=line), alone(folder):
+            pytest.fail("two runs")
+        with pytest.raises(BusyError), alone(folder / ".." / "work"):
+            pytest.fail("two runs")
+        with alone(tmp_path / "another"):
+            pass
+    with pytest.raises(ZeroDivisionError), alone(folder):
+        _ = 1 / 0
+    with alone(folder):
+        assert [path.name for path in folder.iterdir()] == [LOCK]
