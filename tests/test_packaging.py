@@ -62,6 +62,17 @@ def test_help_loads_no_library_of_the_scan():
     assert modules(command_line("scan", "--help")) & (HEAVY | {"numpy", "cv2", "scipy", "onnxruntime"}) == set()
 
 
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_the_help_of_every_command_is_light(row):
+    loaded = modules(command_line(row.name, "--help"))
+    assert loaded & (HEAVY | {"numpy", "PIL", "cv2", "scipy", "onnxruntime"}) == set()
+
+
+@pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("show",)], ids=" ".join)
+def test_bundles_are_told_of_without_what_reads_pictures(words):
+    assert modules(command_line("models", *words)) & (HEAVY | {"PIL", "cv2", "scipy", "onnxruntime"}) == set()
+
+
 def test_a_scan_never_loads_the_training_libraries():
     loaded = modules(command_line("scan", "samples/cat.jpg", "--json"))
     assert "onnxruntime" in loaded

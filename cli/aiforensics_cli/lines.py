@@ -1,18 +1,25 @@
-"""How words stand on a terminal: lines, and values behind their labels. Imports nothing of the house."""
+"""How words stand on a terminal: lines, values behind their labels, manifests. Imports nothing of the house."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from aiforensics_cli.console import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 LABEL = 12
 """Width of the column of labels in characters."""
+_MANIFEST_DEPTH = 2
+_MANIFEST_LINE = 100
+_MANIFEST_ROWS = 20
 
 
 def field(console: Console, label: str, value: Text) -> None:
@@ -33,3 +40,18 @@ def line(console: Console, text: Text, indent: int = 0) -> None:
         console.print(Padding(text, (0, 0, 0, indent)))
     else:
         console.print(Text(" " * indent) + text, soft_wrap=True)
+
+
+def show_manifest(console: Console, manifest: Mapping[str, Any], depth: int = 0) -> None:
+    """Print what stands in a bundle's manifest; a long list or table as its length, numbers with four digits."""
+    for key, value in manifest.items():
+        label = Text("  " * depth + clean(key), "bold" if depth == 0 else "")
+        if isinstance(value, dict) and 0 < len(value) <= _MANIFEST_ROWS and depth < _MANIFEST_DEPTH:
+            console.print(label, soft_wrap=True)
+            show_manifest(console, value, depth + 1)
+            continue
+        short = float(f"{value:.4g}") if isinstance(value, float) else value
+        text = json.dumps(short, ensure_ascii=False) if not isinstance(short, str) else short
+        if isinstance(value, list | dict) and len(text) > _MANIFEST_LINE:
+            text = f"{len(value)} entries; --json lists them"
+        console.print(label + Text(": ") + Text(clean(text), ""), soft_wrap=True)

@@ -5,10 +5,9 @@ Colour where the terminal has it and `NO_COLOR` is not set; the words carry ever
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -39,9 +38,6 @@ VERDICT_STYLES = {"ai": "bold red", "real": "bold green", "inconclusive": "bold 
 QUALITY_STYLES = {"good": "green", "limited": "yellow", "poor": "red"}
 TOP_REASONS = 5
 """Reasons shown on a terminal; the report and the JSON have the twelve strongest."""
-_MANIFEST_DEPTH = 2
-_MANIFEST_LINE = 100
-_MANIFEST_ROWS = 20
 _BAR = 40
 _PLAIN = {"━": "=", "●": "o", "·": "-", "→": "->", "×": "x", "–": "-", "“": '"', "”": '"', "²": "^2", "α": "alpha"}
 """What stands for a sign where the stream's encoding, such as a narrow code page, cannot carry it."""
@@ -134,21 +130,6 @@ def show_limits(console: Console) -> None:
     _line(console, Text("Limits", "bold"))
     for limit in LIMITS:
         _field(console, "", Text(_ours(console, limit)))
-
-
-def show_manifest(console: Console, manifest: Mapping[str, Any], depth: int = 0) -> None:
-    """Print what stands in a bundle's manifest; a long list or table as its length, numbers with four digits."""
-    for key, value in manifest.items():
-        label = Text("  " * depth + clean(key), "bold" if depth == 0 else "")
-        if isinstance(value, dict) and 0 < len(value) <= _MANIFEST_ROWS and depth < _MANIFEST_DEPTH:
-            console.print(label, soft_wrap=True)
-            show_manifest(console, value, depth + 1)
-            continue
-        short = float(f"{value:.4g}") if isinstance(value, float) else value
-        text = json.dumps(short, ensure_ascii=False) if not isinstance(short, str) else short
-        if isinstance(value, list | dict) and len(text) > _MANIFEST_LINE:
-            text = f"{len(value)} entries; --json lists them"
-        console.print(label + Text(": ") + Text(clean(text), ""), soft_wrap=True)
 
 
 def bar(low: float, p: float, high: float, width: int) -> str:

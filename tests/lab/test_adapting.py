@@ -23,7 +23,7 @@ from aiforensics.lab.making import (  # noqa: E402
 )
 from aiforensics.lab.refit import refit  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
-from aiforensics_cli.show import show_manifest  # noqa: E402
+from aiforensics_cli.lines import show_manifest  # noqa: E402
 from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
 from aiforensics_models.lineage import ever  # noqa: E402
 

@@ -10,7 +10,6 @@ from aiforensics_cli import options
 from aiforensics_cli.console import results
 from aiforensics_cli.examine import Tally, drawn, examine_all, write_maps
 from aiforensics_cli.places import check_places
-from aiforensics_cli.show import show_caution, show_cues, show_finding, show_limits
 
 app = typer.Typer()
 
@@ -30,6 +29,7 @@ def explain(
     """Explain one picture's verdict: every cue, what it looks for, what it measured, what fools it."""
     from aiforensics.evidence import Refusal  # noqa: PLC0415 - the scan's libraries are not for --help
     from aiforensics.pipeline import Scanner  # noqa: PLC0415
+    from aiforensics_cli.show import show_caution, show_cues, show_finding, show_limits  # noqa: PLC0415
 
     options.check_gradcam(gradcam, maps)
     check_places([], [maps])

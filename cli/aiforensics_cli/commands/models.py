@@ -10,7 +10,7 @@ from rich.text import Text
 from aiforensics_cli import options
 from aiforensics_cli.app import DONE, REFUSED
 from aiforensics_cli.console import clean, complain, emit, results, without_nan
-from aiforensics_cli.show import show_manifest
+from aiforensics_cli.lines import show_manifest
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check the model bundles.")
 _name = typer.Argument(metavar="NAME|DIR", help="A shipped bundle or a bundle's folder.")
