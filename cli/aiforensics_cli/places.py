@@ -13,6 +13,9 @@ from aiforensics_cli.app import REFUSED
 from aiforensics_cli.console import complain
 from aiforensics_cli.optional_values import holds_results
 
+MANIFEST = "bundle.json"
+"""The file by which a folder is a model bundle; the cellar, which has the name too, brings NumPy along."""
+
 
 def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
     """Refuse to write over an input, over a picture or document of whatever name, or twice to the same file.
@@ -35,7 +38,7 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
         place = Path(os.path.realpath(output))  # of a file that is still to be made, however it is written
         if any(_same(place, other) for other in taken):
             refuse(f"two results cannot go to one file: {output}")
-        if any(_same(output, source) for source in read):
+        if any(_same(output, source) for source in read) or _is_listed(output, read):
             refuse(f"the results would overwrite an input: {output}")
         if output.is_file():
             from aiforensics.image.sniff import known_as  # noqa: PLC0415 - rarely needed
@@ -43,6 +46,18 @@ def spare(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) ->
             if known := known_as(output):
                 refuse(f"the results would overwrite {known}: {output}")
         taken.append(place)
+
+
+def consulted(*names: str | Path | None) -> list[Path]:
+    """Give what a command reads beside its pictures, for `spare`: files, and all files of a bundle's folder.
+
+    Parameters
+    ----------
+    names
+        Of files and bundles, as they were given; None is none, and a shipped bundle has no place of its own.
+    """
+    given = [Path(name) for name in names if name]
+    return [*given, *(file for place in given if (place / MANIFEST).is_file() for file in place.iterdir())]
 
 
 def keep_results(tables: Iterable[str | None], page: Path | None) -> None:
@@ -148,6 +163,16 @@ def _check_folder(output: Path, folder: Path) -> None:
         refuse(f"{output}: {folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         refuse(f"{output}: nothing may be written into the folder {folder}: check its permissions")
+
+
+def _is_listed(output: Path, sources: Iterable[str | Path]) -> bool:
+    """Whether a file is named like a picture, whatever its bytes are, and lies in a folder that is read."""
+    if not output.is_file():
+        return False
+    from aiforensics.image import SUFFIXES  # noqa: PLC0415 - rarely needed
+
+    above = {os.path.realpath(parent) for parent in Path(os.path.realpath(output)).parents}
+    return output.suffix.lower() in SUFFIXES and any(os.path.realpath(source) in above for source in sources)
 
 
 def _is_page(file: Path) -> bool:

@@ -70,12 +70,44 @@ def test_a_file_that_may_not_be_written(refused, tmp_path, monkeypatch, command,
 
 
 @pytest.mark.parametrize(("command", "option"), FILES)
-@pytest.mark.parametrize("start", [b"8BPS", b"PK\3\4", b"%PDF-1.7", b"\xff\x0a"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        *(
+            b"8BPS",
+            b"PK\3\4",
+            b"%PDF-1.7",
+            b"\xff\x0a",
+            b"\x1f\x8b\x08",
+            b"7z\xbc\xaf\x27\x1c",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        ),
+        *(b"\0\0\0\x20ftypisom", b"RIFF....AVI ", b"SQLite format 3\0", b"name" + b"\0" * 253 + b"ustar"),
+    ],
+)
 def test_a_document_in_the_place_of_a_result(run, picture, tmp_path, command, option, start):
     (tmp_path / "keep").write_bytes(start + b" kept")
     done = run(command, picture("in.png"), f"{option}={tmp_path / 'keep'}")
     assert (done.status, done.out, (tmp_path / "keep").read_bytes()) == (2, "", start + b" kept")
     assert done.err.startswith("aiforensics: the results would overwrite a")
+
+
+@pytest.mark.parametrize(("command", "option"), FILES)
+def test_what_else_a_command_reads_is_never_replaced(run, picture, tmp_path, command, option):
+    """Certificates, the files of a bundle, first weights, and a picture of an input folder that is broken."""
+    read = picture("in/in.png").parent
+    (tmp_path / "bundle").mkdir()
+    kept = [tmp_path / name for name in ("ca.pem", "bundle/bundle.json", "bundle/CARD.md", "first.pth", "in/torn.JPG")]
+    for file in kept:
+        file.write_bytes(b"kept")
+    used = {"scan": ["--trust", kept[0]], "batch": ["--trust", kept[0], "--overwrite"]}
+    used["evaluate"] = ["--leave-one-source-out", "--weights", kept[3]]
+    model = [] if command == "audit" else ["--model", tmp_path / "bundle"]
+    others = {"scan": kept[:3], "batch": [*kept[:3], kept[4]], "audit": kept[4:], "evaluate": kept[1:]}
+    for file in others[command]:
+        done = run(command, read, *model, *used.get(command, []), f"{option}={file}")
+        assert (done.status, done.out, file.read_bytes()) == (2, "", b"kept")
+        assert done.err == f"aiforensics: the results would overwrite an input: {file}\n"
 
 
 @pytest.mark.parametrize(("command", "option"), [c for c in FILES if c[1] in ("--json", "--csv", "--jsonl")])

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 from aiforensics.lab import adapting, making
 from aiforensics.lab import compare as comparing
 from aiforensics.lab.compare import Contest, compare
-from aiforensics.lab.data.alone import BusyError, alone
+from aiforensics.lab.data.alone import WorkError, alone
 from aiforensics.lab.making import Job, TrainingError, check_output, new_draft, publish
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.recipes import recipe, settings
@@ -72,7 +72,7 @@ def test_a_folder_in_which_another_run_works_is_refused(tmp_path, monkeypatch):
             lambda: adapting.adapt("mine", [], None, adapting.Adaptation("head"), job),
             lambda: compare([], Contest([System(recipe("cnn"), settings(recipe("cnn")))]), job),
         ):
-            with pytest.raises(BusyError, match="another run works in"):
+            with pytest.raises(WorkError, match="another run works in"):
                 run()
 
 

@@ -70,7 +70,7 @@ def batch(
     """
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
     from aiforensics_cli.many import Outputs, read_names, run  # noqa: PLC0415
-    from aiforensics_cli.places import check_places, keep_results, refuse, spare  # noqa: PLC0415
+    from aiforensics_cli.places import check_places, consulted, keep_results, refuse, spare  # noqa: PLC0415
 
     if "-" in (paths or []):
         refuse("batch does not read standard input: use scan -, or --files-from - for names")
@@ -81,7 +81,7 @@ def batch(
     paths = paths or []
     listed = [] if files_from is None else read_names(files_from)
     sources = [str(Path(path)) if path else "" for path in [*paths, *listed]]  # "" is not the current folder
-    spare([csv, jsonl, html], [*sources, files_from or ""])
+    spare([csv, jsonl, html], [*sources, files_from or "", *consulted(model, trust)])
     check_places([csv, jsonl, html])
     if not overwrite:
         keep_results([] if resume else [csv, jsonl], html)

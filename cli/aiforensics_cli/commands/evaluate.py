@@ -9,7 +9,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.console import messages
-from aiforensics_cli.places import check_places, spare
+from aiforensics_cli.places import check_places, consulted, spare
 
 app = typer.Typer()
 _SEED = "Of windows, folds, intervals, and of the split, where neither DATA nor the bundle's training has drawn one."
@@ -59,7 +59,7 @@ def evaluate(
     for name, given in (("--folds", folds), ("--weights", weights), ("--work", work)):
         if given is not None and not leave_one_source_out:
             raise typer.BadParameter("only --leave-one-source-out trains again: give that as well", param_hint=name)
-    spare([report, json], [*data, *(place / "manifest.csv" for place in data)])
+    spare([report, json], [*data, *(place / "manifest.csv" for place in data), *consulted(model, weights)])
     work = work or Path("leave-one-source-out")
     check_places([report, json], [work if leave_one_source_out else None])
     from aiforensics.lab.evaluating import Plan, run_evaluation  # noqa: PLC0415 - the scan's libraries take a second

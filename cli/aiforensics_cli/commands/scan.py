@@ -8,7 +8,7 @@ import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.examine import Policy, Tally, drawn, examine_all, mapped, printed
-from aiforensics_cli.places import check_places, spare
+from aiforensics_cli.places import check_places, consulted, spare
 
 app = typer.Typer()
 
@@ -43,7 +43,7 @@ def scan(
     from aiforensics.pipeline import Scanner  # noqa: PLC0415 - the scan's libraries are not for --help
 
     options.check_gradcam(gradcam, report, maps)
-    spare([report], paths)
+    spare([report], [*paths, *consulted(model, trust)])
     check_places([report], [maps])
     tally = Tally(fail_on or ())
     scanner = Scanner(model, device=device, redact=redact, online=online, trust=trust)

@@ -28,6 +28,16 @@ _OTHERS = (
     (b"\x00\x00\x00\x0cJXL", "a JPEG XL picture"),
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\x1aE\xdf\xa3", "a video"),
+    (b"gimp xcf", "a GIMP document"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an office document"),
+    (b"{\\rtf", "an RTF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"SQLite format 3\0", "a database"),
+    *(
+        (magic, "an archive")
+        for magic in (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!\x1a")
+    ),
+    *((magic, "a sound recording") for magic in (b"ID3", b"OggS", b"fLaC")),
 )
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MAGICS = (
@@ -129,6 +139,10 @@ def _start(file: str | PurePath) -> bytes:
 
 
 def _other(data: bytes) -> str | None:
+    if data[4:8] == b"ftyp" or (data[:4] == b"RIFF" and data[8:12] in (b"AVI ", b"WAVE")):
+        return "a video or a sound recording"
+    if data[257:262] == b"ustar":
+        return "an archive"
     return next((name for magic, name in _OTHERS if data.startswith(magic)), None)
 
 

@@ -127,7 +127,7 @@ def adapt(
         A fusion, and too few sources to leave some out.
     TrainingError
         The output folder holds something else, or the audit refuses the data that it would learn from.
-    BusyError
+    WorkError
         Another run works in the work folder.
     """
     bundle = Bundle.load(model)

@@ -96,7 +96,7 @@ def compare(
     aiforensics.lab.making.TrainingError
         A bundle's folder holds something else or cannot be written, or the audit refuses the data set and the job is
         not forced.
-    BusyError
+    WorkError
         Another run works in the folder.
     """
     test = [sample for sample in samples if sample.split == "test"]

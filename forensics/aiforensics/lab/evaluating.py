@@ -92,7 +92,7 @@ def run_evaluation(
         The data cannot be read, a split that is judged lacks a class, or sources cannot be left out of this bundle.
     aiforensics.lab.train.recipes.RecipeError
         Without some of the sources a fusion would have too few.
-    BusyError
+    WorkError
         Another run trains in the same work folder.
     """
     scanner = Scanner(plan.model, device=plan.device)

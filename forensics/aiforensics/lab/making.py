@@ -104,7 +104,7 @@ def make_bundle(
 
     Raises
     ------
-    TrainingError, BusyError
+    TrainingError, WorkError
         The output folder holds something else, another run works in the work folder, or the audit refuses the data set.
     """
     check_output(job.out)

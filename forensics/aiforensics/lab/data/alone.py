@@ -1,4 +1,4 @@
-"""One run at a time works in a folder: two would go on from each other's checkpoints."""
+"""One run at a time works in a folder, where two would go on from each other's checkpoints."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from aiforensics.batch.lock import taken
 
 LOCK = ".lock"
 """File in a folder whose lock says that a run works there; it stays, and is empty."""
+_OURS = (LOCK, "audit.json", "audit-delivered.json")
+"""What every run leaves; one of earlier versions has left an audit alone."""
+_PLOTS = ("history.png", "augmentation.png", "confusion-matched.png", "confusion-as-found.png")
 
 
-class BusyError(Exception):
-    """A folder in which another run works, with the one line that tells what to do."""
+class WorkError(Exception):
+    """A folder in which no run can work, with the one line that tells what to do."""
 
 
 @contextmanager
@@ -28,14 +31,18 @@ def alone(folder: Path) -> Iterator[None]:
 
     Raises
     ------
-    BusyError
-        Another run works there.
+    WorkError
+        Another run works there, or a stranger's picture has the name of a plot.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if not any((folder / name).exists() for name in _OURS):
+        for plot in (folder / name for name in _PLOTS):
+            if plot.exists():
+                raise WorkError(f"a plot would overwrite {plot}, which no run has made: name another folder")
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         if taken(descriptor):
-            raise BusyError(f"another run works in {folder}: wait until it ends, or name another folder")
+            raise WorkError(f"another run works in {folder}: wait until it ends, or name another folder")
         yield
     finally:
         os.close(descriptor)
