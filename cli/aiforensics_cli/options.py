@@ -50,7 +50,12 @@ MapsOption = Annotated[
     Path | None,
     typer.Option("--maps", metavar="DIR", file_okay=False, help="Write the cues' maps as PNG files into a folder."),
 ]
-RedactOption = Annotated[bool, typer.Option("--redact", help="Leave out names, places and prompts of the metadata.")]
+RedactOption = Annotated[
+    bool,
+    typer.Option(
+        "--redact", help="Leave out names, places and prompts of the metadata; paths stay as they were given."
+    ),
+]
 GradCamOption = Annotated[
     bool,
     typer.Option("--gradcam", help="Draw the network's map by Grad-CAM instead of class activation (extra: train)."),

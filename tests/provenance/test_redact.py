@@ -4,7 +4,8 @@ import struct
 
 import pytest
 
-from aiforensics.provenance import redact
+from aiforensics.provenance import is_private, redact
+from aiforensics.provenance.jpeg_structure import SEGMENTS
 
 NAME = "Anna Whistleblower"
 
@@ -85,6 +86,51 @@ def test_a_lens_of_other_words_is_private(lens, shown, make, read, values):
     found = read(make.jpeg(make.exif_segment(inner={0xA434: lens})))
     assert values(found, "lens") == [lens]
     assert values(redact(found), "lens") == [lens if shown else "(removed)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Canon EOS 5D Mark IV", True),
+        ("EASTMAN KODAK COMPANY KODAK EASYSHARE Z1012 IS Digital Camera", True),
+        (f"the camera of {NAME} at the river in Linz", False),
+    ],
+)
+def test_a_camera_of_a_sentence_is_private(name, shown, make, read, values):
+    for found in (
+        read(make.jpeg(make.exif_segment(first={272: name}))),
+        read(make.jpeg(make.xmp_segment({"tiff:Model": name}))),
+    ):
+        assert values(found, "camera") == [f"the file claims a camera: {name}"]
+        assert (NAME in repr(redact(found)), redact(found).origin) == (False, "camera")
+        assert (name in repr(redact(found))) is shown
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Adobe Photoshop Lightroom Classic 10.4 (Macintosh)", True),
+        ("HDR+ 1.0.345618096zd", True),
+        (f"GIMP on the laptop of {NAME} in the office", False),
+        ("x" * 101, False),
+    ],
+)
+def test_a_program_of_a_sentence_is_private(name, shown, make, read, values):
+    for found in (
+        read(make.jpeg(make.exif_segment(first={305: name}))),
+        read(make.jpeg(make.xmp_segment({"xmp:CreatorTool": name}))),
+        read(make.png(make.text("Software", name))),
+    ):
+        assert name in repr(found)
+        assert (name in repr(redact(found))) is shown
+        assert redact(found).origin == found.origin
+
+
+def test_what_segments_tell_of_their_program_stays(make, read, values):
+    found = read(make.jpeg((0xEC, b"Ducky\0\1\0\4\0\0\0\x32")))
+    assert values(redact(found), "software") == ["a segment that Photoshop's 'Save for web' writes"]
+    for program in SEGMENTS.values():
+        assert not is_private("software", program)
 
 
 def test_an_originating_program_of_other_words_is_private(make, read, values):

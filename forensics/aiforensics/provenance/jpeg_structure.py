@@ -20,6 +20,11 @@ from aiforensics.image.jpegfacts import STANDARD_CHROMINANCE, STANDARD_LUMINANCE
 from aiforensics.provenance.dossier import Dossier
 
 Tables = tuple[tuple[int, ...], ...]
+SEGMENTS = {
+    "APP13 Photoshop": "a segment that Photoshop or a program of its form writes",
+    "APP12 Ducky": "a segment that Photoshop's 'Save for web' writes",
+}
+"""What a segment of a JPEG tells of the program that wrote it."""
 
 _PRESET_WORDS = {
     "low": "Photoshop's (or Lightroom's) 'low' quality",
@@ -56,12 +61,9 @@ def read(dossier: Dossier) -> Iterator[Claim]:
         form = "progressive" if facts.progressive else "baseline"
         origin: ProvenanceOrigin = "edited" if is_photoshop(program) else "unknown"
         yield Claim("jpeg-coding", f"{known}; {facts.subsampling}, {form}", "JPEG quantisation tables", origin)
-    for mark, program in (
-        ("APP13 Photoshop", "Photoshop or a program of its form"),
-        ("APP12 Ducky", "Photoshop's 'Save for web'"),
-    ):
+    for mark, told in SEGMENTS.items():
         if mark in contents.parts:
-            yield Claim("software", f"a segment that {program} writes", f"JPEG {mark}")
+            yield Claim("software", told, f"JPEG {mark}")
     if contents.trailing > 64:
         yield Claim("trailing-data", f"{contents.trailing} bytes follow the end of the picture", "file structure")
 

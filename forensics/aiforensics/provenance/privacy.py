@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from aiforensics.provenance.dossier import is_weights
+from aiforensics.provenance.jpeg_structure import SEGMENTS
 
 REMOVED = "(removed)"
 """What stands for the value of a private claim under `--redact`."""
@@ -23,6 +24,8 @@ _CREATED = re.compile(rf"date created: {_DAY}")
 _OPTICS = re.compile(r"\d ?mm\b|\b[fF]/?\d")
 _MAX_LENS = 100
 _MAX_LENS_WORDS = 8
+_MAX_PRODUCT = 100
+_MAX_PRODUCT_WORDS = 8
 _STEPS = re.compile(
     r"\d+ recorded steps: (?:(?:\d{1,9} × )?(?:converted|copied|created|cropped|edited|filtered|formatted"
     r"|version_updated|printed|published|managed|produced|resized|saved|derived)(?:, |$))*…?"
@@ -66,6 +69,21 @@ def _is_lens(value: str) -> bool:
     return _is_name(value) or (has_optics and len(value) <= _MAX_LENS)
 
 
+def _is_program(value: str) -> bool:
+    """Whether a value names a program in few words, or is what a segment of a JPEG tells of its program."""
+    return value in SEGMENTS.values() or _is_product(value)
+
+
+def _is_product(value: str) -> bool:
+    """Whether a value can be what a camera, a scanner or a program calls itself: a sentence is anybody's words."""
+    plain = [word for word in value.split() if not any(sign.isdigit() for sign in word)]
+    return len(value) <= _MAX_PRODUCT and len(plain) <= _MAX_PRODUCT_WORDS
+
+
+def _is_device(value: str) -> bool:
+    return _is_product(value.partition(": ")[2])
+
+
 def _is_usual_profile(name: str) -> bool:
     return all(map(_USUAL.fullmatch, filter(None, re.split(r"[\W_]+", name.lower()))))
 
@@ -88,6 +106,9 @@ _PUBLIC: dict[str, Callable[[str], bool]] = {
     "date": _has_form(_DATE),
     "iptc": _is_record,
     "lens": _is_lens,
+    "camera": _is_device,
+    "scanner": _is_device,
+    "software": _is_program,
     "history": _has_form(_STEPS),
 }
 """Kinds of claims that are public where their value is what it should be."""
