@@ -221,7 +221,7 @@ def test_no_number_of_a_remark_stands_before_the_measured_one():
     name = "spectrum.residual_peak_max"
     (told,) = reasons((name,), {name: 16.63}, Answer(-0.4, np.array([-0.4]), 0.0))
     assert told.text == (
-        "Highest peak of the median residual over its surroundings: 16.6 dB (white noise: 8); "
+        "Highest peak of the median residual over its surroundings: 16.6 dB (white noise: 8, level stripes left out); "
         "it speaks clearly for a real picture."
     )
 

@@ -100,3 +100,13 @@ PICTURES = tuple(_windows_of(np.zeros((256, 256, 3), np.uint8)))
 def exhibit(request, photo):
     """Every kind of picture that an analyzer must survive, with a forecast."""
     return Exhibit(_windows_of(photo)[request.param](), brightness_forecast)
+
+
+@pytest.fixture(scope="session")
+def meaning():
+    """(analyzer, short name) → what the feature is said to mean."""
+
+    def one(analyzer, short):
+        return next(spec.meaning for spec in analyzer.specs if spec.name == f"{analyzer.name}.{short}")
+
+    return one

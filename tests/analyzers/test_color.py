@@ -66,3 +66,12 @@ def test_grey_has_no_colour(photo, measure):
 
 def test_halved_chroma_shows(photo, jpeg, measure):
     assert measure(Color(), jpeg(photo, 95))["chroma_fine"] < measure(Color(), photo)["chroma_fine"] - 0.1
+
+
+def test_a_displacement_is_told_up_to_a_pixel(photo, measure, meaning):
+    moved = photo.copy()
+    moved[..., 0], moved[..., 2] = np.roll(photo[..., 1], 1, axis=1), photo[..., 1]
+    values = measure(Color(), moved)
+    assert values["shift_red"] == pytest.approx(0.0, abs=0.1)
+    assert values["shift_blue"] == -3.0
+    assert "up to a pixel; -3: none" in meaning(Color(), "shift_red")

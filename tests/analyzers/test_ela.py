@@ -3,6 +3,7 @@ import pytest
 
 from aiforensics.analyzers.ela import ErrorLevel, resave_error
 from aiforensics.analyzers.numerics import grey
+from aiforensics.image import Window
 
 
 def test_levels_follow_the_plain_definition(photo, photo_window, measure):
@@ -28,3 +29,16 @@ def test_a_paste_lights_up_in_the_map(photo, jpeg, frozen):
     inside = np.zeros(heat.shape, bool)
     inside[96:160, 96:160] = True
     assert heat[inside].mean() > 2.0 * heat[~inside].mean()
+
+
+def test_a_map_is_dark_all_over_where_the_last_save_was_at_its_quality(photo, jpeg, frozen):
+    fresh, saved = (ErrorLevel().map(frozen(p)).astype(int).sum(2) for p in (photo, jpeg(jpeg(photo, 90), 90)))
+    assert np.quantile(saved, 0.95) < np.quantile(fresh, 0.5), "its edges, too"
+    assert "one saved before at that quality is dark all over" in ErrorLevel().card.map_key
+    assert "in every picture" not in ErrorLevel().card.fooled_by + ErrorLevel().card.map_key
+
+
+def test_a_strong_colour_alone_does_not_change():
+    red = np.full((128, 128, 3), (10, 200, 30), np.uint8)
+    assert ErrorLevel().map(Window(red)).max() <= 4
+    assert "borders between strong colours" in ErrorLevel().card.fooled_by

@@ -89,3 +89,30 @@ def test_one_fine_compression_is_not_two(photo, jpeg, measure):
     once, twice = (measure(Jpeg(), jpeg(p, 90)) for p in (photo, jpeg(photo, 60)))
     assert once["periodic"] > 0.4
     assert twice["double"] > once["double"] + 0.1
+
+
+@pytest.mark.parametrize("crop", [(4, 0), (0, 4)])
+def test_a_grid_that_was_moved_on_one_axis_alone_is_not_seen_and_the_meanings_say_so(
+    photo, jpeg, measure, meaning, crop
+):
+    down, across = crop
+    values = measure(Jpeg(), jpeg(photo, 50)[down:, across:])
+    assert (values["quality_estimate"], values["quality_other"]) == (100.0, 100.0)
+    assert values["periodic_off"] < 0.2
+    for name in ("quality_other", "periodic_off"):
+        assert "off the file's grid both across and down" in meaning(Jpeg(), name)
+
+
+def test_gaps_are_those_of_a_finer_second_save_or_of_one_strong_one(photo, jpeg, measure, meaning):
+    once, strong = (measure(Jpeg(), jpeg(photo, quality))["double"] for quality in (75, 10))
+    finer, coarser = (measure(Jpeg(), jpeg(jpeg(photo, q), r))["double"] for q, r in ((75, 90), (90, 75)))
+    assert min(finer, strong) > 1.5 * max(once, coarser)
+    assert "as a finer second or one strong save leaves" in meaning(Jpeg(), "double")
+
+
+def test_the_map_lights_up_at_an_edge_on_a_block_border_without_any_jpeg(frozen):
+    pixels = np.random.default_rng(0).normal(100, 1, (64, 64, 1)) + np.zeros(3)
+    pixels[:, 32:] += 80
+    heat = Jpeg().map(frozen(pixels)).astype(int).sum(2)
+    assert heat[:, 24:32].mean() > 3 * heat[:, :24].mean()
+    assert "also where nothing was ever compressed" in Jpeg().card.map_key

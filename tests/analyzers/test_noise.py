@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from aiforensics.analyzers.noise import KV, SECOND, SQUARE, THIRD, Noise
+from aiforensics.analyzers.numerics import filtered
 
 
 def noisy(sigma, base=128.0):
@@ -66,3 +67,17 @@ def test_denoising_shows_and_the_map_says_where(photo, frozen, measure):
     plain = Noise().map(frozen(photo)).astype(float).mean(2)
     assert heat[:, :120].mean() < 0.9 * plain[:, :120].mean()
     assert heat[:, 136:].mean() == pytest.approx(plain[:, 136:].mean())
+
+
+def test_the_map_shows_grain_at_the_scale_that_its_key_states():
+    grain = np.random.default_rng(0).normal(0, 5.0, (256, 256)).astype(np.float32)
+    assert float(np.abs(filtered(grain, SQUARE)).mean()) / 5.0 == pytest.approx(1.2, abs=0.02)
+    assert "1.2 times the deviation" in Noise().card.map_key
+
+
+def test_tails_are_tenths_of_the_blocks(measure, meaning):
+    values = measure(Noise(), noisy(8.0))
+    spread = values["uneven"] * 1.28  # of a normal distribution, a tenth lies beyond
+    assert (-values["quiet_tail"], values["loud_tail"]) == pytest.approx((spread, spread), rel=0.25)
+    assert "a tenth of the blocks stay under" in meaning(Noise(), "quiet_tail")
+    assert "a tenth of the blocks exceed" in meaning(Noise(), "loud_tail")

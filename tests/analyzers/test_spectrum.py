@@ -83,3 +83,30 @@ def test_both_halves_of_the_spectrum_count_alike(photo, measure):
     for name in ("slope", "high_share", "top_share", "oblique"):
         assert turned[name] == pytest.approx(upright[name], abs=1e-3)
     assert turned["upright"] == pytest.approx(-upright["upright"], abs=1e-3)
+
+
+def test_the_highest_peak_leaves_out_horizontal_stripes_and_says_so(measure, meaning):
+    noise = coloured_noise(1.0).astype(np.int16)
+    upright = np.clip(noise + 8 * (np.arange(256) % 2)[None, :, None], 0, 255)
+    plain, stripes, level = (
+        measure(Spectrum(), p)["residual_peak_max"] for p in (noise, upright, upright.swapaxes(0, 1))
+    )
+    assert stripes > plain + 8.0
+    assert level == pytest.approx(plain, abs=2.0)
+    assert meaning(Spectrum(), "residual_peak_max").endswith("level stripes left out")
+
+
+@pytest.mark.parametrize(("period", "chance"), [(2, 2.0), (4, 1.0), (8, 0.5)])
+def test_peaks_in_white_noise_stray_as_far_as_the_meaning_says(measure, meaning, period, chance):
+    noises = (np.random.default_rng(i).normal(128, 10, (256, 256, 1)) + np.zeros(3) for i in range(30))
+    found = [measure(Spectrum(), noise)[f"residual_peak_{period}"] for noise in noises]
+    assert np.std(found) == pytest.approx(chance, rel=0.3)
+    assert meaning(Spectrum(), f"residual_peak_{period}").endswith(f"by chance 0 ± {chance:g}")
+
+
+def test_peaks_of_a_grid_lie_on_the_axes_of_the_map_as_its_key_says(frozen):
+    grid = coloured_noise(2.0).astype(np.int16) + 8 * (np.arange(256) % 4 == 0)[None, :, None]
+    heat = Spectrum().map(frozen(np.clip(grid, 0, 255))).astype(int).sum(2)
+    bright = [tuple(map(int, place)) for place in np.argwhere(heat > 650)]
+    assert {(128, 0), (128, 64), (128, 192)} <= set(bright)
+    assert "on the axes too" in Spectrum().card.map_key

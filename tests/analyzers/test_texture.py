@@ -74,3 +74,10 @@ def test_a_mirror_changes_no_coherence(photo, measure):
     plain, mirror = measure(Texture(), photo[:, :250]), measure(Texture(), photo[:, 249::-1])
     for name in ("coherence_mean", "coherence_spread", "edge_share"):
         assert mirror[name] == pytest.approx(plain[name], abs=1e-4)
+
+
+def test_the_map_shows_grain_where_it_crosses_levels_and_its_key_says_so(frozen):
+    grain = np.random.default_rng(0).normal(0, 3.0, (64, 64, 1)) + np.zeros(3)
+    border, inside = (Texture().map(frozen(grain + level)).astype(int).sum(2).mean() for level in (128, 136))
+    assert border > 2.0 * inside
+    assert "a grain is brighter where it crosses from one level to the next" in Texture().card.map_key

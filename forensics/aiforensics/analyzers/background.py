@@ -39,7 +39,7 @@ class Background:
     card = Card(
         title="Foreground and background",
         looks_for="Whether what stands out and what lies behind it carry the same grain, and differ in sharpness and "
-        "texture as a lens would make them differ. Generated backgrounds are often too smooth or melt together.",
+        "texture as a lens would make them differ. Some generated backgrounds are too smooth, or melt together.",
         fooled_by="Portrait modes blur the background by computation; shallow focus, haze and studio backdrops make it "
         "smooth in real pictures.",
         ignore_when="Nothing stands out, the picture is flat art, or the background was blurred on purpose. Read it "
@@ -58,7 +58,11 @@ class Background:
             ("saturation_gap", "share", "saturation of the foreground less that of the background"),
             ("light_gap", "share of white", "brightness of the foreground less that of the background"),
             ("border_sharpness", "log10 ratio", "fine detail at the border against that of the foreground"),
-            ("uncertainty_gap", "bits", "the network's doubt in the fullest window less that in the emptiest"),
+            (
+                "uncertainty_gap",
+                "bits",
+                "the network's doubt in the window that stands out most less that in the one that does least",
+            ),
         ],
     )
 

@@ -76,8 +76,16 @@ class Color:
             ("chroma_fine", "log10 ratio", "fine detail of chroma against its detail at half size"),
             ("chroma_balance", "log10 ratio", "fine detail of blue against red chroma"),
             ("chroma_link", "correlation", "fine detail of chroma and luma over 8×8 blocks"),
-            ("shift_red", "log10 pixels", "displacement of red against green"),
-            ("shift_blue", "log10 pixels", "displacement of blue against green"),
+            (
+                "shift_red",
+                "log10 pixels",
+                "displacement of red against green, up to a pixel; -3: none, or nothing to tell it by",
+            ),
+            (
+                "shift_blue",
+                "log10 pixels",
+                "displacement of blue against green, up to a pixel; -3: none, or nothing to tell it by",
+            ),
             ("shift_spread", "log10 pixels", "spread of the displacement over parts of the window"),
             ("lattice_green", "log10 ratio", "interpolation residual of green on the two diagonal lattices"),
             ("lattice_red", "log10 ratio", "interpolation residual of red, strongest against weakest of four phases"),

@@ -38,13 +38,15 @@ class ErrorLevel:
     card = Card(
         title="Error level analysis",
         looks_for="How much each part of the picture changes when it is saved again as JPEG. A camera's JPEG changes "
-        "little and evenly for its texture; pasted or synthesised parts may change more than their surroundings.",
-        fooled_by="Sharp edges, text and strong colours light up in every picture. Any re-save, resize or screenshot "
-        "evens the level out, so a second save hides an edit.",
+        "little and evenly for its texture; parts that were put in later may change more than their surroundings.",
+        fooled_by="Sharp edges, text and borders between strong colours change most, whoever made the picture. The "
+        "last save sets the level: what was saved before at about the same quality hardly changes, and saving an edit "
+        "once more can hide it.",
         ignore_when="The picture was sent through a messenger or social network, is small, or only edges light up.",
         source="Krawetz, Black Hat 2007; Farid, JPEG ghosts, doi:10.1109/TIFS.2008.2012215",
-        map_key="Dark to bright: how much each place changes when it is saved again, from 0 to 16 grey levels. Edges "
-        "are bright in every picture; a bright place is no sign of AI by itself.",
+        map_key="Dark to bright: how much the colours of a place change in a re-save as JPEG of quality 90, from 0 to "
+        "16 grey levels, logarithmic. Edges are brightest in most pictures; one saved before at that quality is dark "
+        "all over. A bright place is no sign of AI by itself.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

@@ -53,13 +53,15 @@ class Jpeg:
     card = Card(
         title="JPEG traces",
         looks_for="The distribution of the 8×8 frequency coefficients, block borders, and the gaps that one or two "
-        "JPEG compressions leave. A photograph's coefficients follow known laws; synthesised detail departs from them.",
+        "JPEG compressions leave. The coefficients of photographs follow known laws; those of generated pictures often "
+        "follow them as well.",
         fooled_by="Almost every picture was compressed somewhere; an edited photograph is compressed twice, and so is "
-        "a generated picture that was shared. Resizing erases the grid.",
+        "a generated picture that was shared. Resizing erases the grid, and a crop moves it.",
         ignore_when="On its own. Compression history says where a picture travelled, not who made it.",
         source="Lam 2000, doi:10.1109/83.869177; Fu 2007, doi:10.1117/12.704723; Fan 2003, "
         "doi:10.1109/TIP.2002.807361; Popescu 2004, doi:10.1007/978-3-540-30114-1_10",
-        map_key="Bright: the borders of 8×8 blocks stand out there. It shows compression, not who made the picture.",
+        map_key="Bright: the right and lower border of an 8×8 block stand out there. An edge of the subject that lies "
+        "on one is bright too, also where nothing was ever compressed.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,
@@ -78,13 +80,25 @@ class Jpeg:
             ("blocking_other", "log10 ratio", "strongest period-8 steps off the file's grid against steps elsewhere"),
             ("zero_gap", "share", "coefficients that round to zero on the grid less those off it"),
             ("periodic", "1", "how far low coefficients lie on the multiples of one step, on the grid"),
-            ("periodic_off", "1", "how far low coefficients lie on the multiples of one step, at the best other phase"),
-            ("double", "1", "regular gaps in the levels of quantised coefficients, which a second compression leaves"),
-            ("quality_estimate", "IJG quality", "JPEG quality that the pixels betray; 100 where none does; not scored"),
+            (
+                "periodic_off",
+                "1",
+                "how far low coefficients lie on one step's multiples, off the file's grid both across and down",
+            ),
+            (
+                "double",
+                "1",
+                "regular gaps in the levels of quantised coefficients, as a finer second or one strong save leaves",
+            ),
+            (
+                "quality_estimate",
+                "IJG quality",
+                "JPEG quality up to 94 that the pixels betray; 100 where none does; not scored",
+            ),
             (
                 "quality_other",
                 "IJG quality",
-                "quality of an earlier JPEG, off the file's grid; 100 where none shows",
+                "quality of an earlier JPEG, off the file's grid both across and down; 100 where none shows",
             ),
         ],
     )

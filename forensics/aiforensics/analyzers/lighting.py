@@ -41,8 +41,9 @@ class Lighting:
         "beside the picture, never alone: it is not part of the score.",
         source="Johnson 2005, doi:10.1145/1073170.1073171; van de Weijer 2007, doi:10.1109/TIP.2007.901808; "
         "Finlayson 2006, doi:10.1109/TPAMI.2006.18",
-        map_key="Each arrow points to where a part of the picture grows lighter, in the colour of its light. "
-        "Agreement is what counts, not a direction.",
+        map_key="Each arrow points to where a part of the window grows lighter; its length is the slope there against "
+        "the window's steepest, its colour that of the edges, taken for that of the light. Agreement is what counts, "
+        "not a direction.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

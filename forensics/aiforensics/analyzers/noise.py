@@ -57,15 +57,15 @@ class Noise:
     card = Card(
         title="Noise residual",
         looks_for="The fine grain left when the subject is filtered away. A sensor's grain follows brightness in a "
-        "regular way (it grows in raw data and often falls in developed pictures) and lies evenly over the picture; "
-        "generated pictures carry little grain, or grain that follows the subject.",
+        "regular way (it grows in raw data and often falls in developed pictures); some generators leave less of it, "
+        "or grain that follows the subject. Neither its strength nor its evenness tells the two apart alone.",
         fooled_by="Denoising in phones removes real grain; film-grain effects and re-photographed screens add it to "
         "generated pictures. Compression and resizing replace it by their own residue.",
         ignore_when="The picture was strongly compressed or shrunk, or much of it is clipped to black or white.",
         source="Fridrich 2012, doi:10.1109/TIFS.2012.2190402; Tan 2024, arXiv 2312.10461; Foi 2008, "
         "doi:10.1109/TIP.2008.2001399",
-        map_key="Dark to bright: how strong the grain of each 8×8 block is, from 0.1 to 30 grey levels. Rough "
-        "subjects are bright in every picture.",
+        map_key="Dark to bright: mean residual of each 8×8 block, from 0.1 to 30 grey levels, logarithmic; of mere "
+        "grain it is 1.2 times the deviation. Rough subjects are bright in every picture.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,
@@ -103,8 +103,8 @@ class Noise:
             ("light_link", "correlation", "noise and brightness of calm blocks"),
             ("uneven", "log10", "spread of the noise level over blocks"),
             ("uneven_calm", "log10", "spread of the noise level over calm blocks"),
-            ("quiet_tail", "log10 ratio", "quietest tenth of the blocks against the median block"),
-            ("loud_tail", "log10 ratio", "loudest tenth of the blocks against the median block"),
+            ("quiet_tail", "log10 ratio", "noise that a tenth of the blocks stay under, against the median block's"),
+            ("loud_tail", "log10 ratio", "noise that a tenth of the blocks exceed, against the median block's"),
             ("texture_link", "correlation", "noise and contrast of blocks"),
             ("link_rg", "correlation", "residuals of red and green"),
             ("link_gb", "correlation", "residuals of green and blue"),

@@ -19,6 +19,8 @@ EDGES = (0.02, 0.04, 0.07, 0.10, 0.14, 0.18, 0.23, 0.28, 0.34, 0.40, 0.46, 0.50)
 _RINGS = len(EDGES) - 1
 _CENTRES = np.sqrt(np.array(EDGES[:-1]) * np.array(EDGES[1:]))
 _PERIODS = (2, 4, 8)
+_CHANCE = (2, 1, 0.5)
+"""What the mean peak at each of `_PERIODS` strays by in white noise, in dB: that of 2 has three places."""
 _HANN_POWER = (3.0 / 8.0) ** 2
 """Mean square of the Hann window in two dimensions."""
 _SMOOTHED = 1.75
@@ -45,15 +47,16 @@ class Spectrum:
         ignore_when="The picture was resized or strongly compressed, or shows a regular pattern such as a fence.",
         source="Durall 2020, arXiv 2003.01826; Zhang 2019, arXiv 1907.06515; Bammey 2023, "
         "doi:10.1109/OJSP.2023.3337714",
-        map_key="How much detail of each size and direction the window holds: coarse in the middle, fine at the "
-        "edges. Single bright dots away from the axes are the peaks that it looks for.",
+        map_key="The spectrum of what a 3×3 median takes away, from 6 dB below the window's own median to 18 above: "
+        "coarse in the middle, half the sampling rate at the edges. Peaks that it looks for are single bright dots at "
+        "the edges and at quarters of the way there, on the axes too; those of the cross-difference are not drawn.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,
         [
             ("slope", "1", "α of the 1/f^α fall of power with frequency"),
             ("fit_error", "dB", "root mean square departure of the rings from the straight fall"),
-            ("curve", "dB", "finest third of the rings against the straight fall"),
+            ("curve", "dB", "the four finest of eleven rings against the straight fall"),
             *(
                 (f"ring_{i + 1}", "dB", f"departure from the straight fall at {a:.2f}–{b:.2f} cycles per pixel")
                 for i, (a, b) in enumerate(pairwise(EDGES))
@@ -69,15 +72,23 @@ class Spectrum:
                 for kind, text in (("residual", "median residual"), ("cross", "cross-difference"))
                 for row in (
                     *(
-                        (f"{kind}_peak_{p}", "dB", f"peaks of the {text} at multiples of 1/{p} of the sampling rate")
-                        for p in _PERIODS
+                        (
+                            f"{kind}_peak_{p}",
+                            "dB",
+                            f"peaks of the {text} at multiples of 1/{p} of the sampling rate; by chance 0 ± {chance}",
+                        )
+                        for p, chance in zip(_PERIODS, _CHANCE, strict=True)
                     ),
                     (
                         f"{kind}_peak_max",
                         "dB",
-                        f"highest peak of the {text} over its surroundings; white noise: 8",
+                        f"highest peak of the {text} over its surroundings; white noise: 8, level stripes left out",
                     ),
-                    (f"{kind}_rough", "dB", f"unevenness of the spectrum of the {text} over its surroundings"),
+                    (
+                        f"{kind}_rough",
+                        "dB",
+                        f"unevenness of the spectrum of the {text} over its surroundings; white noise: 5.4",
+                    ),
                 )
             ),
         ],

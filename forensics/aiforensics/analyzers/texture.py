@@ -67,7 +67,9 @@ class Texture:
         ignore_when="The picture is mostly flat or out of focus, strongly compressed, or a drawing.",
         source="Ojala 2002, doi:10.1109/TPAMI.2002.1017623; Haralick 1973, doi:10.1109/TSMC.1973.4309314; Mittal "
         "2012, doi:10.1109/TIP.2012.2214050",
-        map_key="Bright: rich texture; dark: smooth. Sky and walls are dark in every picture.",
+        map_key="Dark to bright: how each 16×16 block spreads over 16 grey levels, from 0 to 4 bits. Texture, edges "
+        "and steep shading are bright, plain sky and walls dark in every picture; a grain is brighter where it "
+        "crosses from one level to the next.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

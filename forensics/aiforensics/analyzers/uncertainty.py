@@ -26,7 +26,8 @@ class Uncertainty:
     a forecast every feature is 0, `available` among them.
 
     Source: Nie et al., "Epistemic Uncertainty for Generated Image Detection", arXiv 2412.05897 (generated pictures
-    make models less certain); Houlsby et al. 2011, arXiv 1112.5745 (mutual information of an ensemble).
+    make a model of natural ones less certain; one that learned both kinds, as here, need not be); Houlsby et al. 2011,
+    arXiv 1112.5745 (mutual information of an ensemble).
     """
 
     name = "uncertainty"
