@@ -19,9 +19,11 @@ from aiforensics.explain import (
     LIMITS,
     NETWORK_CARD,
     QUALITY_WORDS,
+    SHARES,
     overall,
     percent,
     percent_range,
+    score_words,
     size_words,
 )
 from aiforensics_cli.console import clean
@@ -39,7 +41,10 @@ QUALITY_STYLES = {"good": "green", "limited": "yellow", "poor": "red"}
 TOP_REASONS = 5
 """Reasons shown on a terminal; the report and the JSON have the twelve strongest."""
 _BAR = 40
-_PLAIN = {"━": "=", "●": "o", "·": "-", "→": "->", "×": "x", "–": "-", "“": '"', "”": '"', "²": "^2", "α": "alpha"}
+_PLAIN = {
+    **{"━": "=", "●": "o", "·": "-", "→": "->", "×": "x", "–": "-", "“": '"', "”": '"', "²": "^2", "α": "alpha"},
+    "±": "+/-",
+}
 """What stands for a sign where the stream's encoding, such as a narrow code page, cannot carry it."""
 
 
@@ -106,6 +111,9 @@ def show_cues(console: Console, finding: Finding, *, gradcam: bool = False) -> N
     if finding.quality.level == "poor":
         console.print()
         _line(console, Text("The evidence is too poor for any of these shares to count."))
+    elif shares:
+        console.print()
+        _line(console, Text(ours(f"{score_words(finding)} {SHARES}")))
     for name in sorted(measured.keys() & cards.keys(), key=lambda n: (-abs(shares.get(n, 0.0)), n)):
         card = cards[name]
         console.print()

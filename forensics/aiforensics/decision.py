@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,6 +19,10 @@ SPECS: Mapping[str, FeatureSpec] = {
 }
 """Every feature that can stand in a bundle's row, by full name."""
 MAX_REASONS = 12
+DOUBLED, TENFOLD = math.log(2.0), math.log(10.0)
+"""Shares in log-odds that double the odds, and make them tenfold: from there they speak clearly, and strongly."""
+_BEYOND = 2.0
+"""How many times what its last layer says a network's share has to be for the rest to be named."""
 
 
 def decide(
@@ -91,10 +96,11 @@ def _per_cent(share: float, digits: int) -> str:
 
 def _reason(spec: FeatureSpec, value: float, share: float) -> Reason:
     side = "AI" if share > 0 else "a real picture"
-    strength = "strongly" if abs(share) >= 0.75 else "clearly" if abs(share) >= 0.25 else "slightly"
+    strength = "strongly" if abs(share) >= TENFOLD else "clearly" if abs(share) >= DOUBLED else "slightly"
     unit = "" if spec.unit == "1" else f" {spec.unit}"
-    # The network's share weighs its whole embedding, which may point elsewhere than its last layer.
-    more = "with all else that it sees, " if spec.name == EMBEDDING and value * share < 0 else ""
+    # The network's share weighs its whole embedding, which may say other than its last layer, or far more.
+    beyond = spec.name == EMBEDDING and (value * share < 0 or abs(share) > _BEYOND * abs(value))
+    more = "with all else that it sees, " if beyond else ""
     what, _, remark = spec.meaning.partition("; ")  # behind the value, or the remark's own number is taken for it
     measured = f"{value:.3g}{unit}{f' ({remark})' if remark else ''}"
     text = f"{what[:1].upper()}{what[1:]}: {measured}; {more}it speaks {strength} for {side}."

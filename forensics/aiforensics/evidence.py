@@ -170,7 +170,7 @@ class Reason:
     value, unit
         The measured value and its unit.
     contribution
-        Exact additive share in the log-odds of `ai`; positive speaks for `ai`, negative for `real`.
+        Additive share in the log-odds of `ai`; positive speaks for `ai`, negative for `real`.
     text
         The same in words.
     """
@@ -222,6 +222,8 @@ class Finding:
         Measurements of every analyzer that ran.
     reasons
         Contributions to the score, strongest first.
+    start
+        Log-odds from which the model starts; with the contributions of all analyzers it makes the score.
     model, tool
         The bundle that gave the score, and the program that wrote the finding.
     notes
@@ -253,6 +255,7 @@ class Finding:
     notes: tuple[str, ...] = ()
     condition: str = ""
     decision: str = ""
+    start: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """The finding in the form of the command line contract, ready for `json.dumps`."""
@@ -278,6 +281,7 @@ class Finding:
             },
             "analyzers": {m.analyzer: {k: _short(v) for k, v in m.values().items()} for m in self.analyzers},
             "contributions": {m.analyzer: _short(m.contribution) for m in self.analyzers if m.contribution is not None},
+            "start": _short(self.start),
             "reasons": [
                 {
                     "feature": r.feature,

@@ -114,6 +114,13 @@ CAUTION: Final = (
 )
 """The one warning that stands beside each verdict."""
 
+SHARES: Final = (
+    "A share is how the model divides its score, and proves nothing alone: cues overlap, so that without one the score "
+    "would move by another amount, now and then the other way. A share that does not double the odds (0.69) speaks "
+    "slightly, one that makes them tenfold (2.30) strongly, any between clearly."
+)
+"""What the shares of a score are, and what their words stand for."""
+
 LIMITS: Final[tuple[str, ...]] = (
     "The probability supposes that one picture in two is made by AI. Where one in twenty is, 91 % at even odds means "
     "35 %; an interval covers re-saves and crops of this picture, not generators that the model has never seen.",
@@ -169,6 +176,28 @@ def size_words(count: int) -> str:
     if count < 1000:
         return f"{count} bytes"
     return f"{count / 1e3:.1f} kB" if count < 999_950 else f"{count / 1e6:.1f} MB"
+
+
+def score_words(finding: Finding) -> str:
+    """Say what the shares of a finding add up to, before calibration.
+
+    Parameters
+    ----------
+    finding
+        A finding; only its shares and its probability are read.
+
+    Returns
+    -------
+    str
+        One sentence; empty where the model gave no shares.
+    """
+    shares = [one.contribution for one in finding.analyzers if one.contribution is not None]
+    if not shares:
+        return ""
+    whole = sum(shares)
+    score = whole + finding.start
+    start = f"the {finding.start:+.2f} that the model starts from"
+    return f"All shares make {whole:+.2f}; with {start}, the score is {score:+.2f}."
 
 
 def overall(finding: Finding) -> str:

@@ -240,6 +240,7 @@ class Scanner:
             notes=_notes(picture),
             condition=assessment.condition,
             decision=decision,
+            start=answer.base,
         )
         return Examination(finding, picture, opinion.outputs, (calibration.real_below, calibration.ai_from))
 

@@ -33,7 +33,7 @@ class Answer:
     shares
         (features,) additive shares of the log-odds, in the order of the row; their sum and `base` give `log_odds`.
     base
-        What the head would answer of an average picture.
+        What it starts from: its answer where every measurement is average and the network's own log-odds are 0.
     """
 
     log_odds: float

@@ -84,3 +84,16 @@ def test_a_narrow_code_page_gets_plain_signs_and_names_as_they_are(fakes, encodi
     assert "=o==" in "".join(lines)
     assert "-> AI" in "".join(lines)
     assert "\\" not in "".join(lines)
+
+
+def test_every_sign_of_our_own_words_has_a_plain_one():
+    from dataclasses import astuple
+
+    from aiforensics import explain
+    from aiforensics.analyzers import ANALYZERS
+    from aiforensics_cli.show import _PLAIN
+
+    told = [*explain.LIMITS, explain.CAUTION, explain.SHARES, *astuple(explain.NETWORK_CARD)]
+    for analyzer in ANALYZERS:
+        told += [*astuple(analyzer.card), *(word for spec in analyzer.specs for word in (spec.unit, spec.meaning))]
+    assert {sign for sign in "".join(told) if not sign.isascii()} <= set(_PLAIN)
