@@ -387,8 +387,10 @@ def _notes(picture: Picture) -> tuple[str, ...]:
     notes, where = list(picture.notes), "the picture"
     if picture.framed:
         left, top, right, bottom = picture.content
-        notes.append(f"a plain border was left out, around {right - left} × {bottom - top} pixels")
-        where = "what it surrounds"
+        kind, where = (
+            ("a plain or empty part", "the rest") if picture.missing else ("a plain border", "what it surrounds")
+        )
+        notes.append(f"{kind} was left out, around {right - left} × {bottom - top} pixels")
     share, count = share_examined(picture), len(picture.windows)
     if share < 0.5:
         were = "windows were" if count > 1 else "window was"

@@ -38,6 +38,8 @@ TINTED = 6.0
 """Mean of R - G or of B - G, in levels, from which a picture of one tint is no longer called black and white."""
 PALETTE, FEW_COLOURS, FEW_SHADES = 256, 128, 16
 """Colours up to which evidence is limited, and poor; shades up to which that of a black-and-white picture is poor."""
+MUCH = 0.1
+"""Share of a picture's data that is missing from which evidence is poor."""
 NOISE = 0.25
 """Correlation of neighbouring pixels below which a picture is noise; one of 10,155 strange pictures has less."""
 
@@ -69,9 +71,11 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     """
     poor: list[str] = []
     limited: list[str] = []
+    _gap(picture.missing, poor, limited)
     left, top, right, bottom = picture.content
     width, height = (round(side / picture.enlarged) for side in (right - left, bottom - top))
-    framed = " inside a plain border" if picture.framed else ""
+    where = "beside a plain or empty part" if picture.missing else "inside a plain border"
+    framed = f" {where}" if picture.framed else ""
     short, size = min(width, height), f"{width} × {height} pixels{framed}"
     enlarged = picture.enlarged > 1.0
     if enlarged:
@@ -182,6 +186,13 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     one, other = one - one.mean(), other - other.mean()
     scale = float(np.sqrt(np.mean(one * one) * np.mean(other * other)))
     return float(np.mean(one * other)) / scale if scale else 1.0
+
+
+def _gap(missing: float, poor: list[str], limited: list[str]) -> None:
+    """Add that some of the picture's data are missing; its notes say how it is known, and how many."""
+    if missing:
+        strength, part = (poor, "much") if missing >= MUCH else (limited, "part")
+        strength.append(f"the file is incomplete: {part} of the picture is missing")
 
 
 def _compression(picture: Picture, seen: float, earlier: float, poor: list[str], limited: list[str]) -> None:

@@ -133,3 +133,40 @@ def test_directories_of_both_orders_and_sizes(order, big):
     assert ifd.directory(block, form, form.first, 1).entries == (inside,)
     assert len(ifd.directory(block[: -step - 1], form, form.first, 10).entries) == 1
     assert ifd.directory(block, form, len(block), 10) is None
+
+
+def box(kind, body=b""):
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
+@pytest.mark.parametrize(("version", "wide"), [(0, ">H"), (1, ">H"), (2, ">I")])
+def test_the_coded_picture_of_an_iso_file_is_found_through_what_it_is_put_together_from(version, wide):
+    """The primary item 1 is a grid of 2 and 3; 4 is a thumbnail of it, and what describes the grid lies in `idat`."""
+    method = struct.pack(">H", 0) if version else b""
+    inside = struct.pack(">H", 1) if version else b""
+
+    def place(item, *extents, how=method):
+        listed = b"".join(struct.pack(">II", offset, length) for offset, length in extents)
+        return struct.pack(wide, item) + how + struct.pack(">HIH", 0, 1000, len(extents)) + listed
+
+    places = [place(2, (10, 20), (50, 5)), place(3, (30, 20)), place(4, (90, 9))]
+    if version:
+        places.append(place(1, (0, 8), how=inside))
+    small, item = (0, ">H") if version < 2 else (1, ">I")
+    grid = struct.pack(item, 1) + struct.pack(">H", 2) + struct.pack(item, 2) + struct.pack(item, 3)
+    thumbnail = struct.pack(item, 4) + struct.pack(">H", 1) + struct.pack(item, 1)
+    meta = bytes(4) + box(b"pitm", bytes((small, 0, 0, 0)) + struct.pack(item, 1))
+    iloc = bytes((version, 0, 0, 0, 0x44, 0x40)) + struct.pack(wide, len(places)) + b"".join(places)
+    meta += box(b"iloc", iloc) + box(b"iref", bytes((small, 0, 0, 0)) + box(b"dimg", grid) + box(b"thmb", thumbnail))
+    data = box(b"ftyp", b"heic") + box(b"meta", meta)
+    assert isobmff.picture(data) == ((1010, 20), (1050, 5), (1030, 20))
+    single = data.replace(b"dimg", b"free")
+    assert isobmff.picture(single) == ()  # it is not coded, and lies in no stretch of the file
+    for cut in range(len(data)):
+        isobmff.picture(data[:cut])
+
+
+def test_items_without_end_are_not_followed():
+    iloc = bytes((1, 0, 0, 0, 0, 0)) + struct.pack(">H", 65_535)
+    iloc += struct.pack(">HHHH", 1, 0, 0, 65_535) * 60_000  # of extents that take no bytes
+    assert isobmff.picture(box(b"meta", bytes(4) + box(b"pitm", bytes(4) + b"\0\1") + box(b"iloc", iloc))) == ((0, 0),)

@@ -16,7 +16,7 @@ from io import BytesIO
 from PIL import Image, ImageFile
 
 from aiforensics.evidence import InputError
-from aiforensics.image import ifdfacts, jpegfacts
+from aiforensics.image import ifdfacts, jpegfacts, missing
 from aiforensics.image.colour import to_rgb
 from aiforensics.image.complaints import overheard
 from aiforensics.image.heif import decode_heif
@@ -61,8 +61,8 @@ _FAILURES = (
 """What decoders are known to raise on damaged files; raised by our own stages, most would be slips of ours."""
 _UNCONVERTED = (OSError, ValueError)
 """What Pillow raises of a conversion that it cannot make."""
-_TAG_BITS, _TAG_PHOTOMETRIC, _TAG_SAMPLE_FORMAT = 258, 262, 339
-_WHITE_IS_ZERO, _UNSIGNED = 0, 1
+_TAG_BITS, _TAG_COMPRESSION, _TAG_PHOTOMETRIC, _TAG_STRIPS, _TAG_SAMPLE_FORMAT = 258, 259, 262, 273, 339
+_PLAIN, _WHITE_IS_ZERO, _UNSIGNED = 1, 0, 1
 _UNKNOWN_KINDS = ("unsupported", "not yet supported", "cannot handle", "unknown data organization")
 """In the words of decoders on a sound file of a kind that they do not know."""
 _COMPLAINED = "the decoder reported errors: parts of the picture may be wrong"
@@ -86,6 +86,7 @@ class Decoded:
     notes: tuple[str, ...] = ()
     transform: Callable[[Image.Image], Image.Image] | None = None
     alpha: Image.Image | None = None
+    missing: float = 0.0
 
 
 def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
@@ -149,7 +150,7 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
     if kind == "HEIF":
         with _translated(kind, data):
             image, frames, bits = decode_heif(data, check, partial(check_frames, limits=limits))
-        return _finish(kind, data, image, limits, bits=bits, frames=frames)
+        return _finish(kind, data, image, limits, bits=bits, frames=frames, gap=missing.of_items(data))
     if kind == "JPEG":
         return _decode_jpeg(data, limits)
     if kind == "TIFF":
@@ -158,6 +159,7 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
     check_frames(frames, limits)
     image = _open(kind, data)
     check(*image.size)
+    raw = [tile for tile in image.tile if kind == "BMP" and tile.codec_name == "raw"]
     if any(tile.codec_name == "bmp_rle" for tile in image.tile):
         check_run_lengths(*image.size, len(data), limits)
     if kind != "GIF":  # of a GIF, Pillow would have to decode every frame to know
@@ -167,7 +169,16 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
     with _translated(kind, data):
         image.load()
     bits = data[24] if kind == "PNG" else 8
-    return _finish(kind, data, image, limits, bits=bits, orientation=ifdfacts.orientation(_exif(image)), frames=frames)
+    turn = ifdfacts.orientation(_exif(image))
+    notes: tuple[str, ...] = ()
+    gap = None
+    if kind == "AVIF":
+        gap = missing.of_items(data)
+    elif kind == "WEBP":
+        gap = missing.of_webp(data, partial(_decodes, kind))
+    elif raw and missing.is_black(data, raw[0].offset, image.height):
+        notes = (missing.BLACK,)
+    return _finish(kind, data, image, limits, bits=bits, orientation=turn, frames=frames, notes=notes, gap=gap)
 
 
 def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
@@ -182,15 +193,21 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
         notes = (*notes, "the EXIF claims more than a file can hold and is not read")
         header = jpegfacts.read_header(data, limits)
     most = limits.max_scans if header.progressive else _MOST_PLAIN_SCANS
-    check_scans(jpegfacts.count_scans(data, header, most, limits), most)
+    scans = jpegfacts.read_scans(data, header, most, limits)
+    check_scans(len(scans.heads), most)
     image = _open("JPEG", data)
     check_size(*image.size, limits)
     tables: dict[int, list[int]] = getattr(image, "quantization", {})
     facts = jpegfacts.facts(header, tables)
     with _translated("JPEG", data):
         image.load()
+    gap = None
+    if header.sampling and header.frame in jpegfacts.TRANSFORMED:
+        gap = missing.of_scans(scans.heads, len(header.sampling), progressive=header.progressive)
+    if len(scans.heads) == 1 and header.frame in jpegfacts.SEQUENTIAL:
+        gap = gap or missing.of_jpeg(data, image, header.end, scans.end, partial(_decodes, "JPEG"))
     turn, frames = ifdfacts.orientation(header.exif), max(1, header.pictures)
-    return _finish("JPEG", data, image, limits, orientation=turn, frames=frames, jpeg=facts, notes=notes)
+    return _finish("JPEG", data, image, limits, orientation=turn, frames=frames, jpeg=facts, notes=notes, gap=gap)
 
 
 def _without_exif(data: bytes, end: int) -> bytes:
@@ -210,6 +227,9 @@ def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
         stored = tags.get(_TAG_BITS, (8,))
         _, complained = overheard(image.load)
         bits = int(max(stored)) if isinstance(stored, tuple) and stored else 8
+        plain = tags.get(_TAG_COMPRESSION, _PLAIN) == _PLAIN
+        start = min(tags.get(_TAG_STRIPS, (len(data),)), default=len(data))
+        black = plain and missing.is_black(data, start, image.height)
     return _finish(
         "TIFF",
         data,
@@ -218,7 +238,7 @@ def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
         bits=bits,
         orientation=ifdfacts.orientation(data),
         frames=max(1, pages),
-        notes=(_COMPLAINED,) if complained else (),
+        notes=((_COMPLAINED,) if complained else ()) + ((missing.BLACK,) if black else ()),
         unsigned=tags.get(_TAG_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,),
         negative=tags.get(_TAG_PHOTOMETRIC) == _WHITE_IS_ZERO,
     )
@@ -239,6 +259,18 @@ def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
     return opened
 
 
+def _decodes(kind: str, data: bytes) -> bool:
+    """Whether these bytes are a whole picture."""
+    try:
+        with _translated(kind, data):
+            _open(kind, data).load()
+    except InputError as refusal:
+        if refusal.kind == "too-large":  # that says nothing of the file
+            raise
+        return False
+    return True
+
+
 def _exif(image: Image.Image) -> bytes:
     exif = image.info.get("exif", b"")
     return exif if isinstance(exif, bytes) else b""
@@ -257,13 +289,23 @@ def _finish(
     notes: tuple[str, ...] = (),
     unsigned: bool = False,
     negative: bool = False,
+    gap: missing.Gap | None = None,
 ) -> Decoded:
     with _translated(kind, data, _UNCONVERTED):
         colours = to_rgb(image, bits, limits.max_metadata, unsigned=unsigned, negative=negative)
     if frames > 1:
         notes = (f"the file holds {frames} pictures, the first is examined", *notes)
+    if gap is not None:
+        notes = (gap.note, *notes)
     return Decoded(
-        _plain(colours.image), orientation, frames, jpeg, (*notes, *colours.notes), colours.transform, colours.alpha
+        _plain(colours.image),
+        orientation,
+        frames,
+        jpeg,
+        (*notes, *colours.notes),
+        colours.transform,
+        colours.alpha,
+        gap.share if gap else 0.0,
     )
 
 

@@ -94,6 +94,7 @@ def decode(data: bytes, path: str = "-", limits: Limits = Limits()) -> Picture: 
         notes=notes,
         transform=decoded.transform,
         alpha=decoded.alpha,
+        missing=decoded.missing,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,6 +43,10 @@ STANDARD_CHROMINANCE = (
 
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+SEQUENTIAL = {0xC0, 0xC1}
+"""Markers of a frame whose blocks stand whole, one after the other, in codes of Huffman."""
+TRANSFORMED = {*SEQUENTIAL, 0xC2, 0xC9, 0xCA}
+"""Markers of a frame whose scans hold coefficients."""
 _MPF_COUNT = 0xB001
 
 
@@ -53,6 +58,8 @@ class Header:
     ----------
     end
         Where the walk ended: the first scan, or the end of what could be read.
+    frame
+        Second byte of the frame's marker; 0 without one.
     sampling
         (horizontal, vertical) sampling factors of each component.
     quantizers
@@ -68,6 +75,7 @@ class Header:
     """
 
     end: int = 0
+    frame: int = 0
     progressive: bool = False
     sampling: tuple[tuple[int, int], ...] = ()
     quantizers: tuple[int, ...] = ()
@@ -77,6 +85,21 @@ class Header:
     pictures: int = 0
     gain_map: bool = False
     exif: bytes = field(default=b"", repr=False)
+
+
+class Scans(NamedTuple):
+    """The scans of a JPEG.
+
+    Attributes
+    ----------
+    heads
+        Content of the segment that opens each.
+    end
+        Where the marker of the picture's end stands; None without one.
+    """
+
+    heads: tuple[bytes, ...]
+    end: int | None
 
 
 def read_header(data: bytes, limits: Limits = Limits()) -> Header:  # noqa: B008 - frozen
@@ -107,21 +130,24 @@ def read_header(data: bytes, limits: Limits = Limits()) -> Header:  # noqa: B008
     return header
 
 
-def count_scans(data: bytes, header: Header, most: int, limits: Limits = Limits()) -> int:  # noqa: B008 - frozen
-    """Count the scans of a JPEG up to its end marker; the count stops at one over `most`.
+def read_scans(data: bytes, header: Header, most: int, limits: Limits = Limits()) -> Scans:  # noqa: B008 - frozen
+    """Walk the scans of a JPEG up to its end marker; the walk stops at one scan over `most`.
 
     Raises
     ------
     InputError
         `too-large` for more segments among the scans than the limits allow.
     """
-    scans = 0
+    heads: list[bytes] = []
+    at = header.end
     for count, segment in enumerate(jpeg.segments(data, header.end), 1):
         check_parts(count, limits.max_segments)
-        scans += segment.marker == jpeg.SCAN
-        if scans > most:
+        at = segment.end
+        if segment.marker == jpeg.SCAN:
+            heads.append(data[segment.body : segment.end])
+        if len(heads) > most:
             break
-    return scans
+    return Scans(tuple(heads), jpeg.picture_end(data, at))
 
 
 def facts(header: Header, tables: dict[int, list[int]]) -> JpegFacts:
@@ -212,7 +238,7 @@ def _take(header: Header, exif: list[bytes], marker: int, body: bytes) -> None:
     if marker in _FRAMES and len(body) >= 6:
         height, width = struct.unpack_from(">HH", body, 1)
         header.size = (width, height)
-        header.progressive = marker in _PROGRESSIVE
+        header.frame, header.progressive = marker, marker in _PROGRESSIVE
         header.sampling = tuple((f >> 4, f & 15) for f in body[7::3][: body[5]])
         header.quantizers = tuple(body[8::3][: body[5]])
     elif 0xE0 <= marker <= 0xEF or marker == jpeg.COMMENT:

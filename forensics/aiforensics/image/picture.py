@@ -119,6 +119,8 @@ class Picture:
         How many times larger the picture is than the detail that it holds: windows show that much more of it, reduced
         by as much, because the traces of its making were spread with it, or lie hidden at its full size under blur or
         noise. 1 for a picture as good as its size.
+    missing
+        Share of the picture's data that the file lacks, as far as the file itself shows it.
     """
 
     path: str
@@ -133,6 +135,7 @@ class Picture:
     transform: Callable[[Image.Image], Image.Image] | None = field(default=None, repr=False)
     alpha: Image.Image | None = field(default=None, repr=False)
     enlarged: float = 1.0
+    missing: float = 0.0
 
     @property
     def width(self) -> int:

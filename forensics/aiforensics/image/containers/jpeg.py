@@ -44,6 +44,12 @@ def segments(data: bytes, at: int = 2) -> Iterator[Segment]:
         at = end
 
 
+def picture_end(data: bytes, at: int) -> int | None:
+    """Offset of the marker of the picture's end, where it is the next from an offset on."""
+    found = _MARKER.search(data, at)
+    return found.start() if found is not None and data[found.start() + 1] == _END else None
+
+
 def is_stray(gap: bytes) -> bool:
     """Whether bytes between two segments are more than fill bytes and markers without a length."""
     return _NOTHING.fullmatch(gap) is None
