@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from aiforensics.lab.judge.distance import Distance
-from aiforensics_cli.commands import synth, train
+from aiforensics_cli.commands import compare, synth, train
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration, Line
 
@@ -294,3 +294,16 @@ def test_a_bundle_that_is_no_better_than_chance_is_told(capsys, value, low, warn
     told = capsys.readouterr()
     assert "bundle: matched ROC AUC" in told.out
     assert ("not shown to be better than chance" in told.err) is warned
+
+
+def test_compare_prints_who_is_told_apart_from_the_first(capsys):
+    figures = {"intervals": {"roc_auc": [0.7, 0.9]}, "accuracy": 0.7, "as_found": {"roc_auc": 0.9, "accuracy": 0.8}}
+    one = {"from": "resnet", "roc_auc": -0.04, "interval": [-0.09, 0.012], "says": "not told apart from resnet"}
+    figures |= {"seen_in_training": 0}
+    entries = {"cnn": {**figures, "roc_auc": 0.8, "difference": one}, "resnet": {**figures, "roc_auc": 0.84}}
+    compare._show(entries)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:3] == ["resnet 0.840 0.700 to 0.900 0.700 0.900 0.800", "cnn 0.800 0.700 to 0.900 0.700 0.900 0.800"]
+    assert lines[3:] == ["less resnet matched AUC 95 %", "cnn −0.040 −0.090 to +0.012 not told apart from resnet"]
+    compare._show({"cnn": entries["resnet"]})
+    assert "less" not in capsys.readouterr().out

@@ -143,7 +143,7 @@ def test_the_time_of_a_fusion_that_went_on_is_not_told_as_that_of_its_last_run(t
     for name in nothing:
         monkeypatch.setattr(comparing, name, lambda *_, **__: None)
     monkeypatch.setattr(comparing, "Bundle", SimpleNamespace(load=lambda _folder: None))
-    monkeypatch.setattr(comparing, "_judged", lambda *_: (judged, 1.0))
+    monkeypatch.setattr(comparing, "_judged", lambda *_: (judged, 1.0, {}))
     monkeypatch.setattr(comparing, "_entry", lambda *_: dict(judged))
     monkeypatch.setattr(System, "trainer", lambda *_: train)
     contest = Contest([System(recipe("cnn"), settings(recipe("cnn")))])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from aiforensics_cli import options
 from aiforensics_cli.commands.train import AUGMENTATIONS, Augmentation, command_line
-from aiforensics_cli.console import results
+from aiforensics_cli.console import clean, results
 from aiforensics_cli.places import named
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def compare(
 
     Bundles named with --bundle were trained elsewhere: their figures
     compare only where no test picture was among their training pictures.
+    Each system is held against the first by a paired bootstrap: whether they
+    differ, the overlap of their own intervals does not say.
     A test picture that cannot be judged is told and left out; the status is
     then 2, and the results are written.
     """
@@ -140,19 +142,27 @@ def _check_knobs(
             raise RecipeError(f"{given[0]} is for {kind}, and --recipes names none: leave it out")
 
 
-def _show(entries: dict[str, dict[str, object]]) -> None:
+def _show(entries: Mapping[str, Mapping[str, Any]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - only here
 
-    from aiforensics.lab.pages.words import reach  # noqa: PLC0415
+    from aiforensics.lab.pages.standing import leader, ranked  # noqa: PLC0415
+    from aiforensics.lab.pages.words import gap, reach  # noqa: PLC0415
 
     table = Table("system", "matched AUC", "95 %", "accuracy", "as found AUC", "accuracy", box=None, pad_edge=False)
 
     def text(value: object) -> str:
         return f"{value:.3f}" if isinstance(value, float) else "–"
 
-    for name, entry in sorted(entries.items(), key=lambda item: -float(str(item[1]["roc_auc"] or 0))):
-        intervals, found = entry["intervals"], entry["as_found"]
-        if isinstance(intervals, dict) and isinstance(found, dict):
-            cells = [text(entry["roc_auc"]), reach(intervals["roc_auc"], between=" to "), text(entry["accuracy"])]
-            table.add_row(name, *cells, text(found["roc_auc"]), text(found["accuracy"]))
+    for name in ranked(entries):
+        entry, found = entries[name], entries[name]["as_found"]
+        interval = reach(entry["intervals"]["roc_auc"], between=" to ")
+        cells = [text(entry["roc_auc"]), interval, text(entry["accuracy"])]
+        table.add_row(clean(name), *cells, text(found["roc_auc"]), text(found["accuracy"]))
     results().print(table)
+    held = [(name, entries[name]["difference"]) for name in ranked(entries) if "difference" in entries[name]]
+    if held:
+        wide = "95 % for all at once" if len(held) > 1 else "95 %"
+        apart = Table(f"less {clean(leader(entries))}", "matched AUC", wide, "", box=None, pad_edge=False)
+        for name, one in held:
+            apart.add_row(clean(name), *gap(one["roc_auc"], one["interval"]), clean(one["says"]))
+        results().print(apart)

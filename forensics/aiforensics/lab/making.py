@@ -23,7 +23,7 @@ from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.judge.detector import Detector
-from aiforensics.lab.judge.evaluate import HEADLINE, evaluate
+from aiforensics.lab.judge.evaluate import HEADLINE, Evaluation, evaluate
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.pages.card import card
 from aiforensics.lab.pages.evaluation import evaluation_page
@@ -205,6 +205,7 @@ def judge_test(
     title: str = "",
     of: int | None = None,
     seen: Container[str] | None = None,
+    take: Callable[[Evaluation], None] = lambda _found: None,
 ) -> dict[str, Any]:
     """Evaluate as found and under matched conditions; the full figures and their page go to the work folder.
 
@@ -214,8 +215,8 @@ def judge_test(
         The pictures, and what judges them.
     job
         Where the figures go, and the seed.
-    report
-        Takes a line of progress.
+    report, take
+        Take a line of progress, and the evaluation itself with every judgement.
     title
         What is judged, for the page; else the name of the job's bundle's folder.
     of, seen
@@ -236,6 +237,7 @@ def judge_test(
     found = evaluate(samples, detector, CONDITIONS, of=of, seen=seen, seed=job.seed, progress=progress)
     if line := left_out(found.refused, len(samples)):
         report(line)
+    take(found)
     content = found.to_dict()
     content["settings"] = {"command": job.command, "data": ", ".join(job.data), "split": "test", "seed": str(job.seed)}
     (job.work / METRICS).write_text(json.dumps(content, indent=1), encoding="utf-8")

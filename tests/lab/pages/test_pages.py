@@ -20,6 +20,7 @@ from aiforensics.lab.pages.audit import audit_page
 from aiforensics.lab.pages.charts import Axis, Series, interval_bar, line_chart
 from aiforensics.lab.pages.comparison import comparison_page
 from aiforensics.lab.pages.evaluation import _plots, evaluation_page
+from aiforensics.lab.pages.standing import in_words
 from aiforensics.lab.pages.words import reach, with_interval
 
 HOSTILE = "<script>alert(1)</script>\u202e"
@@ -114,33 +115,84 @@ def test_a_system_that_was_tested_on_its_training_pictures_is_not_ahead(content,
     assert "training</b>" not in page
 
 
+def held(value, low, high, pictures=20, few=False):
+    told = {"from": "first", "roc_auc": value, "interval": [low, high], "pictures": pictures, "of": 20, "few": few}
+    return {**told, "says": in_words(told)}
+
+
 @pytest.mark.parametrize(
-    ("first", "second", "said", "unsaid"),
+    ("first", "second", "apart", "said", "unsaid"),
     [
-        ((0.45, 0.36, 0.54), (0.4, 0.3, 0.5), "None is shown to be better than chance (0.5)", "is ahead"),
+        (
+            (0.45, 0.36, 0.54),
+            (0.4, 0.3, 0.5),
+            (-0.05, -0.1, 0.0),
+            "None is shown to be better than chance (0.5)",
+            "is ahead",
+        ),
         (
             (0.55, 0.48, 0.62),
             (0.4, 0.3, 0.5),
+            (-0.15, -0.2, -0.1),
             "the highest ROC AUC under matched conditions is 0.550, of first",
             "ahead",
         ),
-        ((0.4, None, None), (None, None, None), "None is shown to be better than chance (0.5)", "ahead"),
-        ((0.8, 0.7, 0.9), (0.7, 0.6, 0.8), "better than second is not shown: the intervals overlap", "None is"),
-        ((1.0, None, None), (0.7, 0.6, 0.8), "<b>first</b> is ahead", "not shown"),
-        ((0.9, None, None), (0.8, None, None), "better than second is not shown: there are no intervals", "None is"),
-        ((0.8, 0.7, 0.9), (0.6, 0.55, 0.65), "<b>first</b> is ahead", "not shown"),
+        (
+            (0.4, None, None),
+            (None, None, None),
+            (None, None, None),
+            "None is shown to be better than chance (0.5)",
+            "ahead",
+        ),
+        ((0.8, 0.7, 0.9), (0.7, 0.6, 0.8), (-0.1, -0.2, 0.01), "better than second is not shown", "None is"),
+        ((0.8, 0.7, 0.9), (0.7, 0.6, 0.8), (-0.1, -0.15, -0.04), "<b>first</b> is ahead", "not shown"),
+        ((0.8, 0.78, 0.82), (0.7, 0.68, 0.72), (-0.1, -0.15, 0.0), "better than second is not shown", "None is"),
+        ((1.0, None, None), (0.7, 0.6, 0.8), (-0.3, -0.4, -0.2), "<b>first</b> is ahead", "not shown"),
+        ((0.9, None, None), (0.8, None, None), (-0.1, None, None), "better than second is not shown", "None is"),
     ],
 )
-def test_ahead_is_who_beats_chance_and_how_surely_is_said(content, tmp_path, first, second, said, unsaid) -> None:
+def test_ahead_is_who_beats_chance_and_how_surely_is_said(
+    content, tmp_path, first, second, apart, said, unsaid
+) -> None:
     costs = {"parameters": 1, "bytes": 1, "milliseconds": 1.0, "pictures": {"judged": 20}, "seen_in_training": 0}
     entries = {
         name: content | costs | {"roc_auc": value, "intervals": content["intervals"] | {"roc_auc": [low, high]}}
         for name, (value, low, high) in (("first", first), ("second", second))
     }
+    entries["second"]["difference"] = held(*apart)
     comparison_page({"entries": entries, "settings": {"test": "20"}}, tmp_path / "p.html")
     summary = re.sub(r"\s+", " ", (tmp_path / "p.html").read_text()).split('<p class="caution">')[0]
     assert said in summary
     assert unsaid not in summary
+
+
+def test_the_page_says_who_is_told_apart_from_the_first(content, tmp_path) -> None:
+    costs = {"parameters": 1, "bytes": 1, "milliseconds": 1.0, "pictures": {"judged": 20}, "seen_in_training": 0}
+    others = {
+        "near": held(-0.02, -0.05, 0.01),
+        "far": held(-0.3, -0.4, -0.2),
+        "torn": held(-0.1, -0.3, 0.1, pictures=17),
+        "few": held(-0.1, None, None, few=True),
+        "twin": held(0.0, None, None),
+    }
+    entries = {name: content | costs | {"roc_auc": 0.8, "difference": one} for name, one in others.items()}
+    entries = {"first": content | costs | {"roc_auc": 0.9}, **entries}
+    comparison_page({"entries": entries, "settings": {"test": "20"}}, tmp_path / "p.html")
+    page = re.sub(r"\s+", " ", (tmp_path / "p.html").read_text())
+    section = page.split('<h2 id="differences"')[1].split("</section>")[0]
+    rows = dict(re.findall(r'<th scope="row">(\w+)</th><td class="number"><b>(.*?)</td></tr>', section))
+    told = {name: re.sub(r"<[^>]*>", "|", row) for name, row in rows.items()}
+    assert told == {
+        "near": "−0.020|||−0.050 to +0.010||not told apart from first by these pictures",
+        "far": "−0.300|||−0.400 to −0.200||below first",
+        "torn": "−0.100|||−0.300 to +0.100||not told apart from first by these pictures (the 17 that both judged)",
+        "few": "−0.100|||–||not told apart from first: no interval, too few groups of a class",
+        "twin": "+0.000|||–||not told apart from first: no interval, the same difference in every draw",
+    }
+    assert "That it is better than near, torn, few, twin is not shown" in page
+    assert "Where two intervals overlap" not in page
+    comparison_page({"entries": {"first": entries["first"]}, "settings": {"test": "20"}}, tmp_path / "p.html")
+    assert "told apart" not in (tmp_path / "p.html").read_text()
 
 
 def test_the_page_tells_no_training_time_of_a_run_that_went_on(content, tmp_path) -> None:

@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.image import Picture
 from aiforensics.lab.judge.metrics import Figure, Floats, Scores, figure, of_both
+from aiforensics.lab.judge.paired import at_once
 from aiforensics.provenance.dossier import Dossier
 
 FOLDS = 5
@@ -161,18 +161,10 @@ def separabilities(
     """`separability` of each table, with intervals that hold for all of them at once.
 
     Of several cues, each under its own 95 % interval, one would pass by chance far more often than in 5 % of the cases.
-    So each interval is as wide as one of 1 - 0.05/n for n tables (Bonferroni; Dunn, "Multiple comparisons among means",
-    JASA 56, 1961): both sides of the bootstrap's are stretched as those of a normal distribution.
     """
-    wider = NormalDist().inv_cdf(1 - 0.025 / len(tables)) / NormalDist().inv_cdf(0.975)
     found = {name: separability(table, labels, groups, seed=seed) for name, table in tables.items()}
-    return {name: _stretched(one, wider) for name, one in found.items()}
-
-
-def _stretched(one: Figure, times: float) -> Figure:
-    """A share whose interval reaches `times` as far to both sides, within [0, 1]."""
-    low, high = one.value - times * (one.value - one.low), one.value + times * (one.high - one.value)
-    return Figure(one.value, *np.clip((low, high), 0.0, 1.0).tolist())
+    wide = {name: at_once(one, len(tables)) for name, one in found.items()}
+    return {name: Figure(one.value, *np.clip((one.low, one.high), 0.0, 1.0).tolist()) for name, one in wide.items()}
 
 
 def name_mask(stem: str) -> str:

@@ -35,6 +35,8 @@ FEWEST = 10
 """Pictures of each class below which a format has no figures of its own."""
 
 Judged = list[tuple[Sample, Prediction]]
+ByCondition = Mapping[str, Judged]
+"""Name of the condition → judgements under it."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ class Evaluation:
         `judged`: pictures that were judged; `of`: pictures that they were chosen from, None where that was not said.
     seen_in_training
         How many of the judged pictures the detector had learned from; None where it does not say what that was.
+    judged
+        Every judgement under each matched condition, for whoever compares detectors; not part of `metrics.json`.
     """
 
     matched: Panel
@@ -129,6 +133,7 @@ class Evaluation:
     by_format: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pictures: Mapping[str, int | None] = field(default_factory=dict)
     seen_in_training: int | None = None
+    judged: ByCondition = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the evaluation into the content of `metrics.json`."""
@@ -228,7 +233,8 @@ def evaluate(
         if progress is not None:
             progress(done, total)
     check_judged(samples, judged.values(), refused)
-    pooled = [pair for view in conditions for pair in judged[view.name]]
+    matched = {view.name: judged[view.name] for view in conditions}
+    pooled = [pair for pairs in matched.values() for pair in pairs]
     return Evaluation(
         matched=panel("matched", _matched_title(conditions), pooled, keys=True, draws=draws, seed=seed),
         conditions=tuple(panel(v.name, v.title, judged[v.name], draws=draws, seed=seed) for v in conditions),
@@ -242,7 +248,8 @@ def evaluate(
         failures=_failures(pooled),
         pictures={"judged": len(sums), "of": of},
         seen_in_training=None if seen is None else sum(one in seen for one in sums),
-        by_format=_by_format({view.name: judged[view.name] for view in conditions}, formats, draws, seed),
+        by_format=_by_format(matched, formats, draws, seed),
+        judged=matched,
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from aiforensics.lab.pages.charts import Axis, Series, interval_bar, line_chart
-from aiforensics.lab.pages.words import TEMPLATES, with_interval
+from aiforensics.lab.pages.standing import is_behind, leader, ranked, strangers
+from aiforensics.lab.pages.words import TEMPLATES, gap, with_interval
 from aiforensics.report.page import write_page
 
 COLUMNS = (
@@ -37,9 +38,9 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
         The HTML file to write; an existing one is replaced.
     """
     entries = content["entries"]
-    ranked = sorted(entries, key=lambda name: -(entries[name]["roc_auc"] or 0.0))
-    strangers = [name for name in ranked if entries[name]["seen_in_training"] == 0]
-    marks = {name: _mark(entries[name]) for name in ranked}
+    order, new = ranked(entries), strangers(entries)
+    marks = {name: _mark(entries[name]) for name in order}
+    held = {name: entries[name]["difference"] for name in order if "difference" in entries[name]}
     context = {
         "settings": content["settings"],
         "refused": len({tuple(pair) for entry in entries.values() for pair in entry["refused"]}),
@@ -47,43 +48,34 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
         "tables": [
             (
                 "Matched: both classes in the same window, size and codec",
-                [_row(name, marks[name], entries[name]) for name in ranked],
+                [_row(name, marks[name], entries[name]) for name in order],
             ),
             (
                 "As found: the files as they are",
-                [_row(name, marks[name], entries[name]["as_found"]) for name in ranked],
+                [_row(name, marks[name], entries[name]["as_found"]) for name in order],
             ),
         ],
-        "costs": [(name, entries[name]) for name in ranked],
-        "matrices": [(name, entries[name]["confusion_matrix"]) for name in ranked],
-        "curves": [plot for name in ranked for plot in _curves(name, entries[name].get("history", {}))],
+        "leader": leader(entries),
+        "differences": [(name, *gap(one["roc_auc"], one["interval"]), one["says"]) for name, one in held.items()],
+        "costs": [(name, entries[name]) for name in order],
+        "matrices": [(name, entries[name]["confusion_matrix"]) for name in order],
+        "curves": [plot for name in order for plot in _curves(name, entries[name].get("history", {}))],
         "sensitivity": [
-            _sensitivity(name, entries[name]["sensitivity"]) for name in ranked if "sensitivity" in entries[name]
+            _sensitivity(name, entries[name]["sensitivity"]) for name in order if "sensitivity" in entries[name]
         ],
-        "best": strangers[0] if strangers else "",
-        "best_auc": entries[strangers[0]]["roc_auc"] if strangers else None,
-        "shown": bool(strangers) and _ends(entries[strangers[0]])[0] > 0.5,
-        "rival": _rival(strangers, entries),
-        "flattered": len(strangers) < len(ranked),
+        "best": new[0] if new else "",
+        "best_auc": entries[new[0]]["roc_auc"] if new else None,
+        "shown": bool(new) and _least(entries[new[0]]) > 0.5,
+        "rivals": [name for name in new if name in held and not is_behind(held[name])],
+        "flattered": len(new) < len(order),
     }
     write_page("comparison.html.j2", path, context, folder=TEMPLATES)
 
 
-def _ends(entry: Mapping[str, Any]) -> tuple[float, float]:
-    """The ends of a ROC AUC's interval; the figure itself where no draw moved it, 0 where it is not defined."""
-    figure = float(entry["roc_auc"] or 0.0)
-    low, high = (figure if end is None else float(end) for end in entry["intervals"]["roc_auc"])
-    return low, high
-
-
-def _rival(ranked: Sequence[str], entries: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """The system behind the first where that one is not shown to be better, and why not; else empty."""
-    if len(ranked) < 2:
-        return "", ""
-    first, second = (entries[name] for name in ranked[:2])
-    if first["intervals"]["roc_auc"][0] is None and second["intervals"]["roc_auc"][0] is None:
-        return ranked[1], "there are no intervals"
-    return (ranked[1], "the intervals overlap") if _ends(first)[0] <= _ends(second)[1] else ("", "")
+def _least(entry: Mapping[str, Any]) -> float:
+    """The low end of a ROC AUC's interval; the figure itself where no draw moved it, 0 where it is not defined."""
+    low = entry["intervals"]["roc_auc"][0]
+    return float((entry["roc_auc"] or 0.0) if low is None else low)
 
 
 def _mark(entry: Mapping[str, Any]) -> str:

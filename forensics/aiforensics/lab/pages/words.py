@@ -70,3 +70,17 @@ def reach(interval: Sequence[float | None], digits: int = 3, between: str = "–
     if not low:
         return "–"
     return f"within {10**-digits:g}" if low == high else f"{low}{between}{high}"
+
+
+def gap(value: float | None, interval: Sequence[float | None]) -> tuple[str, str]:
+    """Write a difference and its interval with their signs; dashes where there is none.
+
+    Examples
+    --------
+    >>> gap(-0.02, (-0.081, 0.03)), gap(0.1, (None, None)), gap(None, (None, None))
+    (('−0.020', '−0.081 to +0.030'), ('+0.100', '–'), ('–', '–'))
+    """
+    number, low, high = ("" if one is None else f"{one:+.3f}".replace("-", "−") for one in (value, *interval))
+    if not low:
+        return number or "–", "–"
+    return number, "within 0.001" if low == high else f"{low} to {high}"

@@ -1,0 +1,52 @@
+"""How the systems of a comparison stand: their order, whom the others are held against, and what a difference says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Entries = Mapping[str, Mapping[str, Any]]
+"""Figures of each system by name, as in the `entries` of a comparison."""
+
+
+def ranked(entries: Entries) -> list[str]:
+    """Names by the ROC AUC under matched conditions, the highest first."""
+    return sorted(entries, key=lambda name: -(entries[name]["roc_auc"] or 0.0))
+
+
+def strangers(entries: Entries) -> list[str]:
+    """Names of those that are known to have seen none of the pictures in training, in the order of `ranked`."""
+    return [name for name in ranked(entries) if entries[name]["seen_in_training"] == 0]
+
+
+def leader(entries: Entries) -> str:
+    """Name of the system that the others are held against: the first to which the pictures are new, else the first."""
+    return (strangers(entries) or ranked(entries))[0]
+
+
+def is_behind(difference: Mapping[str, Any]) -> bool:
+    """Whether a difference from the leader, as of an entry, is shown to be below 0."""
+    high = difference["interval"][1]
+    return high is not None and high < 0
+
+
+def in_words(difference: Mapping[str, Any]) -> str:
+    """Say what a difference from the leader shows, or why it shows nothing.
+
+    Examples
+    --------
+    >>> told = {"from": "cnn", "roc_auc": -0.01, "interval": [-0.05, 0.03], "few": False, "pictures": 17, "of": 20}
+    >>> in_words(told)
+    'not told apart from cnn by these pictures (the 17 that both judged)'
+    """
+    name, value, (low, high) = difference["from"], difference["roc_auc"], difference["interval"]
+    both = f" (the {difference['pictures']} that both judged)" if difference["pictures"] < difference["of"] else ""
+    if value is None:
+        return f"not held against {name}: they judged no pictures of both classes alike"
+    if difference["few"]:
+        return f"not told apart from {name}: no interval, too few groups of a class{both}"
+    if low is None:
+        return f"not told apart from {name}: no interval, the same difference in every draw{both}"
+    if low <= 0 <= high:
+        return f"not told apart from {name} by these pictures{both}"
+    return f"{'below' if high < 0 else 'above'} {name}{both}"
