@@ -44,7 +44,11 @@ class Judge:
 def test_each_is_held_against_the_first_on_the_same_pictures(old, rivals, tmp_path, monkeypatch):
     judges = {"good": Judge(11, 0.0), "alike": Judge(10, 0.01), "poor": Judge(2, 0.0)}
     monkeypatch.setattr(comparing, "open_detector", lambda folder: judges[folder.name])
-    content = compare(old, Contest([], rivals), Job(tmp_path, tmp_path))
+    lines = []
+    content = compare(old, Contest([], rivals), Job(tmp_path, tmp_path), lines.append)
+    names = [f"{name} (bundle)" for name in judges]
+    assert [line.split(": ")[0] for line in lines if "judging: 100/100" in line] == names
+    assert {line.split(": ")[0] for line in lines} == set(names), "every line says of whom"
     entries = content["entries"]
     assert "difference" not in entries["good (bundle)"]
     alike, poor = (entries[f"{name} (bundle)"]["difference"] for name in ("alike", "poor"))

@@ -166,7 +166,8 @@ def test_a_comparison_tells_what_could_not_be_judged(torn, made, tmp_path):
     lines, job = [], Job(tmp_path, tmp_path, ["torn"])
     content = compare(torn, Contest([], [str(made[0] / "mine")]), job, lines.append)
     assert content["settings"]["test"] == "17"
-    assert any(line.startswith("3 of the 20 test pictures cannot be judged and are left out; the") for line in lines)
+    start = "mine (bundle): 3 of the 20 test pictures cannot be judged and are left out; the"
+    assert any(line.startswith(start) for line in lines)
     write_comparison(content, tmp_path)
     page = (tmp_path / "comparison.html").read_text()
     assert "judged on the same 17 test pictures (3 could not be judged and are left out);" in page

@@ -124,7 +124,9 @@ def compare(
         told = train(draft, mine.work)
         history_plot(told["history"], mine.work / "history.png")
         seconds = told.get("seconds", None if goes_on else time.monotonic() - started)
-        metrics, milliseconds, said[name] = _judged(Bundle.load(draft), name, chosen, len(test), mine, report)
+        metrics, milliseconds, said[name] = _judged(
+            Bundle.load(draft), name, chosen, len(test), mine, _named(name, report)
+        )
         finish(draft, metrics, mine, samples)
         publish(draft, mine.out)
         costs = {"train_seconds": seconds, "milliseconds": milliseconds}
@@ -136,9 +138,9 @@ def compare(
         folder = re.sub(r"[^\w.-]+", "_", f"bundle-{title}")
         mine = replace(job, work=job.work / folder, out=bundle.folder)
         mine.work.mkdir(parents=True, exist_ok=True)
-        metrics, milliseconds, said[name] = _judged(bundle, title, chosen, len(test), mine, report)
+        metrics, milliseconds, said[name] = _judged(bundle, title, chosen, len(test), mine, _named(name, report))
         if metrics["seen_in_training"]:
-            report(f"{title}: {metrics['seen_in_training']} of the test pictures were in its training: it is flattered")
+            report(f"{name}: {metrics['seen_in_training']} of the test pictures were in its training: it is flattered")
         entries[name] = _entry(bundle.folder, metrics) | {"milliseconds": milliseconds}
     _hold_against_leader(entries, said, job.seed)
     judged = sorted({entry["pictures"]["judged"] for entry in entries.values()})
