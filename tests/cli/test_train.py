@@ -1,5 +1,6 @@
 """The commands train, compare, adapt and synth: what they refuse, and one whole way through."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -301,9 +302,35 @@ def test_compare_prints_who_is_told_apart_from_the_first(capsys):
     one = {"from": "resnet", "roc_auc": -0.04, "interval": [-0.09, 0.012], "says": "not told apart from resnet"}
     figures |= {"seen_in_training": 0}
     entries = {"cnn": {**figures, "roc_auc": 0.8, "difference": one}, "resnet": {**figures, "roc_auc": 0.84}}
-    compare._show(entries)
+    compare._show(entries, {})
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[1:3] == ["resnet 0.840 0.700 to 0.900 0.700 0.900 0.800", "cnn 0.800 0.700 to 0.900 0.700 0.900 0.800"]
     assert lines[3:] == ["less resnet matched AUC 95 %", "cnn −0.040 −0.090 to +0.012 not told apart from resnet"]
-    compare._show({"cnn": entries["resnet"]})
+    compare._show({"cnn": entries["resnet"]}, {})
     assert "less" not in capsys.readouterr().out
+
+
+def test_a_recipe_that_diverges_is_a_row_and_status_2(run, data, tmp_path, monkeypatch):
+    pytest.importorskip("torch").set_num_threads(1)
+    from aiforensics.lab.fit import classifiers
+
+    def scores(learner, pictures):
+        found = honest(learner, pictures)
+        return found if type(learner).__name__ == "NumpyLearner" else np.full_like(found, np.nan)
+
+    honest = classifiers.scores
+    monkeypatch.setattr(classifiers, "scores", scores)
+    out = tmp_path / "compared"
+    recipes = ("--recipes", "cnn,scratch-cnn-numpy", "--epochs", 1, "--side", 32, "--force")
+    found = run("compare", data, *recipes, "--out", out)
+    why = "the training at rate 0.001 diverged in pass 1: give a smaller --rate (train and adapt have it)"
+    assert found.status == 2
+    assert "1 of 2 systems failed: cnn" in found.err
+    assert f"cnn failed: {why}" in found.out.splitlines()
+    assert "scratch-cnn-numpy" in found.out
+    content = json.loads((out / "metrics.json").read_text())
+    assert (content["failed"], list(content["entries"])) == ({"cnn": why}, ["scratch-cnn-numpy"])
+    page = (out / "comparison.html").read_text()
+    assert page.count(f'<th scope="row">cnn</th><td colspan="9">failed: {why}</td>') == 2
+    assert "cnn failed and is not compared" in page
+    assert "<h1>1 system</h1>" in page

@@ -1,6 +1,7 @@
 """Comparing systems: who is told apart from the first, what is said meanwhile, and a recipe that fails."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +11,8 @@ from aiforensics.lab import compare as comparing  # noqa: E402
 from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
 from aiforensics.lab.judge.detector import Prediction  # noqa: E402
 from aiforensics.lab.making import Job  # noqa: E402
+from aiforensics.lab.systems import System  # noqa: E402
+from aiforensics.lab.train.recipes import DivergedError, recipe, settings  # noqa: E402
 from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -64,3 +67,52 @@ def test_each_is_held_against_the_first_on_the_same_pictures(old, rivals, tmp_pa
     page = (tmp_path / "comparison.html").read_text()
     assert "That it is better than alike (bundle) is not shown" in page
     assert "Who is told apart from good (bundle)" in page
+
+
+@pytest.fixture
+def contest(monkeypatch, tmp_path):
+    """(errors by recipe) → a comparison of `cnn`, `resnet` and `cbam-resnet` in which these recipes raise them."""
+
+    def trainer(system, _samples, name, _report):
+        def train(_draft, _work):
+            if name in errors:
+                raise errors[name]
+            return {"history": {}}
+
+        return train
+
+    def run(found):
+        errors.update(found)
+        systems = [System(recipe(name), settings(recipe(name))) for name in ("cnn", "resnet", "cbam-resnet")]
+        return compare([], Contest(systems), Job(tmp_path, tmp_path), lines.append)
+
+    errors, lines = {}, []
+    for name in ("check_data", "history_plot", "finish", "publish", "_hold_against_leader"):
+        monkeypatch.setattr(comparing, name, lambda *_, **__: None)
+    monkeypatch.setattr(comparing, "Bundle", SimpleNamespace(load=lambda _folder: None))
+    monkeypatch.setattr(comparing, "_judged", lambda *_: ({}, 1.0, {}))
+    monkeypatch.setattr(comparing, "_entry", lambda *_: {"pictures": {"judged": 20}})
+    monkeypatch.setattr(System, "trainer", trainer)
+    run.lines = lines
+    return run
+
+
+def test_a_recipe_that_fails_costs_the_others_nothing(contest, tmp_path):
+    errors = {"cnn": DivergedError("the training diverged\n in pass 2"), "resnet": RuntimeError("CUDA out of memory")}
+    content = contest(errors)
+    assert list(content["entries"]) == ["cbam-resnet"]
+    told = {"cnn": "the training diverged in pass 2", "resnet": "RuntimeError: CUDA out of memory"}
+    assert content["failed"] == told
+    assert [line for line in contest.lines if "failed" in line] == [f"{k}: failed: {v}" for k, v in told.items()]
+    traces = (tmp_path / "failures.txt").read_text()
+    assert traces.count("Traceback") == 2
+    assert "raise errors[name]" in traces
+    assert contest({"cnn": MemoryError()})["failed"]["cnn"] == "MemoryError"
+
+
+def test_a_comparison_of_which_nothing_is_left_says_what_the_first_met(contest, tmp_path):
+    names = ("cnn", "resnet", "cbam-resnet")
+    with pytest.raises(DivergedError, match="of cnn"):
+        contest({name: DivergedError(f"of {name}") for name in names})
+    with pytest.raises(KeyboardInterrupt):
+        contest({"resnet": KeyboardInterrupt()})

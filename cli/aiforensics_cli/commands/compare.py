@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aiforensics_cli import options
+from aiforensics_cli.app import REFUSED
 from aiforensics_cli.commands.train import AUGMENTATIONS, Augmentation, command_line
-from aiforensics_cli.console import clean, results
+from aiforensics_cli.console import clean, complain, results
 from aiforensics_cli.places import named
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def compare(
     compare only where no test picture was among their training pictures.
     Each system is held against the first by a paired bootstrap: whether they
     differ, the overlap of their own intervals does not say.
-    A test picture that cannot be judged is told and left out; the status is
-    then 2, and the results are written.
+    A test picture that cannot be judged is told and left out, and so is a
+    recipe whose training fails; the status is then 2, and the results are
+    written.
     """
     from aiforensics.lab.train.recipes import recipe, settings  # noqa: PLC0415 - the lab is not for --help
 
@@ -116,10 +118,13 @@ def compare(
     out.mkdir(parents=True, exist_ok=True)
     content = run(samples, contest, job, report)
     write_comparison(content, out)
-    _show(content["entries"])
+    _show(content["entries"], content["failed"])
     results().print(f"{out / 'comparison.html'}", soft_wrap=True)
     refused = dict.fromkeys(tuple(pair) for entry in content["entries"].values() for pair in entry["refused"])
-    raise typer.Exit(tell_refused(list(refused)))
+    status = tell_refused(list(refused))
+    if failed := content["failed"]:
+        complain(f"{len(failed)} of {len(failed) + len(content['entries'])} systems failed: {', '.join(failed)}")
+    raise typer.Exit(REFUSED if failed else status)
 
 
 def _check_knobs(
@@ -142,7 +147,7 @@ def _check_knobs(
             raise RecipeError(f"{given[0]} is for {kind}, and --recipes names none: leave it out")
 
 
-def _show(entries: Mapping[str, Mapping[str, Any]]) -> None:
+def _show(entries: Mapping[str, Mapping[str, Any]], failed: Mapping[str, str]) -> None:
     from rich.table import Table  # noqa: PLC0415 - only here
 
     from aiforensics.lab.pages.standing import leader, ranked  # noqa: PLC0415
@@ -158,7 +163,11 @@ def _show(entries: Mapping[str, Mapping[str, Any]]) -> None:
         interval = reach(entry["intervals"]["roc_auc"], between=" to ")
         cells = [text(entry["roc_auc"]), interval, text(entry["accuracy"])]
         table.add_row(clean(name), *cells, text(found["roc_auc"]), text(found["accuracy"]))
+    for name in failed:
+        table.add_row(clean(name), "failed")
     results().print(table)
+    for name, why in failed.items():
+        results().print(f"{clean(name)} failed: {clean(why)}", soft_wrap=True)
     held = [(name, entries[name]["difference"]) for name in ranked(entries) if "difference" in entries[name]]
     if held:
         wide = "95 % for all at once" if len(held) > 1 else "95 %"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
+import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ from aiforensics.lab.judge.detector import Detector, Prediction
 from aiforensics.lab.judge.evaluate import ByCondition, Evaluation, plain
 from aiforensics.lab.judge.paired import at_once, difference
 from aiforensics.lab.judge.quick import open_detector
-from aiforensics.lab.making import Job, check_data, check_output, finish, judge_test, new_draft, publish
+from aiforensics.lab.making import Job, Train, check_data, check_output, finish, judge_test, new_draft, publish
 from aiforensics.lab.pages.plots import history_plot
 from aiforensics.lab.pages.standing import in_words, leader
 from aiforensics.lab.systems import System
@@ -33,8 +36,13 @@ from aiforensics_models.preparation import Preparation
 SCHEMA = "aiforensics.comparison/1"
 BUNDLE = "bundle"
 """Folder of a recipe's bundle within its own."""
+FAILURES = "failures.txt"
+"""File in the comparison's folder with the tracebacks of those that failed."""
 FACTORS = (0.1, 0.3, 1.0, 3.0)
 """Multiples of a recipe's learning rate in the sensitivity check."""
+
+Run = Callable[[], tuple[dict[str, Any], ByCondition]]
+"""Gives the entry of a system and its judgements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,8 @@ def compare(
     The content of the comparison's `metrics.json`: `entries` by name, each with the figures of `metrics.json` (curves
     left out), `history`, `parameters`, `bytes`, `train_seconds` (None where a fusion went on from an earlier run),
     `milliseconds` that a judgement takes the detector, and of all but the leader `difference`, what its ROC AUC lies
-    above the leader's; `settings`, whose `test` is the number of pictures that were judged.
+    above the leader's; `settings`, whose `test` is the number of pictures that were judged; `failed`, by name why
+    systems have no entry.
 
     Raises
     ------
@@ -98,10 +107,11 @@ def compare(
     aiforensics.lab.making.TrainingError
         A bundle's folder holds something else or cannot be written, or the audit refuses the data set and the job is
         not forced.
+    Exception
+        Every system failed: what the first one raised.
     """
     test = [sample for sample in samples if sample.split == "test"]
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
-    entries: dict[str, dict[str, Any]] = {}
     bundles = _titled([Bundle.load(model) for model in contest.bundles])  # what cannot be had is told before training
     names = [system.recipe.name for system in contest.systems]
     for name in names:
@@ -113,40 +123,18 @@ def compare(
     for system in {one.delivered: one for one in contest.systems}.values():  # who see pictures alike share an audit
         kept = "audit-delivered.json" if system.delivered else "audit.json"
         check_data(samples, job, system.view, report, name=kept)
-    said: dict[str, ByCondition] = {}
-    for name, system, train in zip(names, contest.systems, trainers, strict=True):
-        mine = replace(job, work=job.work / name, out=job.work / name / BUNDLE)
-        mine.work.mkdir(parents=True, exist_ok=True)
-        goes_on = any(mine.work.iterdir())
-        report(f"{name}: training")
-        started = time.monotonic()
-        draft = new_draft(mine)
-        told = train(draft, mine.work)
-        history_plot(told["history"], mine.work / "history.png")
-        seconds = told.get("seconds", None if goes_on else time.monotonic() - started)
-        metrics, milliseconds, said[name] = _judged(
-            Bundle.load(draft), name, chosen, len(test), mine, _named(name, report)
-        )
-        finish(draft, metrics, mine, samples)
-        publish(draft, mine.out)
-        costs = {"train_seconds": seconds, "milliseconds": milliseconds}
-        entries[name] = _entry(mine.out, metrics) | {"history": told["history"], **costs}
-        if contest.sensitivity and isinstance(system.config, ClassifierConfig):
-            entries[name]["sensitivity"] = sensitivity(samples, system, mine.work / "sensitivity", report)
+    runs: dict[str, Run] = {
+        name: partial(_trained, name, system, train, samples, (chosen, len(test)), job, contest.sensitivity, report)
+        for name, system, train in zip(names, contest.systems, trainers, strict=True)
+    }
     for title, bundle in bundles.items():
-        name = f"{title} (bundle)"
-        folder = re.sub(r"[^\w.-]+", "_", f"bundle-{title}")
-        mine = replace(job, work=job.work / folder, out=bundle.folder)
-        mine.work.mkdir(parents=True, exist_ok=True)
-        metrics, milliseconds, said[name] = _judged(bundle, title, chosen, len(test), mine, _named(name, report))
-        if metrics["seen_in_training"]:
-            report(f"{name}: {metrics['seen_in_training']} of the test pictures were in its training: it is flattered")
-        entries[name] = _entry(bundle.folder, metrics) | {"milliseconds": milliseconds}
+        runs[f"{title} (bundle)"] = partial(_finished, title, bundle, (chosen, len(test)), job, report)
+    entries, said, failed = _all_of(runs, job.work, report)
     _hold_against_leader(entries, said, job.seed)
     judged = sorted({entry["pictures"]["judged"] for entry in entries.values()})
     test_count = str(judged[0]) if len(judged) == 1 else f"{judged[0]} to {judged[-1]}"
     settings = {"command": job.command, "data": ", ".join(job.data), "seed": str(job.seed), "test": test_count}
-    return {"schema": SCHEMA, "settings": settings, "entries": entries}
+    return {"schema": SCHEMA, "settings": settings, "entries": entries, "failed": failed}
 
 
 def sensitivity(samples: Sequence[Sample], system: System, work: Path, report: Report) -> list[dict[str, float]]:
@@ -210,6 +198,80 @@ def _titled(bundles: Sequence[Bundle]) -> dict[str, Bundle]:
     """Bundles by name; those of one name with the beginning of their sum, and the same bundle once."""
     names = Counter(name for name, _ in {(one.name, one.sha256) for one in bundles})
     return {one.name if names[one.name] == 1 else f"{one.name} {one.sha256[:6]}": one for one in bundles}
+
+
+def _all_of(
+    runs: Mapping[str, Run], work: Path, report: Report
+) -> tuple[dict[str, dict[str, Any]], dict[str, ByCondition], dict[str, str]]:
+    """Entries and judgements of those that came through, and why the others failed; raises where all did.
+
+    Where in the program a run failed, `FAILURES` in the work folder says.
+    """
+    entries: dict[str, dict[str, Any]] = {}
+    said: dict[str, ByCondition] = {}
+    errors: dict[str, Exception] = {}
+    (work / FAILURES).unlink(missing_ok=True)
+    for name, run in runs.items():
+        try:
+            entries[name], said[name] = run()
+        except Exception as error:  # whatever it is, it must not cost the hours of the others
+            errors[name] = error
+            report(f"{name}: failed: {_why(error)}")
+            with suppress(OSError), (work / FAILURES).open("a", encoding="utf-8") as stream:
+                stream.write("".join((f"{name}\n", *traceback.format_exception(error), "\n")))
+    if not entries:
+        raise next(iter(errors.values()))
+    return entries, said, {name: _why(error) for name, error in errors.items()}
+
+
+def _why(error: Exception) -> str:
+    """The line of an error of ours, and the kind of any other beside its line."""
+    line = " ".join(str(error).split())
+    ours = type(error).__module__.startswith(("aiforensics.", "aiforensics_models."))
+    return line if ours else f"{type(error).__name__}: {line}".removesuffix(": ")
+
+
+def _trained(
+    name: str,
+    system: System,
+    train: Train,
+    samples: Sequence[Sample],
+    test: tuple[Sequence[Sample], int],
+    job: Job,
+    sensitive: bool,
+    report: Report,
+) -> tuple[dict[str, Any], ByCondition]:
+    """Train a system, judge it, and publish its bundle in its folder."""
+    mine = replace(job, work=job.work / name, out=job.work / name / BUNDLE)
+    mine.work.mkdir(parents=True, exist_ok=True)
+    goes_on = any(mine.work.iterdir())
+    report(f"{name}: training")
+    started = time.monotonic()
+    draft = new_draft(mine)
+    told = train(draft, mine.work)
+    history_plot(told["history"], mine.work / "history.png")
+    seconds = told.get("seconds", None if goes_on else time.monotonic() - started)
+    metrics, milliseconds, said = _judged(Bundle.load(draft), name, *test, mine, _named(name, report))
+    finish(draft, metrics, mine, samples)
+    publish(draft, mine.out)
+    costs = {"train_seconds": seconds, "milliseconds": milliseconds}
+    entry = _entry(mine.out, metrics) | {"history": told["history"], **costs}
+    if sensitive and isinstance(system.config, ClassifierConfig):
+        entry["sensitivity"] = sensitivity(samples, system, mine.work / "sensitivity", report)
+    return entry, said
+
+
+def _finished(
+    title: str, bundle: Bundle, test: tuple[Sequence[Sample], int], job: Job, report: Report
+) -> tuple[dict[str, Any], ByCondition]:
+    """Judge a bundle that was trained elsewhere."""
+    folder = re.sub(r"[^\w.-]+", "_", f"bundle-{title}")
+    mine, name = replace(job, work=job.work / folder, out=bundle.folder), f"{title} (bundle)"
+    mine.work.mkdir(parents=True, exist_ok=True)
+    metrics, milliseconds, said = _judged(bundle, title, *test, mine, _named(name, report))
+    if metrics["seen_in_training"]:
+        report(f"{name}: {metrics['seen_in_training']} of the test pictures were in its training: it is flattered")
+    return _entry(bundle.folder, metrics) | {"milliseconds": milliseconds}, said
 
 
 def _hold_against_leader(entries: dict[str, dict[str, Any]], said: Mapping[str, ByCondition], seed: int) -> None:

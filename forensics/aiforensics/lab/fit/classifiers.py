@@ -180,7 +180,8 @@ def fit(
         log_odds = scores(learner, val)
         if not np.isfinite(log_odds).all():
             raise DivergedError(
-                f"the training at rate {config.rate:.2g} diverged in pass {len(history) + 1}: give a smaller --rate"
+                f"the training at rate {config.rate:.2g} diverged in pass {len(history) + 1}: give a smaller --rate "
+                "(train and adapt have it)"
             )
         row = {
             "epoch": float(len(history) + 1),

@@ -40,6 +40,7 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
     entries = content["entries"]
     order, new = ranked(entries), strangers(entries)
     marks = {name: _mark(entries[name]) for name in order}
+    failed = [{"name": name, "failed": why} for name, why in content.get("failed", {}).items()]
     held = {name: entries[name]["difference"] for name in order if "difference" in entries[name]}
     context = {
         "settings": content["settings"],
@@ -48,13 +49,15 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
         "tables": [
             (
                 "Matched: both classes in the same window, size and codec",
-                [_row(name, marks[name], entries[name]) for name in order],
+                [*(_row(name, marks[name], entries[name]) for name in order), *failed],
             ),
             (
                 "As found: the files as they are",
-                [_row(name, marks[name], entries[name]["as_found"]) for name in order],
+                [*(_row(name, marks[name], entries[name]["as_found"]) for name in order), *failed],
             ),
         ],
+        "systems": len(order),
+        "failed": [row["name"] for row in failed],
         "leader": leader(entries),
         "differences": [(name, *gap(one["roc_auc"], one["interval"]), one["says"]) for name, one in held.items()],
         "costs": [(name, entries[name]) for name in order],
