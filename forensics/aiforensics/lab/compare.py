@@ -16,6 +16,7 @@ from typing import Any
 
 from aiforensics.image import Picture
 from aiforensics.lab.data import overlap
+from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.classifiers import fit
@@ -107,6 +108,8 @@ def compare(
     aiforensics.lab.making.TrainingError
         A bundle's folder holds something else or cannot be written, or the audit refuses the data set and the job is
         not forced.
+    aiforensics.lab.data.alone.WorkError
+        Another run works in the folder.
     Exception
         Every system failed: what the first one raised.
     """
@@ -119,17 +122,17 @@ def compare(
     trainers = [
         system.trainer(samples, name, _named(name, report)) for name, system in zip(names, contest.systems, strict=True)
     ]
-    job.work.mkdir(parents=True, exist_ok=True)
-    for system in {one.delivered: one for one in contest.systems}.values():  # who see pictures alike share an audit
-        kept = "audit-delivered.json" if system.delivered else "audit.json"
-        check_data(samples, job, system.view, report, name=kept)
-    runs: dict[str, Run] = {
-        name: partial(_trained, name, system, train, samples, (chosen, len(test)), job, contest.sensitivity, report)
-        for name, system, train in zip(names, contest.systems, trainers, strict=True)
-    }
-    for title, bundle in bundles.items():
-        runs[f"{title} (bundle)"] = partial(_finished, title, bundle, (chosen, len(test)), job, report)
-    entries, said, failed = _all_of(runs, job.work, report)
+    with alone(job.work):
+        for system in {one.delivered: one for one in contest.systems}.values():  # who see pictures alike share an audit
+            kept = "audit-delivered.json" if system.delivered else "audit.json"
+            check_data(samples, job, system.view, report, name=kept)
+        runs: dict[str, Run] = {
+            name: partial(_trained, name, system, train, samples, (chosen, len(test)), job, contest.sensitivity, report)
+            for name, system, train in zip(names, contest.systems, trainers, strict=True)
+        }
+        for title, bundle in bundles.items():
+            runs[f"{title} (bundle)"] = partial(_finished, title, bundle, (chosen, len(test)), job, report)
+        entries, said, failed = _all_of(runs, job.work, report)
     _hold_against_leader(entries, said, job.seed)
     judged = sorted({entry["pictures"]["judged"] for entry in entries.values()})
     test_count = str(judged[0]) if len(judged) == 1 else f"{judged[0]} to {judged[-1]}"
