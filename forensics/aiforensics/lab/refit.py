@@ -69,7 +69,7 @@ def refit(
             "only the head of the bundle's fusion was fitted on its data, and its network cannot be fitted again so: "
             "leave sources out of the bundle that it was adapted from"
         )
-    stated = training.get("weights", training["config"].get("weights", "none"))
+    stated = training.get("weights", "none")
     if weights is None and stated not in NAMED_WEIGHTS:
         raise DatasetError(f"the bundle's network started from {stated}: name that file with --weights")
     first = weights or str(stated)

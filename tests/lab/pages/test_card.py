@@ -80,12 +80,10 @@ def test_false_alarms_are_counted_by_verdict(manifest, metrics) -> None:
     ("training", "words"),
     [
         ({"weights": "none"}, None),
-        ({"weights": "tracenet.safetensors"}, "learned without labels"),
-        ({"weights": "mine.safetensors", "weights_sha256": cards._TRACENET[1]}, "learned without labels"),
+        ({"weights": "mine.safetensors", "weights_sha256": cards._TRACENET}, "learned without labels"),
         ({"weights": "tracenet.safetensors", "weights_sha256": "0" * 64}, "the file of weights `tracenet.safetensors`"),
         ({"weights": "other.safetensors"}, "the file of weights `other.safetensors`"),
-        ({"config": {"weights": "imagenet"}}, "torchvision's ImageNet weights"),
-        ({"config": {"weights": "network.safetensors"}}, "the file of weights `network.safetensors`"),
+        ({"weights": "imagenet"}, "torchvision's ImageNet weights"),
     ],
 )
 def test_only_the_projects_own_first_weights_have_its_pretraining(manifest, metrics, training, words) -> None:
@@ -96,9 +94,8 @@ def test_only_the_projects_own_first_weights_have_its_pretraining(manifest, metr
 
 
 def test_the_sum_is_that_of_the_projects_first_weights() -> None:
-    name, sha256 = cards._TRACENET
-    path = Path(__file__).parents[3] / "models" / "training" / name
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    path = Path(__file__).parents[3] / "models" / "training" / "tracenet.safetensors"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == cards._TRACENET
 
 
 def test_a_mix_or_a_line_at_its_bound_is_told(manifest, metrics) -> None:
@@ -142,6 +139,7 @@ def test_what_a_bundle_went_on_from_is_told_beside_it(manifest, metrics) -> None
     found = {
         "pictures": 40,
         "views": 160,
+        "min_pictures": 8,
         "mean_source_auc": {"fused": 0.9},
         "roc_auc_by_ai_source": {},
         "false_alarms_by_real_source": {},
@@ -160,6 +158,7 @@ def test_larger_views_are_told_apart_where_they_were_judged(manifest, metrics) -
     found = {
         "pictures": 40,
         "views": 160,
+        "min_pictures": 8,
         "roc_auc": {"fused": 0.9},
         "mean_source_auc": {"fused": 0.9},
         "roc_auc_by_ai_source": {"web": 0.9},

@@ -109,8 +109,7 @@ class Table:
             If the table was measured by a version with other features.
         """
         with np.load(path, allow_pickle=False) as data:
-            edition = data["edition"].tolist() if "edition" in data else None
-            if data["names"].tolist() != list(NAMES) or edition != [EDITION, SMALL]:
+            if data["names"].tolist() != list(NAMES) or data["edition"].tolist() != [EDITION, SMALL]:
                 raise TableError(f"{path} holds the measurements of another version: remove it to measure again")
             return cls(**{name: data[name] for name in cls.__dataclass_fields__})
 

@@ -179,8 +179,8 @@ _NOT_FOR = """\
 _LEAST_SLOPE = 0.05
 """The bound of `aiforensics.lab.fit.calibrating.calibrate`."""
 
-_TRACENET = ("tracenet.safetensors", "9ad80210d86e6b4aa62f1b64fafb368275a5c921bb90968213fe9646e6262c68")
-"""Name and sha256 of this project's own first weights, `models/training/tracenet.safetensors`."""
+_TRACENET = "9ad80210d86e6b4aa62f1b64fafb368275a5c921bb90968213fe9646e6262c68"
+"""sha256 of this project's own first weights, `models/training/tracenet.safetensors`."""
 
 _PRETRAINING = """\
 The embedding network first learned without labels to see as a teacher sees, from random weights; then the command below
@@ -255,13 +255,11 @@ def _rebuild(training: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _first_weights(training: Mapping[str, Any]) -> str:
-    """Say what the network started from; a file is this project's own by its sum, or by its name where none is kept."""
-    weights = training.get("weights", training.get("config", {}).get("weights", "none"))
+    """Say what the network started from; a file is this project's own by its sum."""
+    weights = training.get("weights", "none")
     if weights in ("none", "imagenet"):
         return "" if weights == "none" else "The network started from torchvision's ImageNet weights."
-    name, sha256 = _TRACENET
-    kept = training.get("weights_sha256")
-    if kept == sha256 or (kept is None and weights == name):
+    if training.get("weights_sha256") == _TRACENET:
         return _PRETRAINING
     return f"The network started from the file of weights `{weights}`, which this card knows nothing of."
 

@@ -25,9 +25,8 @@ def left_out(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     yield "### On sources that were left out"
     yield _judges(manifest, found)
     yield shell(manifest["training"].get("strangers", {}).get("command", command))
-    least = found.get("min_pictures", 20)  # not stated by earlier versions
     columns = [found["roc_auc"], found["mean_source_auc"]]
-    heads = ["part", "AUC", f"mean AUC over AI sources of {least} pictures or more"]
+    heads = ["part", "AUC", f"mean AUC over AI sources of {found['min_pictures']} pictures or more"]
     if "roc_auc_val" in found:
         columns.append(found["roc_auc_val"])
         heads.append("AUC on the split `val` alone")

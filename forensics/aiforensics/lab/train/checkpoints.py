@@ -59,11 +59,9 @@ def generators() -> dict[str, Any]:
 
 def restore_generators(state: Mapping[str, Any]) -> None:
     """Go on with the random numbers of a checkpoint."""
-    if "generator" in state:  # not in those of older versions
-        torch.set_rng_state(state["generator"])
-    gpus = state.get("gpus", [])
-    if gpus and len(gpus) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(gpus)
+    torch.set_rng_state(state["generator"])
+    if len(state["gpus"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["gpus"])
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

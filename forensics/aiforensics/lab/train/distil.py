@@ -118,7 +118,7 @@ def pretrain(
         averaged.load_state_dict(state["averaged"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
-        first, history = state["step"], list(state["recent"].numpy()) if "recent" in state else []
+        first, history = state["step"], list(state["recent"].numpy())
     started = time.monotonic()
     loader = CropLoader(
         pictures,
@@ -163,8 +163,8 @@ def pretrain(
                     "recent": torch.from_numpy(np.array(history[-RECENT:])),
                 },
             )
-    recent = np.mean(history[-RECENT:], axis=0) if history else np.zeros(0)
-    return {f"block_{block}": float(value) for block, value in zip(HINTS, recent, strict=False)}
+    recent = np.mean(history[-RECENT:], axis=0)
+    return {f"block_{block}": float(value) for block, value in zip(HINTS, recent, strict=True)}
 
 
 def _unexplained(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
