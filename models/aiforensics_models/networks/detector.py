@@ -51,19 +51,10 @@ class Detector(nn.Module):
         return self.heads(standard), embedding, activation
 
     def hold(self, blocks: int) -> None:
-        """Fix the first `blocks` blocks of the backbone: neither weights nor batch statistics change any more.
-
-        Raises
-        ------
-        ValueError
-            If the backbone cannot hold a part of itself.
-        """
+        """Fix the first `blocks` blocks of the backbone: neither weights nor batch statistics change any more."""
         if not blocks:
             return
-        fixed = getattr(self.backbone, "first", None)
-        if fixed is None:
-            raise ValueError(f"{type(self.backbone).__name__} cannot hold its first blocks: train it without")
-        self._held = tuple(fixed(blocks))
+        self._held = tuple(self.backbone.first(blocks))  # type: ignore[operator]
         for part in self._held:
             part.requires_grad_(False)
 

@@ -34,34 +34,24 @@ class TraceNet(nn.Module):
 
     Parameters
     ----------
-    stages
-        Expansion, channels, repeats and first stride of each stage.
-    taps
-        Indices of the blocks whose mean and standard deviation form the embedding.
     textures
-        Indices of the blocks whose channels' correlations over space stand in front of these.
+        Indices of the blocks whose channels' correlations over space stand in front of what `TAPS` gives.
     """
 
-    def __init__(
-        self,
-        stages: tuple[tuple[int, int, int, int], ...] = STAGES,
-        taps: tuple[int, ...] = TAPS,
-        textures: tuple[int, ...] = (),
-    ) -> None:
+    def __init__(self, textures: tuple[int, ...] = ()) -> None:
         super().__init__()
-        self.taps = taps
         self.textures = textures
         self.residuals = HighPass()
         self.stem = ConvBlock(6, 32, kernel=3, stride=2)
         blocks: list[nn.Module] = []
         channels = 32
-        for expansion, width, repeats, stride in stages:
+        for expansion, width, repeats, stride in STAGES:
             for repeat in range(repeats):
                 blocks.append(InvertedResidual(channels, width, stride if repeat == 0 else 1, expansion))
                 channels = width
         self.blocks = nn.ModuleList(blocks)
-        widths = [width for _, width, repeats, _ in stages for _ in range(repeats)]
-        self.tap_channels: tuple[int, ...] = tuple(widths[tap - 1] for tap in taps)
+        widths = [width for _, width, repeats, _ in STAGES for _ in range(repeats)]
+        self.tap_channels: tuple[int, ...] = tuple(widths[tap - 1] for tap in TAPS)
         pairs = (widths[block - 1] * (widths[block - 1] - 1) // 2 for block in textures)
         self.dimension = sum(pairs) + 2 * sum(self.tap_channels)
 
@@ -86,7 +76,7 @@ class TraceNet(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """(n, 3, h, w) in [0, 255] → embedding (n, dimension), and the last tap's map (n, channels, h/16, w/16)."""
         outputs = self.trunk(pixels)
-        maps = [outputs[tap] for tap in self.taps]
+        maps = [outputs[tap] for tap in TAPS]
         texture = [correlations(outputs[block]) for block in self.textures]
         return torch.cat([*texture, *(statistics(m) for m in maps)], dim=1), maps[-1]
 

@@ -24,13 +24,12 @@ from aiforensics.image import Picture
 
 Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, np.random.Generator], Pixels]
-Kernel = Literal["nearest", "linear", "area", "cubic", "lanczos", "linear-aa", "cubic-aa", "lanczos-aa"]
+Kernel = Literal["linear", "area", "cubic", "lanczos", "linear-aa", "cubic-aa", "lanczos-aa"]
 
 SIDE = 248
 """Side of the evaluation window in pixels: a 256-px picture then still has all eight phases of the JPEG grid."""
 
 _CV_KERNELS: dict[str, int] = {
-    "nearest": cv2.INTER_NEAREST,
     "linear": cv2.INTER_LINEAR,
     "area": cv2.INTER_AREA,
     "cubic": cv2.INTER_CUBIC,

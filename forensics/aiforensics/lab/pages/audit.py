@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,8 @@ from aiforensics.lab.pages.charts import interval_bar
 from aiforensics.lab.pages.words import TEMPLATES, reach
 from aiforensics.report.page import write_page
 
-_TINTS = {True: "ai", False: "inconclusive"}
-"""Colour of a cue's bar, by whether it leaks."""
 
-
-def audit_page(
-    reports: Sequence[tuple[str, Mapping[str, Any]]], path: Path, *, title: str, generated: datetime | None = None
-) -> None:
+def audit_page(reports: Sequence[tuple[str, Mapping[str, Any]]], path: Path, *, title: str) -> None:
     """Write the page of an audit.
 
     Parameters
@@ -28,8 +22,6 @@ def audit_page(
         The HTML file to write; an existing one is replaced.
     title
         What was audited, for the heading.
-    generated
-        The time that the page states, with a time zone; by default now.
     """
     parts = [
         {
@@ -49,4 +41,4 @@ def audit_page(
         }
         for heading, report in reports
     ]
-    write_page("audit.html.j2", path, {"title": title, "parts": parts}, generated, folder=TEMPLATES)
+    write_page("audit.html.j2", path, {"title": title, "parts": parts}, folder=TEMPLATES)
