@@ -58,7 +58,7 @@ def ever(training: Mapping[str, Any]) -> dict[str, Any]:
     {'ai': {'web': 5}, 'real': {'phone': 1}}
     """
     before = next((training[name] for name in _BEFORE if name in training), None)
-    learned = [step["learned"] for step in steps(training).values() if "learned" in step]
+    learned = [step["learned"] for step in steps(training).values()]
     if before is None and not learned:
         return dict(training)
     earlier = ever(before or {})

@@ -314,7 +314,7 @@ def _training(training: Mapping[str, Any]) -> Iterable[str]:
         yield "Pictures by class and split: " + ", ".join(f"{name} {count}" for name, count in pictures.items()) + "."
     if training.get("data"):
         yield "Data as named: " + ", ".join(f"`{name}`" for name in training["data"]) + "."
-    since = [f"{step['pictures']} (`{name}`)" for name, step in steps(training).items() if "learned" in step]
+    since = [f"{step['pictures']} (`{name}`)" for name, step in steps(training).items()]
     if since:
         yield f"Pictures since it was finished: {', '.join(since)}. The sources below count them as well."
     for label, words in (("ai", "AI sources"), ("real", "Real sources")):
