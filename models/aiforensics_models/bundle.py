@@ -250,14 +250,15 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     folder
         The bundle's folder; only its plain files belong to the bundle.
     manifest
-        Everything but `schema` and `files`.
+        Its content; a `schema` and `files` in it are replaced by what is true now.
     """
     files = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name != MANIFEST
     }
-    text = json.dumps({"schema": SCHEMA, **manifest, "files": files}, indent=1, ensure_ascii=False)
+    stated = {key: value for key, value in manifest.items() if key not in ("schema", "files")}
+    text = json.dumps({"schema": SCHEMA, **stated, "files": files}, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", newline="\n")
 
 

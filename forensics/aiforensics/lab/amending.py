@@ -80,7 +80,7 @@ def amend(bundle: Bundle, out: Path, step: Step, *, test: Path, work: Path, repo
     told = {"from": bundle.sha256, "command": step.command, **census_of(learned)}
     training = {**bundle.manifest["training"], step.name: told}
     manifest = {**bundle.manifest, **step.changes, "training": training}
-    write_manifest(out, {key: value for key, value in manifest.items() if key not in ("schema", "files")})
+    write_manifest(out, manifest)
     job = Job(out, work, training.get("data", ()), training.get("command", ""))
     seed, shares = overlap.drawn(bundle.manifest, job.seed)  # another draw would judge what it learned from
     samples = load_dataset(test, seed=seed, shares=shares, need=("test",))
