@@ -25,7 +25,6 @@ from aiforensics.lab.amending import Step, amend
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import origins
-from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.fit.assembling import chosen, enlargement_of, measured, stack_data
 from aiforensics.lab.fit.calibrating import Floats, logistic, tightened
 from aiforensics.lab.fit.kept import KeptHead
@@ -54,7 +53,7 @@ def main() -> None:
     samples = load_dataset(options.data, need=())
     picked = [samples[i] for i in chosen(samples, config)]
     known = overlap.seen(bundle) or frozenset()
-    met = sum(sum_of(sample.path)[: overlap.DIGITS] in known for sample in picked)
+    met = sum(overlap.short_sum(sample.path) in known for sample in picked)
     if met:
         parser.error(f"{bundle.name} has seen {met} of these pictures: give sources that are new to it")
     options.out.mkdir(parents=True)

@@ -24,7 +24,6 @@ from aiforensics.lab.amending import Step, amend
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import origins
-from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS
 from aiforensics.lab.fit.assembling import measured, stack_data
 from aiforensics.lab.fit.calibrating import Floats, settled
@@ -49,7 +48,7 @@ def main() -> None:
     bundle = Bundle.load(options.bundle)
     known = overlap.seen(bundle) or frozenset()
     samples = [sample for data in options.data for sample in load_dataset(data, need=())]
-    strange = [sample for sample in samples if sum_of(sample.path)[: overlap.DIGITS] not in known]
+    strange = [sample for sample in samples if overlap.short_sum(sample.path) not in known]
     if len(strange) < len(samples):
         tell(f"{len(samples) - len(strange)} of {len(samples)} pictures are left out: {bundle.name} has seen them")
     if {sample.label for sample in strange} != {"ai", "real"}:

@@ -10,7 +10,6 @@ from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset, sources_of
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.splits import SHARES, SPLITS, parse_shares
-from aiforensics.lab.data.sums import sum_of
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.lineage import ever
 
@@ -68,7 +67,7 @@ def load_grown(
 def _never_tested(samples: Sequence[Sample], start: Bundle, report: Report) -> tuple[Sample, ...]:
     """Keep what a bundle learned from, and the groups of that, in `train` where a draw would test it on any of it."""
     sums = overlap.seen(start) or frozenset()
-    seen = {one.group for one in samples if sum_of(one.path)[: overlap.DIGITS] in sums}
+    seen = {one.group for one in samples if overlap.short_sum(one.path) in sums}
     met = sum(one.split == "test" and one.group in seen for one in samples)
     if not met:
         return tuple(samples)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from aiforensics.lab.audit.remarks import misplaced
 from aiforensics.lab.audit.report import leaks
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.alone import alone
+from aiforensics.lab.data.census import generators_of
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import CONDITIONS
@@ -252,13 +252,12 @@ def judge_test(
 def finish(folder: Path, metrics: Mapping[str, Any], job: Job, samples: Sequence[Sample]) -> None:
     """Put figures and card into a bundle's folder and write its manifest again, so that every sha256 stands there."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    generators = Counter(sample.generator for sample in samples if sample.generator and sample.split != "test")
     seed = job.seed if job.drawn_by is None else job.drawn_by
     manifest["training"] = {
         **manifest.get("training", {}),
         "data": list(job.data),
         "command": job.command,
-        "generators": dict(sorted(generators.items())),
+        "generators": generators_of(samples),
         **({"split": {"seed": seed, "shares": job.split}} if job.split else {}),
     }
     state_figures(folder, manifest, metrics)
@@ -268,8 +267,7 @@ def state_figures(folder: Path, manifest: Mapping[str, Any], metrics: Mapping[st
     """Write figures on the split `test`, card and manifest into a bundle's folder."""
     test = {"judgements": metrics["judgements"], "conditions": metrics["title"]}
     test |= {name: metrics[name] for name in HEADLINE} | {"intervals": metrics["intervals"]}
-    stated = {key: value for key, value in manifest.items() if key not in ("schema", "files")}
-    stated["metrics"] = {**manifest.get("metrics", {}), "test": test}
+    stated = {**manifest, "metrics": {**manifest.get("metrics", {}), "test": test}}
     slim = _without_curves(metrics)
     (folder / METRICS).write_text(json.dumps(slim, indent=1) + "\n", encoding="utf-8", newline="\n")
     (folder / CARD).write_text(card(stated, metrics), encoding="utf-8", newline="\n")

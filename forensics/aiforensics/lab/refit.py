@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aiforensics.lab.data.dataset import DatasetError, Sample, digest
+from aiforensics.lab.data.dataset import DatasetError, Sample, digest, learnable
 from aiforensics.lab.judge.detector import Detector, Predictor, ScannerDetector, predictor
 from aiforensics.lab.judge.leaveout import Fit
 from aiforensics.lab.train import recipes
@@ -117,7 +117,7 @@ def check_cuts(manifest: Mapping[str, Any], learned: Iterable[Sequence[Sample]])
     from aiforensics.lab.fit.fusion import fold_count  # noqa: PLC0415 - PyTorch, which only training needs
 
     for train in learned:
-        fold_count([sample for sample in train if sample.split != "test"], manifest["training"]["config"]["folds"])
+        fold_count(learnable(train), manifest["training"]["config"]["folds"])
 
 
 def _detector(bundle: Path, recipe: str) -> Detector:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.dataset import Sample, learnable
 
 
 def census(samples: Sequence[Sample]) -> dict[str, Any]:
@@ -16,11 +16,11 @@ def census(samples: Sequence[Sample]) -> dict[str, Any]:
     -------
     `pictures` by class and split such as `ai train`, and `sources` by class and name.
     """
-    seen = [sample for sample in samples if sample.split != "test"]
+    found = learnable(samples)
     return {
-        "pictures": dict(Counter(f"{sample.label} {sample.split}" for sample in seen)),
+        "pictures": dict(Counter(f"{sample.label} {sample.split}" for sample in found)),
         "sources": {
-            label: dict(sorted(Counter(sample.source for sample in seen if sample.label == label).items()))
+            label: dict(sorted(Counter(sample.source for sample in found if sample.label == label).items()))
             for label in ("ai", "real")
         },
     }
@@ -28,4 +28,4 @@ def census(samples: Sequence[Sample]) -> dict[str, Any]:
 
 def generators_of(samples: Sequence[Sample]) -> dict[str, int]:
     """Count the pictures of each generator that may be learned from."""
-    return dict(sorted(Counter(one.generator for one in samples if one.generator and one.split != "test").items()))
+    return dict(sorted(Counter(one.generator for one in learnable(samples) if one.generator).items()))

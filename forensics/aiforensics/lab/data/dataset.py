@@ -27,6 +27,7 @@ __all__ = [
     "check_classes",
     "digest",
     "joined",
+    "learnable",
     "load_dataset",
     "sources_of",
     "thin",
@@ -226,6 +227,11 @@ def thin(samples: Sequence[Sample], count: int, *, seed: int = 0) -> tuple[Sampl
         queues[label] += [(turn, drawn_up, source, index) for turn, index in enumerate(indices)]
     order = sorted((place, label, row[-1]) for label, rows in queues.items() for place, row in enumerate(sorted(rows)))
     return tuple(samples[index] for index in sorted(index for *_, index in order[:count]))
+
+
+def learnable(samples: Iterable[Sample]) -> list[Sample]:
+    """Those of the splits `train` and `val`; nothing is ever learned from `test`."""
+    return [sample for sample in samples if sample.split != "test"]
 
 
 def check_classes(samples: Sequence[Sample]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.dataset import Sample, learnable
 from aiforensics.lab.data.splits import SHARES, Shares, parse_shares
 from aiforensics.lab.data.sums import sum_of
 from aiforensics_models.bundle import Bundle
@@ -15,6 +15,11 @@ FILE = "seen.bin"
 """A bundle's file of short sums in ascending order, 4 bytes each: 120 kB for 30,000 pictures."""
 DIGITS = 8
 """Hexadecimal digits of a short sum; of 10,000 strange pictures, 0.07 have by chance one of 30,000."""
+
+
+def short_sum(path: Path) -> str:
+    """The beginning of a file's sum, by which bundles know what they learned from."""
+    return sum_of(path)[:DIGITS]
 
 
 def record(folder: Path, samples: Iterable[Sample], earlier: Iterable[str] = ()) -> None:
@@ -29,7 +34,7 @@ def record(folder: Path, samples: Iterable[Sample], earlier: Iterable[str] = ())
     earlier
         Short sums of what its first weights had learned from.
     """
-    sums = {sum_of(sample.path)[:DIGITS] for sample in samples if sample.split != "test"}
+    sums = {short_sum(sample.path) for sample in learnable(samples)}
     (folder / FILE).write_bytes(bytes.fromhex("".join(sorted(sums.union(earlier)))))
 
 

@@ -22,7 +22,7 @@ from aiforensics.analyzers import SCORED
 from aiforensics.features import EDITION
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.census import census
-from aiforensics.lab.data.dataset import Sample, thin
+from aiforensics.lab.data.dataset import Sample, learnable, thin
 from aiforensics.lab.data.folds import fold_parts, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.data.progress import Report
@@ -107,14 +107,14 @@ def assemble(
     -------
     The out-of-fold figures.
     """
-    seen = [sample for sample in samples if sample.split != "test"]
-    indices = chosen(seen, config)
+    pictures = learnable(samples)
+    indices = chosen(pictures, config)
     if trained.kept is not None:  # a picture of no fold is there for the handcrafted head, which stays
         indices = indices[trained.folds[indices] >= 0]
-    picked, folds = [seen[i] for i in indices], trained.folds[indices]
+    picked, folds = [pictures[i] for i in indices], trained.folds[indices]
     out.mkdir(parents=True, exist_ok=True)
     kept = trained.kept
-    entry = enlargement_of(seen, out, work, config, report) if kept is None else kept.copy_enlargement(out)
+    entry = enlargement_of(pictures, out, work, config, report) if kept is None else kept.copy_enlargement(out)
     enlargement = Enlargement.load(out, entry, SCORED) if entry else None
     networks = [folder / ONNX_FILE for folder in trained.left_out]
     # No network is asked of a picture of no fold.
@@ -138,10 +138,10 @@ def assemble(
         "edition": EDITION,
         "network": network,
         "head": stack.save(out),
-        "reference": _reference(trained.final / ONNX_FILE, work, seen, out, config, report, enlargement),
+        "reference": _reference(trained.final / ONNX_FILE, work, pictures, out, config, report, enlargement),
         **({"enlargement": entry} if entry else {}),
         "calibration": calibration.to_dict(),
-        "training": {"config": asdict(config), **stated, **census(seen)},
+        "training": {"config": asdict(config), **stated, **census(pictures)},
         "metrics": {"out_of_fold": figures},
     }
     write_manifest(out, manifest)

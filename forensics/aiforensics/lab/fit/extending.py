@@ -25,10 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.lab.data import overlap
-from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.dataset import Sample, learnable
 from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.data.progress import Report
-from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.fit.assembling import Trained, assemble, chosen, measured, stack_data
 from aiforensics.lab.fit.kept import Kept, of_today
@@ -92,8 +91,8 @@ def extend_fusion(
         go on.
     """
     kept = None if refit else Kept.of(start)
-    seen = [sample for sample in samples if sample.split != "test"]
-    folds = stranger_folds(seen, start, config.seed)
+    pictures = learnable(samples)
+    folds = stranger_folds(pictures, start, config.seed)
     work.mkdir(parents=True, exist_ok=True)
     network = start.folder / start.manifest["network"]["weights"]
     knobs = replace(config.network, free_steps=config.final_free_steps)
@@ -101,12 +100,12 @@ def extend_fusion(
         knobs = replace(knobs, free_rate=BODY_RATE, held_rate=HEAD_RATE)
     config = replace(config, folds=FOLDS, network=knobs)
     # Nobody learns from `val`, so known sources are judged there as well.
-    familiar = np.array([sample.split == "val" for sample in seen]) & (folds < 0)
+    familiar = np.array([sample.split == "val" for sample in pictures]) & (folds < 0)
     jobs = [
         NetworkJob(
             f"without-{fold}",
             work / f"without-{fold}",
-            list(compress(seen, (folds != fold).tolist())),
+            list(compress(pictures, (folds != fold).tolist())),
             knobs,
             start=network,
             device=device,
@@ -115,7 +114,7 @@ def extend_fusion(
         for fold in range(FOLDS)
     ]
     report(f"{sum(folds >= 0)} pictures of {start.name}'s new sources judge what comes of it, in {len(jobs)} folds")
-    strange = list(compress(seen, (folds >= 0).tolist()))
+    strange = list(compress(pictures, (folds >= 0).tolist()))
     before = judged_by(start, strange, work, config, report) if of_today(start) else None
     history = train_networks(jobs, config.workers, report)
     final = work / "final"
@@ -216,7 +215,7 @@ def stranger_folds(samples: Sequence[Sample], start: Bundle, seed: int) -> NDArr
     if sums is None or "sources" not in trained:
         raise RecipeError(f"{start.name} does not state what it has seen, so that no source is known to be new")
     known = {(label, name) for label, names in trained["sources"].items() for name in names}
-    known |= {(s.label, s.source) for s in samples if sum_of(s.path)[: overlap.DIGITS] in sums}
+    known |= {(s.label, s.source) for s in samples if overlap.short_sum(s.path) in sums}
     strange = [(sample.label, sample.source) not in known for sample in samples]
     new = {(sample.label, sample.source) for sample in compress(samples, strange)}
     ai, real = (sum(label == one for label, _ in new) for one in ("ai", "real"))

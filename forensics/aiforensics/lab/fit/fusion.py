@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.lab.data.dataset import Sample
+from aiforensics.lab.data.dataset import Sample, learnable
 from aiforensics.lab.data.folds import family, family_folds
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.assembling import Trained, assemble
@@ -72,11 +72,11 @@ def train_fusion(
     RecipeError
         Too few sources to leave some out.
     """
-    seen = [sample for sample in samples if sample.split != "test"]
-    config = replace(config, folds=fold_count(seen, config.folds))
+    pictures = learnable(samples)
+    config = replace(config, folds=fold_count(pictures, config.folds))
     work.mkdir(parents=True, exist_ok=True)
-    folds = _folds(work / "folds.json", seen, config, report)
-    _check_folds(seen, folds)
+    folds = _folds(work / "folds.json", pictures, config, report)
+    _check_folds(pictures, folds)
     config = replace(config, folds=int(folds.max()) + 1)
     final = replace(
         config.network,
@@ -89,7 +89,7 @@ def train_fusion(
         NetworkJob(
             title,
             work / title,
-            list(compress(seen, kept.tolist())),
+            list(compress(pictures, kept.tolist())),
             knobs,
             weights,
             device=device,
