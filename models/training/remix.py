@@ -94,8 +94,7 @@ def remixed(
     """
     head = bundle.manifest["head"]
     onnx = bundle.folder / bundle.manifest["network"]["onnx"]
-    judges = [0] * len(samples)
-    table = measured(table_file, samples, [onnx], judges, VIEWS, config, tell, enlargement)
+    table = measured(table_file, samples, [onnx], VIEWS, config, tell, enlargement)
     data = stack_data(table, samples, np.zeros(len(samples), np.int64), config)
     groups = ["measurements"] * data.rows.shape[1]
     joint = Perceptron.load(bundle.folder / head["joint"]["file"], groups, EMBEDDING)

@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import origins
 from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS
 from aiforensics.lab.fit.assembling import measured, stack_data
-from aiforensics.lab.fit.calibrating import Floats, settled
+from aiforensics.lab.fit.calibrating import settled
 from aiforensics.lab.fit.kept import Kept
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.outoffold import out_of_fold
@@ -78,16 +79,12 @@ def met(
     """Let a bundle's heads go on, and set its thresholds; the figures are out of fold."""
     onnx = bundle.folder / bundle.manifest["network"]["onnx"]
     views = [view.name for view in (*CONDITIONS, *LARGE_CONDITIONS)]
-    judges = [0] * len(samples)
-    table = measured(table_file, samples, [onnx], judges, views, config, tell, bundle.enlargement)
+    table = measured(table_file, samples, [onnx], views, config, tell, bundle.enlargement)
     known, owner = np.unique(origins(samples), return_inverse=True)
     folds = (np.random.default_rng([config.seed, 6]).permutation(len(known)) % config.folds)[owner]
     data, kept = stack_data(table, samples, folds, config), Kept.of(bundle)
     stack = kept.stack(data, config.seed, many=True)
-
-    def fitted(log_odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
-        return settled(kept.calibration, log_odds, *others[:3])
-
+    fitted = partial(settled, kept.calibration)
     calibration = fitted(stack.fused, data.labels, table.condition, row_weights(samples, table))
     was, now = kept.calibration, calibration
     tell(f"real below {was.real_below} to {now.real_below}, ai from {was.ai_from} to {now.ai_from}")

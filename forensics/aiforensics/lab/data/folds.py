@@ -123,6 +123,11 @@ def origins(samples: Sequence[Sample]) -> list[str]:
     return [f"{sample.source} ({sample.label})" for sample in samples]
 
 
+def labels_of(samples: Sequence[Sample]) -> NDArray[np.float64]:
+    """(n,) 1 for `ai`, 0 for `real`."""
+    return np.array([sample.label == "ai" for sample in samples], np.float64)
+
+
 def balance(samples: Sequence[Sample], emphasis: Mapping[str, float] | None = None) -> NDArray[np.float64]:
     """(n,) weights that give both classes the same total, and a source the square root of its number of groups.
 
@@ -146,7 +151,7 @@ def balance(samples: Sequence[Sample], emphasis: Mapping[str, float] | None = No
             for sample in samples
         ]
     )
-    ai = np.array([sample.label == "ai" for sample in samples])
+    ai = labels_of(samples) > 0.5
     for members in (ai, ~ai):
         weights[members] *= 0.5 * len(samples) / weights[members].sum()
     return weights

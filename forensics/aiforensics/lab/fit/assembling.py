@@ -10,6 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from aiforensics.features import EDITION
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, learnable, thin
-from aiforensics.lab.data.folds import fold_parts, origins
+from aiforensics.lab.data.folds import fold_parts, labels_of, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.data.progress import Report
-from aiforensics.lab.fit.calibrating import Floats, calibrate, tightened
+from aiforensics.lab.fit.calibrating import Fit, calibrate, tightened
 from aiforensics.lab.fit.enlarging import fit_enlargement
 from aiforensics.lab.fit.intervals import widened
 from aiforensics.lab.fit.kept import Kept
@@ -118,7 +119,7 @@ def assemble(
     enlargement = Enlargement.load(out, entry, SCORED) if entry else None
     networks = [folder / ONNX_FILE for folder in trained.left_out]
     # No network is asked of a picture of no fold.
-    table = measured(work / "out-of-fold.npz", picked, networks, folds.tolist(), VIEWS, config, report, enlargement)
+    table = measured(work / "out-of-fold.npz", picked, networks, VIEWS, config, report, enlargement, folds.tolist())
     fitted = (
         "the heads, their mix, calibration and thresholds" if trained.kept is None else "the joint perceptron further"
     )
@@ -175,20 +176,14 @@ def fit(
     data = stack_data(table, samples, folds, config, familiar)
     stack = fit_stack(data, config.head, config.seed) if kept is None else kept.stack(data, config.seed)
     left_out = np.flatnonzero((folds >= 0) & (folds != familiar))
-    strange, table = [samples[i] for i in left_out.tolist()], table.of(left_out)
-    sources = np.array(origins(strange))[table.sample].tolist()
-    labels = np.array([sample.label == "ai" for sample in strange], np.float64)[table.sample]
-    weights = row_weights(strange, table)
-
-    def fitted(log_odds: Floats, *others: Any) -> Calibration:  # noqa: ANN401 - as of `Fit`
-        if kept is None:
-            return calibrate(log_odds, *others, seed=config.seed)
-        return tightened(kept.calibration, log_odds, *others[:3])
-
-    calibration = fitted(stack.fused, labels, table.condition, weights, sources)
+    strange, judged = [samples[i] for i in left_out.tolist()], table.of(left_out)
+    sources = np.array(origins(strange))[judged.sample].tolist()
+    fitted: Fit = partial(calibrate, seed=config.seed) if kept is None else partial(tightened, kept.calibration)
+    labels, weights = labels_of(strange)[judged.sample], row_weights(strange, judged)
+    calibration = fitted(stack.fused, labels, judged.condition, weights, sources)
     if kept is None:
-        calibration = widened(calibration, stack.fused, table)
-    return stack, calibration, out_of_fold(stack.parts, table, strange, folds[left_out], fitted)
+        calibration = widened(calibration, stack.fused, judged)
+    return stack, calibration, out_of_fold(stack.parts, judged, strange, folds[left_out], fitted)
 
 
 def stack_data(
@@ -211,7 +206,7 @@ def stack_data(
         rows=table.columns(SCORED),
         log_odds=table.column(EMBEDDING),
         embedding=table.embedding,
-        labels=np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample],
+        labels=labels_of(samples)[table.sample],
         weights=row_weights(samples, table, config.network.emphasis),
         folds=folds[table.sample],
         parts=fold_parts(samples, folds, PARTS, config.seed)[table.sample],
@@ -236,11 +231,11 @@ def measured(
     path: Path,
     samples: Sequence[Sample],
     networks: Sequence[Path],
-    network_of: Sequence[int],
     views: Sequence[str],
     config: FusionConfig,
     report: Report,
-    enlargement: Enlargement | None = None,
+    enlargement: Enlargement | None,
+    network_of: Sequence[int] | None = None,
 ) -> Table:
     """Measure what the file does not hold yet, and keep everything there: a run may go on with more data.
 
@@ -248,12 +243,14 @@ def measured(
     ----------
     path
         The table's file.
-    samples, networks, network_of, views
+    samples, networks, views
         As of `aiforensics.lab.fit.measure.measure_all`.
     config, report
         Knobs, of which `workers` counts here, and what takes a line of progress.
     enlargement
         What tells enlarged pictures, where the bundle has it.
+    network_of
+        As of `measure_all`; without, the first network judges all.
     """
 
     def progress(done: int, total: int) -> None:
@@ -266,7 +263,7 @@ def measured(
     return measure_all(
         samples,
         networks,
-        network_of,
+        [0] * len(samples) if network_of is None else network_of,
         views,
         enlargement=enlargement,
         workers=config.workers,
@@ -311,7 +308,7 @@ def _reference(
 ) -> dict[str, Any]:
     """Where the final network puts the training pictures: centre, scale and the distance that 99 % stay within."""
     few = thin(samples, 1200, seed=config.seed)
-    table = measured(work / "reference.npz", few, [network], [0] * len(few), [RANDOM], config, report, enlargement)
+    table = measured(work / "reference.npz", few, [network], [RANDOM], config, report, enlargement)
     embedding = table.embedding
     centre, scale = embedding.mean(axis=0), embedding.std(axis=0) + 1e-3
     scores = np.clip((embedding - centre) / scale, -10.0, 10.0)

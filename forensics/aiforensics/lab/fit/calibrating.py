@@ -59,16 +59,18 @@ def calibrate(
         mine = conditions == name
         if min(labels[mine].sum(), (1 - labels[mine]).sum()) >= MIN_CONDITION:
             lines[name] = _line(log_odds[mine], labels[mine], weights[mine], np.asarray(sources)[mine].tolist(), seed)
-    unset = Calibration(lines, 0.0, 1.0)
-    p = np.array([unset.probability(z, name) for z, name in zip(log_odds, conditions.tolist(), strict=True)])
-    real_below, ai_from = thresholds(p, labels, weights)
-    return Calibration(lines, real_below, ai_from)
+    return settled(Calibration(lines, 0.0, 1.0), log_odds, labels, conditions, weights)
 
 
 def settled(
-    kept: Calibration, log_odds: Floats, labels: Floats, conditions: NDArray[np.str_], weights: Floats
+    kept: Calibration,
+    log_odds: Floats,
+    labels: Floats,
+    conditions: NDArray[np.str_],
+    weights: Floats,
+    _sources: Sequence[str] = (),
 ) -> Calibration:
-    """The lines of a calibration, with the thresholds at which other pictures keep the promises.
+    """The lines of a calibration, with the thresholds at which other pictures keep the promises: a `Fit`.
 
     Parameters
     ----------
@@ -77,13 +79,17 @@ def settled(
     log_odds, labels, conditions, weights
         (n,) of the other pictures, as of `calibrate`.
     """
-    p = np.array([kept.probability(z, name) for z, name in zip(log_odds, conditions.tolist(), strict=True)])
-    real_below, ai_from = thresholds(p, labels, weights)
+    real_below, ai_from = thresholds(probabilities(kept, log_odds, conditions), labels, weights)
     return replace(kept, real_below=real_below, ai_from=ai_from)
 
 
 def tightened(
-    kept: Calibration, log_odds: Floats, labels: Floats, conditions: NDArray[np.str_], weights: Floats
+    kept: Calibration,
+    log_odds: Floats,
+    labels: Floats,
+    conditions: NDArray[np.str_],
+    weights: Floats,
+    _sources: Sequence[str] = (),
 ) -> Calibration:
     """As `settled`, where the pictures are few: the old thresholds rest on more sources, so neither is made laxer.
 
@@ -94,6 +100,11 @@ def tightened(
     """
     found = settled(kept, log_odds, labels, conditions, weights)
     return replace(kept, real_below=min(kept.real_below, found.real_below), ai_from=max(kept.ai_from, found.ai_from))
+
+
+def probabilities(calibration: Calibration, log_odds: Floats, conditions: NDArray[np.str_]) -> Floats:
+    """(n,) calibrated probabilities of `ai`, of (n,) log-odds, each under its condition."""
+    return np.array([calibration.probability(z, name) for z, name in zip(log_odds, conditions.tolist(), strict=True)])
 
 
 def thresholds(p: Floats, labels: Floats, weights: Floats) -> tuple[float, float]:

@@ -30,9 +30,10 @@ from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import CONDITIONS
 from aiforensics.lab.fit.assembling import Trained, assemble, chosen, measured, stack_data
+from aiforensics.lab.fit.calibrating import probabilities
 from aiforensics.lab.fit.kept import Kept, of_today
 from aiforensics.lab.fit.knobs import FusionConfig
-from aiforensics.lab.fit.outoffold import SHARES
+from aiforensics.lab.fit.outoffold import AT_THRESHOLDS
 from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.judge.metrics import Scores
 from aiforensics.lab.judge.metrics import figures as figures_of
@@ -170,17 +171,17 @@ def judged_by(
     """
     picked = [strange[i] for i in chosen(strange, config)]
     views, onnx = [view.name for view in CONDITIONS], start.folder / start.manifest["network"]["onnx"]
-    judges = [0] * len(picked)
-    table = measured(work / "before.npz", picked, [onnx], judges, views, config, report, start.enlargement)
+    table = measured(work / "before.npz", picked, [onnx], views, config, report, start.enlargement)
     data = stack_data(table, picked, np.zeros(len(picked), np.int64), config)
     weights, calibration = row_weights(picked, table), start.calibration
     rows = np.column_stack([data.rows, data.log_odds])
     log_odds = np.array([start.head(row, vector).log_odds for row, vector in zip(rows, data.embedding, strict=True)])
-    p = np.array([calibration.probability(z, name) for z, name in zip(log_odds, table.condition.tolist(), strict=True)])
+    p = probabilities(calibration, log_odds, table.condition)
     verdicts = [calibration.verdict(float(value)) for value in p]
     said = figures_of(Scores.of(data.labels, p, verdicts), weights[None])
     auc = figures_of(Scores.of(data.labels, log_odds), weights[None])["roc_auc"]
-    return {"from": start.name, "roc_auc": {"fused": float(auc[0])}, **{name: float(said[name][0]) for name in SHARES}}
+    shares = {name: float(said[name][0]) for name in AT_THRESHOLDS}
+    return {"from": start.name, "roc_auc": {"fused": float(auc[0])}, **shares}
 
 
 def _brief(found: Mapping[str, Any]) -> str:

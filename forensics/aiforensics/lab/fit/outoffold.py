@@ -10,20 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiforensics.lab.data.dataset import Sample
-from aiforensics.lab.data.folds import origins
+from aiforensics.lab.data.folds import labels_of, origins
 from aiforensics.lab.data.views import CONDITIONS, LARGE_CONDITIONS, View
-from aiforensics.lab.fit.calibrating import Fit
+from aiforensics.lab.fit.calibrating import Fit, Floats, probabilities
 from aiforensics.lab.fit.measure import LARGE_VIEWS, Table
 from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.judge.metrics import Scores, figures
 
-Floats = NDArray[np.float64]
 MIN_PICTURES = 8
 """Pictures that an AI source needs for an AUC of its own: each is judged under four conditions."""
 
-
-SHARES = ("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece")
-"""Figures at the thresholds."""
+AT_THRESHOLDS = ("false_alarms", "detections", "missed", "coverage", "selective_accuracy", "ece")
+"""Figures that the thresholds decide."""
 
 
 def out_of_fold(
@@ -81,7 +79,7 @@ def _figures(
     weights: Floats,
 ) -> dict[str, Any]:
     """Figures of rows that show samples under some of the views, each with the log-odds of every part."""
-    labels = np.array([sample.label == "ai" for sample in owner], np.float64)
+    labels = labels_of(owner)
     sources = np.array([sample.source for sample in owner])
     real = labels < 0.5
     shown = {sample.path: sample for sample in owner}
@@ -107,7 +105,7 @@ def _figures(
             part: float(np.mean(list(row.values()))) if row else None for part, row in by_source.items()
         },
         "roc_auc_by_ai_source": by_source["fused"],
-        **{name: float(said[name][0]) for name in SHARES},
+        **{name: float(said[name][0]) for name in AT_THRESHOLDS},
         "false_alarms_by_real_source": {
             s: float((verdicts[real & (sources == s)] == "ai").mean()) for s in sorted(set(sources[real].tolist()))
         },
@@ -138,7 +136,7 @@ def judged(
     -------
     (n,) probabilities of `ai`, and (n,) verdicts.
     """
-    labels = np.array([sample.label == "ai" for sample in samples], np.float64)[table.sample]
+    labels = labels_of(samples)[table.sample]
     weights = row_weights(samples, table)
     sources = np.array(origins(samples))[table.sample]
     fold_of, conditions = folds[table.sample], table.condition
@@ -146,6 +144,6 @@ def judged(
     for fold in np.unique(fold_of):
         out = fold_of == fold
         fitted = fit(log_odds[~out], labels[~out], conditions[~out], weights[~out], sources[~out].tolist())
-        p[out] = [fitted.probability(z, name) for z, name in zip(log_odds[out], conditions[out].tolist(), strict=True)]
+        p[out] = probabilities(fitted, log_odds[out], conditions[out])
         verdicts[out] = [fitted.verdict(float(value)) for value in p[out]]
     return p, verdicts

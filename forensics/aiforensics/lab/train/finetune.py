@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from aiforensics.image import read
 from aiforensics.lab.data.dataset import Sample, digest
-from aiforensics.lab.data.folds import balance, origins
+from aiforensics.lab.data.folds import balance, labels_of, origins
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, seeded, window
@@ -134,7 +134,7 @@ def _train_cycle(
 ) -> list[dict[str, float]]:
     network.hold(cycle.held_blocks)
     device = next(network.parameters()).device
-    labels = np.array([sample.label == "ai" for sample in train], np.float32)
+    labels = labels_of(train).astype(np.float32)
     chances = balance(train, config.emphasis)
     chances /= chances.sum()
     loader = CropLoader(
