@@ -38,15 +38,15 @@ def main() -> None:
     work = WorkFolder.read(options.data, options.work)
     counts = Counter(sample.source for sample in work.samples if sample.label == "ai")
     named = {key.removeprefix("ai/") for key in sources_of(options.of) if key.startswith("ai/")}
-    known = fit_stack(work.data, work.config.head, work.config.seed).known
-    found = {source: left_out(work, source, known) for source in sorted(named) if counts[source] >= MIN_PICTURES}
+    standing = fit_stack(work.data, work.config.head, work.config.seed).standing
+    found = {source: left_out(work, source, standing) for source in sorted(named) if counts[source] >= MIN_PICTURES}
     parts = ("handcrafted", "deep", "fused")
     for name, summary in (("mean", np.mean), ("lowest", np.min)):
         print(f"{name:<44}", *(f"{part} {summary([row[part] for row in found.values()]):.3f}" for part in parts))
     options.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
-def left_out(work: WorkFolder, source: str, known: NDArray[np.float64]) -> dict[str, float]:
+def left_out(work: WorkFolder, source: str, standing: NDArray[np.float64]) -> dict[str, float]:
     """ROC AUC of each part on one AI source and the real sources of its fold, none of which the heads saw."""
     data, mix, seed = work.data, work.mix, work.config.seed
     sources = np.array([sample.source for sample in work.samples])[work.table.sample]
@@ -56,7 +56,7 @@ def left_out(work: WorkFolder, source: str, known: NDArray[np.float64]) -> dict[
     judged = data.of(out & np.isin(work.table.view, [view.name for view in CONDITIONS]))
     rest = data.of(~out)
     head = fit_head(rest.rows, rest.labels, rest.weights, work.config.head, seed)
-    joint = fit_joint(rest, rest.weights, known[~out], seed).margin(joint_inputs(judged))
+    joint = fit_joint(rest, rest.weights, standing[~out], seed).margin(joint_inputs(judged))
     log_odds = {"handcrafted": head.margin(judged.rows), "deep": judged.log_odds}
     fused = mix["embedding"] * log_odds["deep"] + mix["handcrafted"] * log_odds["handcrafted"] + mix["joint"] * joint
     found = {part: roc_auc(judged.labels, z) for part, z in {**log_odds, "fused": fused}.items()}

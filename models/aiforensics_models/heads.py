@@ -115,24 +115,24 @@ class FusedHead:
         Reads the handcrafted features and, after them, the embedding; None where a bundle has none.
     mix
         The weights.
-    place
+    index
         Where the network's log-odds stand in a row.
     """
 
     margin: Margin
     joint: Perceptron | None
     mix: Mix
-    place: int
+    index: int
 
     def __call__(self, row: NDArray[np.float64], embedding: NDArray[np.float32]) -> Answer:
         """The shares of the parts; what the joint perceptron makes of the embedding is the network's share."""
-        measured = np.delete(row, self.place)
+        measured = np.delete(row, self.index)
         shares, base = self.margin.contributions(measured)
-        shares = np.insert(self.mix.handcrafted * shares, self.place, self.mix.embedding * row[self.place])
+        shares = np.insert(self.mix.handcrafted * shares, self.index, self.mix.embedding * row[self.index])
         start = self.mix.handcrafted * base + self.mix.offset
         if self.joint is not None:
             more, base = self.joint.contributions(np.concatenate([measured, embedding.astype(np.float64)]))
             of_network = float(more[len(measured) :].sum())
-            shares += self.mix.joint * np.insert(more[: len(measured)], self.place, of_network)
+            shares += self.mix.joint * np.insert(more[: len(measured)], self.index, of_network)
             start += self.mix.joint * base
         return Answer(start + float(shares.sum()), shares, start)

@@ -126,7 +126,7 @@ def sparing(parts: Floats, labels: Floats, weights: Floats, owner: NDArray[np.in
     slopes, offset = logistic(parts, labels, weights, bounds=(0.0, np.inf))
     best, most = loss(slopes, offset), slopes[-1]
     for last in np.linspace(0.0, 1.0, 21) * most:
-        others, offset = logistic(parts[:, :-1], labels, weights, known=last * parts[:, -1], bounds=(0.0, np.inf))
+        others, offset = logistic(parts[:, :-1], labels, weights, standing=last * parts[:, -1], bounds=(0.0, np.inf))
         slopes = np.append(others, last)
         by_source = np.bincount(owner, loss(slopes, offset) - best)
         if by_source.sum() <= np.sqrt(np.square(by_source).sum()):

@@ -156,7 +156,7 @@ def test_trees_go_half_of_the_way(trees, tmp_path):
 
     def moved(way):
         further = XGBoostFurther(
-            trees.head.path, new.rows, new.labels, new.weights, known, share=trees.mix.handcrafted, way=way, seed=0
+            trees.head.path, new.rows, new.labels, new.weights, known, factor=trees.mix.handcrafted, way=way, seed=0
         )
         return further.margin(new.rows) - trees.head.margin(new.rows)
 

@@ -15,13 +15,13 @@ pytestmark = pytest.mark.train
 @pytest.mark.parametrize("kind", ["xgboost", "deep"])
 def test_the_fused_score_is_at_least_as_good_as_its_parts(kind, data):
     stack = fit_stack(data, kind, 0)
-    parts = stack.embedding, stack.handcrafted, stack.known
+    parts = stack.network, stack.handcrafted, stack.standing
     assert roc_auc(data.labels, stack.fused) > max(roc_auc(data.labels, part) for part in parts)
 
 
 def test_what_only_both_together_tell_is_read_by_the_joint_perceptron(data):
     stack = fit_stack(data, "deep", 0)
-    assert roc_auc(data.labels, stack.fused) > roc_auc(data.labels, stack.known) + 0.01
+    assert roc_auc(data.labels, stack.fused) > roc_auc(data.labels, stack.standing) + 0.01
     blind = replace(data, embedding=np.zeros_like(data.embedding))
     assert roc_auc(data.labels, fit_stack(blind, "deep", 0).fused) < roc_auc(data.labels, stack.fused) - 0.01
 
@@ -75,7 +75,7 @@ def test_known_sources_teach_the_heads_and_set_no_mix(data):
     familiar = data.folds == 2
     some = replace(data, strange=~familiar)
     stack = fit_stack(some, "deep", 0)
-    assert len(stack.fused) == len(stack.known) == (~familiar).sum()
+    assert len(stack.fused) == len(stack.standing) == (~familiar).sum()
     sure = replace(some, log_odds=np.where(familiar, 50 * (data.labels - 0.5), data.log_odds))
     assert fit_stack(sure, "deep", 0).mix["embedding"] < 2 * stack.mix["embedding"], "their certainty is none"
     without = fit_stack(some.of(~familiar), "deep", 0)

@@ -127,7 +127,7 @@ def logistic(
     labels: Floats,
     weights: Floats,
     *,
-    known: Floats | float = 0.0,
+    standing: Floats | float = 0.0,
     ridge: float = 1e-3,
     bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[Floats, float]:
@@ -137,7 +137,7 @@ def logistic(
     ----------
     x, labels, weights
         (n, k) inputs, (n,) 1 for `ai`, and (n,) weights.
-    known
+    standing
         (n,) log-odds that stand already: what they leave is fitted.
     ridge
         Of the slopes.
@@ -158,7 +158,7 @@ def logistic(
     share = weights / weights.sum()
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        z = x @ theta[:-1] + theta[-1] + known
+        z = x @ theta[:-1] + theta[-1] + standing
         p = 1.0 / (1.0 + np.exp(-z))
         value = float(share @ np.logaddexp(0.0, np.where(labels > 0.5, -z, z)))
         slope = x.T @ (share * (p - labels)) + ridge * theta[:-1]

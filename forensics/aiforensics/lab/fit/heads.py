@@ -94,9 +94,9 @@ class XGBoostFurther(Trees):
         The trees, as XGBoost wrote them.
     rows, labels, weights
         (n, features), (n,) 1 for `ai`, and (n,) weights.
-    standing
+    log_odds
         (n,) log-odds of everything that answers, these trees included.
-    share
+    factor
         Weight of the trees' margin in these log-odds.
     way
         How much is taken of what they find; 1 is all of it.
@@ -121,25 +121,25 @@ class XGBoostFurther(Trees):
         rows: Floats,
         labels: Floats,
         weights: Floats,
-        standing: Floats,
+        log_odds: Floats,
         *,
-        share: float,
+        factor: float,
         way: float,
         seed: int,
     ) -> None:
         import xgboost  # noqa: PLC0415 - one to two seconds
 
-        share /= way  # as if they counted for more, so that they say less
+        factor /= way  # as if they counted for more, so that they say less
         start, values = xgboost.Booster(model_file=path), rows.astype(np.float32)
         alone = start.predict(xgboost.DMatrix(values, base_margin=np.zeros(len(rows))), output_margin=True)
         weights = (weights / weights.mean()).astype(np.float32)
-        matrix = xgboost.DMatrix(values, label=labels, weight=weights, base_margin=standing / share - alone)
+        matrix = xgboost.DMatrix(values, label=labels, weight=weights, base_margin=log_odds / factor - alone)
 
         def slopes(margin: NDArray[np.float32], _matrix: Any) -> tuple[Floats, Floats]:  # noqa: ANN401 - XGBoost's own
-            p = 1.0 / (1.0 + np.exp(-share * margin.astype(np.float64)))
-            return share * weights * (p - labels), share**2 * weights * p * (1.0 - p)
+            p = 1.0 / (1.0 + np.exp(-factor * margin.astype(np.float64)))
+            return factor * weights * (p - labels), factor**2 * weights * p * (1.0 - p)
 
-        least = self.least * share**2
+        least = self.least * factor**2
         params = {**self.params, "min_child_weight": least, "lambda": least, "seed": seed}
         super().__init__(xgboost.train(params, matrix, num_boost_round=self.rounds, xgb_model=start, obj=slopes))
 

@@ -42,13 +42,13 @@ def widened(calibration: Calibration, log_odds: NDArray[np.float64], table: Tabl
     lines = [calibration.line(name) for name in conditions]
     centre = np.array([line.slope * z + line.offset for line, z in zip(lines, log_odds.tolist(), strict=True)])
     own = np.array([line.slope for line in lines]) * table.spread
-    place = {(int(i), view): row for row, (i, view) in enumerate(zip(table.sample, table.view.tolist(), strict=True))}
+    row_of = {(int(i), view): row for row, (i, view) in enumerate(zip(table.sample, table.view.tolist(), strict=True))}
     pairs = [
-        (place[i, one], place[i, other])
+        (row_of[i, one], row_of[i, other])
         for i in sorted(set(table.sample.tolist()))
         for deliveries in DELIVERIES
         for one, other in permutations(deliveries, 2)
-        if (i, one) in place and (i, other) in place
+        if (i, one) in row_of and (i, other) in row_of
     ]
     if not pairs:
         return calibration

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,29 +102,24 @@ class Kept:
         """
         data = data.of(data.folds >= 0)
         margin = self.head.margin(data.rows)
-        known = self.mix.embedding * data.log_odds + self.mix.handcrafted * margin + self.mix.offset
-        share = levelled(data.weights, data.labels)
+        standing = self.mix.embedding * data.log_odds + self.mix.handcrafted * margin + self.mix.offset
+        even = levelled(data.weights, data.labels)
 
         def fit(some: StackData, weights: Floats, before: Floats) -> Further:
             return Further(self, some, weights, before, seed, many=many)
 
-        gained = judged_by_parts(data, share, known, fit)[data.strange]
-        whole = fit(data, share, known)
+        gained = judged_by_parts(data, even, standing, fit)[data.strange]
+        whole = fit(data, even, standing)
         weight = self.mix.handcrafted  # without one the head adds nothing, and stays
         return Stack(
             kind=self.head.kind,
             head=whole.head,
             joint=whole.joint,
-            mix={
-                "embedding": self.mix.embedding,
-                "handcrafted": self.mix.handcrafted,
-                "joint": 1.0,
-                "offset": self.mix.offset,
-            },
-            embedding=data.log_odds[data.strange],
+            mix=asdict(replace(self.mix, joint=1.0)),
+            network=data.log_odds[data.strange],
             handcrafted=(margin + (whole.gained / weight if weight > 0 else 0.0))[data.strange],
-            known=(known + whole.gained)[data.strange],
-            fused=known[data.strange] + gained,
+            standing=(standing + whole.gained)[data.strange],
+            fused=standing[data.strange] + gained,
         )
 
 
@@ -135,7 +130,7 @@ class Further:
     ----------
     kept
         As they were.
-    data, weights, known
+    data, weights, standing
         n pictures, all of a fold, their weights, and the log-odds of what is not the perceptron's.
     seed, many
         As of `Kept.stack`.
@@ -149,38 +144,40 @@ class Further:
         stay.
     """
 
-    def __init__(self, kept: Kept, data: StackData, weights: Floats, known: Floats, seed: int, *, many: bool) -> None:
+    def __init__(
+        self, kept: Kept, data: StackData, weights: Floats, standing: Floats, seed: int, *, many: bool
+    ) -> None:
         inputs, measured = joint_inputs(data), data.rows.shape[1]
         start = kept.joint.grown(measured, data.embedding[:, : inputs.shape[1] - kept.joint.inputs])
         self._kept, self._measured = kept, measured
         self.head: FittedHead = kept.head
-        self.gained = np.zeros(len(known))
+        self.gained = np.zeros(len(standing))
         way = HALF_WAY if many else FURTHER.way
         if many and kept.head.kind == "xgboost" and kept.mix.handcrafted > 0:
-            standing = known + start.margin(inputs.astype(np.float64))
-            self.head, self.gained = self._boosted(data, weights, standing, way, seed)
-        knobs, standing = replace(FURTHER, way=way), known + self.gained
-        self.joint = PerceptronFit(inputs, data.labels, weights, seed, knobs, standing, start)
+            log_odds = standing + start.margin(inputs.astype(np.float64))
+            self.head, self.gained = self._boosted(data, weights, log_odds, way, seed)
+        knobs = replace(FURTHER, way=way)
+        self.joint = PerceptronFit(inputs, data.labels, weights, seed, knobs, standing + self.gained, start)
 
     def margin(self, rows: NDArray[np.float32]) -> Floats:
         """(n, features + dimension) → (n,) what there is to add to the log-odds that are not the perceptron's."""
         return self.joint.margin(rows) + self._more(self.head, rows[:, : self._measured].astype(np.float64))
 
     def _boosted(
-        self, data: StackData, weights: Floats, standing: Floats, way: float, seed: int
+        self, data: StackData, weights: Floats, log_odds: Floats, way: float, seed: int
     ) -> tuple[FittedHead, Floats]:
         """Let the trees go on from (n,) log-odds of everything: these trees, and `gained`."""
-        share = self._kept.mix.handcrafted
 
         def trees(rows: NDArray[np.bool_]) -> XGBoostFurther:
-            seen = data.rows[rows], data.labels[rows], weights[rows], standing[rows]
-            return XGBoostFurther(self._kept.head.path, *seen, share=share, way=way, seed=seed)
+            some = data.rows[rows], data.labels[rows], weights[rows], log_odds[rows]
+            factor = self._kept.mix.handcrafted
+            return XGBoostFurther(self._kept.head.path, *some, factor=factor, way=way, seed=seed)
 
-        gained = np.zeros(len(standing))
+        gained = np.zeros(len(log_odds))
         for fold in np.unique(data.folds):
             out = data.folds == fold
             gained[out] = self._more(trees(~out), data.rows[out])
-        return trees(np.ones(len(standing), np.bool_)), gained
+        return trees(np.ones(len(log_odds), np.bool_)), gained
 
     def _more(self, head: FittedHead, rows: Floats) -> Floats:
         """(n,) what a head adds to the log-odds beyond what the one before it did."""

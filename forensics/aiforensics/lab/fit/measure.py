@@ -205,8 +205,8 @@ def _table(wanted: Sequence[tuple[int, str, str]], rows: Mapping[tuple[str, str]
     """Rows in the order of `wanted`: index of the sample, origin and view."""
     found = [rows[origin, view] for _, origin, view in wanted]
     embedding = np.zeros((len(found), max(len(row[3]) for row in found)), np.float32)
-    for place, row in zip(embedding, found, strict=True):
-        place[: len(row[3])] = row[3]
+    for vector, row in zip(embedding, found, strict=True):
+        vector[: len(row[3])] = row[3]
     return Table(
         sample=np.array([i for i, _, _ in wanted], np.int64),
         view=np.array([view for _, _, view in wanted]),

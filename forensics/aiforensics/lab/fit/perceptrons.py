@@ -59,7 +59,7 @@ class PerceptronFit:
         Of first weights, order and dropout.
     config
         Knobs.
-    known
+    standing
         (n,) log-odds that stand already: the perceptron is fitted to what they leave; by default 0.
     start
         A perceptron of one hidden layer to go on from: its width and standardisation stay, and the weights decay
@@ -74,7 +74,7 @@ class PerceptronFit:
         weights: Floats,
         seed: int,
         config: PerceptronConfig | None = None,
-        known: Floats | None = None,
+        standing: Floats | None = None,
         start: Perceptron | None = None,
     ) -> None:
         import torch  # noqa: PLC0415 - three seconds
@@ -89,7 +89,7 @@ class PerceptronFit:
         self._torch = torch
         x = self._standard(rows)
         y, w = torch.from_numpy(labels).float(), torch.from_numpy(weights / weights.mean()).float()
-        before = torch.from_numpy(np.zeros(len(labels)) if known is None else known).float()
+        before = torch.from_numpy(np.zeros(len(labels)) if standing is None else standing).float()
         hidden = config.hidden if start is None else len(start.layers[0][1])
         self._network = nn.Sequential(
             nn.Dropout(0.2),

@@ -36,7 +36,7 @@ class Stack:
         The joint perceptron, fitted on the rows that were left out.
     mix
         Weights of the network's log-odds, of the head's margin and of the joint perceptron's, and the offset.
-    embedding, handcrafted, known, fused
+    network, handcrafted, standing, fused
         (m,) out-of-fold log-odds of network and head alone, of these two together, which the joint perceptron is
         fitted on top of, and of all, for strangers.
     """
@@ -45,15 +45,15 @@ class Stack:
     head: FittedHead
     joint: PerceptronFit
     mix: dict[str, float]
-    embedding: Floats
+    network: Floats
     handcrafted: Floats
-    known: Floats
+    standing: Floats
     fused: Floats
 
     @property
     def parts(self) -> dict[str, Floats]:
-        """Out-of-fold log-odds by the name of the part."""
-        return {"handcrafted": self.handcrafted, "deep": self.embedding, "fused": self.fused}
+        """Out-of-fold log-odds by the part's name in a manifest, where `deep` is the network, whatever the head."""
+        return {"handcrafted": self.handcrafted, "deep": self.network, "fused": self.fused}
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write its files into a bundle's folder; what the manifest says of the head comes back."""
@@ -115,23 +115,23 @@ def fit_stack(data: StackData, kind: HeadKind, seed: int) -> Stack:
     left_out = data.of(data.folds >= 0)
     both = np.stack([left_out.log_odds, handcrafted[data.folds >= 0]], axis=1)
     strange = left_out.of(left_out.strange)
-    known, _, _ = _mixed(both, left_out)
-    share = levelled(left_out.weights, left_out.labels)
+    standing, _, _ = _mixed(both, left_out)
+    even = levelled(left_out.weights, left_out.labels)
 
     def fit(some: StackData, weights: Floats, before: Floats) -> PerceptronFit:
         return fit_joint(some, weights, before, seed)
 
-    joint = judged_by_parts(left_out, share, known, fit)
+    joint = judged_by_parts(left_out, even, standing, fit)
     parts = np.column_stack([both, joint])[left_out.strange]
     fused, slope, offset = _mixed(parts, strange)
     return Stack(
         kind=kind,
         head=_head_of(data, kind, seed),
-        joint=fit_joint(left_out, share, known, seed),
+        joint=fit_joint(left_out, even, standing, seed),
         mix=dict(zip(("embedding", "handcrafted", "joint"), slope.tolist(), strict=True)) | {"offset": offset},
-        embedding=parts[:, 0],
+        network=parts[:, 0],
         handcrafted=parts[:, 1],
-        known=known[left_out.strange],
+        standing=standing[left_out.strange],
         fused=fused,
     )
 
@@ -147,7 +147,7 @@ class JointHead(Protocol):
 def judged_by_parts(
     data: StackData,
     weights: Floats,
-    known: Floats,
+    standing: Floats,
     fit: Callable[[StackData, Floats, Floats], JointHead],
 ) -> Floats:
     """(n,) margins on strangers, each part's by what was fitted on all others; else 0.
@@ -156,21 +156,21 @@ def judged_by_parts(
     ----------
     data
         n pictures, all of a fold.
-    weights, known
+    weights, standing
         (n,) weight of each, and log-odds that stand already.
     fit
-        Fits it on some pictures with their weights and known log-odds.
+        Fits it on some pictures with their weights and standing log-odds.
     """
-    margins = np.zeros(len(known))
+    margins = np.zeros(len(standing))
     for part in np.unique(data.parts[data.strange]):
         out = data.parts == part
-        margins[out] = fit(data.of(~out), weights[~out], known[~out]).margin(joint_inputs(data.of(out)))
+        margins[out] = fit(data.of(~out), weights[~out], standing[~out]).margin(joint_inputs(data.of(out)))
     return margins
 
 
-def fit_joint(data: StackData, weights: Floats, known: Floats, seed: int) -> PerceptronFit:
-    """Fit a joint perceptron to what (n,) `known` log-odds leave unexplained, under (n,) weights."""
-    return PerceptronFit(joint_inputs(data), data.labels, weights, seed, _JOINT, known)
+def fit_joint(data: StackData, weights: Floats, standing: Floats, seed: int) -> PerceptronFit:
+    """Fit a joint perceptron to what (n,) `standing` log-odds leave unexplained, under (n,) weights."""
+    return PerceptronFit(joint_inputs(data), data.labels, weights, seed, _JOINT, standing)
 
 
 def joint_inputs(data: StackData) -> NDArray[np.float32]:

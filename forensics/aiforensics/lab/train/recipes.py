@@ -257,8 +257,8 @@ def check_knobs(
         raise RecipeError("--extend goes on from the bundle's own weights: leave --weights out")
     if fusion.get("refit") and not fusion.get("extend"):
         raise RecipeError("--refit says how --extend goes on: name a bundle with that")
-    own, strange = (classifier, fusion) if of.head is None else (fusion, classifier)
-    given = [name for name, value in strange.items() if value]
+    own, foreign = (classifier, fusion) if of.head is None else (fusion, classifier)
+    given = [name for name, value in foreign.items() if value]
     if given:
         names = [f"--{name.replace('_', '-')}" for name in (given[0], *own)]
         raise RecipeError(f"{names[0]} is not for {of.name}: it has {', '.join(names[1:])} and --weights")
