@@ -37,9 +37,8 @@ def test_what_comes_out_is_in_order_and_from_processes_of_one_thread(monkeypatch
 
 @pytest.mark.parametrize(("items", "workers"), [([1, 2, 3], 1), ([1], 4), ([], 4)])
 def test_one_worker_or_one_item_is_done_here(items, workers):
-    assert [process for _, process, _ in side_by_side(partial(told, by=1), items, workers)] == [os.getpid()] * len(
-        items
-    )
+    found = side_by_side(partial(told, by=1), items, workers)
+    assert [process for _, process, _ in found] == [os.getpid()] * len(items)
 
 
 def test_a_worker_that_is_killed_is_told_in_one_line():

@@ -60,26 +60,13 @@ def test_its_figures_are_of_draws_that_it_was_not_fitted_on(tmp_path, monkeypatc
     rows = np.arange(sources * DRAWS, dtype=float)[:, None]
     octaves = np.tile([0.0, 0.5, 1.0, 1.5], sources)
 
-    class Pool:
-        def __init__(self, *_args, **_knobs):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def map(self, _measured, _chunks):
-            return [(rows, octaves)]
-
     fits = []
 
     def fitted(some, _octaves, _seed):
         fits.append((set(some[:, 0]), judged := set()))
         return SimpleNamespace(predict=lambda others: judged.update(others[:, 0]) or np.zeros(len(others)))
 
-    monkeypatch.setattr(enlarging, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(enlarging, "side_by_side", lambda *_: [(rows, octaves)])
     monkeypatch.setattr(enlarging, "_fitted", fitted)
     monkeypatch.setattr(enlarging, "_save", lambda *_: None)
     fit_enlargement(found, tmp_path, workers=1, seed=0, report=lambda _line: None)

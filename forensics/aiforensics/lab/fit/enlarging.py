@@ -6,14 +6,11 @@ The labels `ai` and `real` play no part, and both classes get the same draws.
 from __future__ import annotations
 
 import math
-import multiprocessing
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +21,7 @@ from aiforensics.lab.data.dataset import Sample, digest, thin
 from aiforensics.lab.data.folds import origins
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import TRAIN_KERNELS, Codec, Pixels, blur, noise, resize, seeded, window, with_history
+from aiforensics.lab.data.workers import side_by_side
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.pipeline import examined
 from aiforensics_models.enlargement import MOST
@@ -77,8 +75,8 @@ def fit_enlargement(
         return dict(known["entry"])
     report(f"fitting what tells enlarged pictures, on {DRAWS} draws of each of {len(few)} pictures")
     chunks = [few[at : at + _CHUNK] for at in range(0, len(few), _CHUNK)]
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        rows, octaves = (np.concatenate(parts) for parts in zip(*pool.map(_measured, chunks), strict=True))
+    found = side_by_side(_measured, chunks, workers)
+    rows, octaves = (np.concatenate(parts) for parts in zip(*found, strict=True))
     owner = np.repeat(np.unique(origins(few), return_inverse=True)[1], DRAWS)
     estimate = np.zeros(len(octaves))
     for fold in range(_FOLDS):
@@ -132,7 +130,6 @@ def drawn(picture: Picture, rng: np.random.Generator) -> tuple[bytes, float]:
 
 def _measured(samples: Sequence[Sample]) -> tuple[Floats, Floats]:
     """(draws, features) measurements of the draws of some pictures, and (draws,) octaves."""
-    cv2.setNumThreads(1)
     rows, octaves = [], []
     for sample in samples:
         picture = read(sample.path)

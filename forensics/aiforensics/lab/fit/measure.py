@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -19,6 +16,7 @@ from aiforensics.image import Picture, decode, from_array, read
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.views import CONDITIONS, GREY, LARGE_CONDITIONS, seeded, training_view
+from aiforensics.lab.data.workers import side_by_side
 from aiforensics.pipeline import asked, examined, measure
 from aiforensics.quality import LARGE, assess
 from aiforensics_models.enlargement import Enlargement
@@ -149,6 +147,8 @@ def measure_all(
     ------
     TableError
         If `keep` was measured by a version with other features.
+    aiforensics.lab.data.workers.WorkerError
+        If a worker is killed.
     """
     sums = [*(sum_of(path)[:16] for path in networks), "-"]  # -1 is the last
     told = "" if enlargement is None else f" {enlargement.sum[:16]}"
@@ -165,13 +165,11 @@ def measure_all(
         for at in range(0, len(missing), _CHUNK)
     ]
     progress(0, len(missing))
-    if jobs:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            for done, found in enumerate(pool.map(_measure_chunk, jobs), 1):
-                rows |= {(origins[i], view): row for i, view, row in found}
-                progress(min(done * _CHUNK, len(missing)), len(missing))
-                if keep is not None and done % _SAVE_EVERY == 0:
-                    _table([(0, *key) for key in rows], rows).save(keep)
+    for done, found in enumerate(side_by_side(_measure_chunk, jobs, workers), 1):
+        rows |= {(origins[i], view): row for i, view, row in found}
+        progress(min(done * _CHUNK, len(missing)), len(missing))
+        if keep is not None and done % _SAVE_EVERY == 0:
+            _table([(0, *key) for key in rows], rows).save(keep)
     table = _table([(i, origin, view) for i, origin in enumerate(origins) for view in seen_as[i]], rows)
     if keep is not None:
         table.save(keep)
@@ -182,7 +180,7 @@ _Row = tuple[str, NDArray[np.float64], float, NDArray[np.float32]]
 """Condition, values, spread, embedding, which is empty where no network was asked."""
 _Job = tuple[Enlargement | None, Sequence[tuple[int, Sample, str | None, tuple[str, ...]]]]
 _NETWORKS: dict[str, Twice] = {}
-"""Networks that this worker process has opened."""
+"""Networks that this process has opened."""
 
 
 def _rows_of(table: Table) -> dict[tuple[str, str], _Row]:
@@ -231,7 +229,6 @@ def _fitting(path: Path, views: Sequence[str]) -> tuple[str, ...]:
 
 
 def _measure_chunk(job: _Job) -> list[tuple[int, str, _Row]]:
-    cv2.setNumThreads(1)
     enlargement, pictures = job
     found = []
     for index, sample, network, views in pictures:

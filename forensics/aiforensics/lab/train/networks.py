@@ -6,19 +6,18 @@ Single-threaded processes use the cores of a CPU better than one process whose t
 from __future__ import annotations
 
 import multiprocessing
-import os
 import textwrap
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import wait
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 from aiforensics.lab.data.dataset import Sample, digest
 from aiforensics.lab.data.sums import sum_of
+from aiforensics.lab.data.workers import WorkerError, pool
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.cycles import FinetuneConfig
 from aiforensics.lab.train.finetune import finetune
@@ -75,30 +74,19 @@ def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[s
     """
     if workers == 1:
         return {job.name: _train(job, report) for job in jobs}
-    context = multiprocessing.get_context("spawn")
-    lines: Any = context.Queue()
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(lines,))
+    lines: Any = multiprocessing.get_context("spawn").Queue()
     try:
-        futures = {job.name: pool.submit(_train_in_worker, job) for job in jobs}
-        while not all(future.done() for future in futures.values()):
-            wait(futures.values(), timeout=0.5, return_when="FIRST_EXCEPTION")
+        with pool(workers, partial(_start, lines)) as processes:
+            futures = {job.name: processes.submit(_train_in_worker, job) for job in jobs}
+            while not all(future.done() for future in futures.values()):
+                wait(futures.values(), timeout=0.5, return_when="FIRST_EXCEPTION")
+                _drain(lines, report)
+                for future in futures.values():
+                    if future.done():
+                        future.result()  # an error ends the run now, not after the other networks
             _drain(lines, report)
-            for future in futures.values():
-                if future.done():
-                    future.result()  # an error ends the run now, not after the other networks
-        _drain(lines, report)
-    except BaseException as error:  # Ctrl-C, too: every network goes on later from its checkpoint
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()
-        if isinstance(error, BrokenProcessPool):
-            raise RecipeError(
-                "a process that trained a network was killed, as systems do where memory is short: give fewer "
-                "--workers; the same command goes on from the checkpoints"
-            ) from error
-        raise
-    pool.shutdown()
+    except WorkerError as error:
+        raise RecipeError(f"{error}; the same command goes on from the checkpoints") from error
     return {name: future.result() for name, future in futures.items()}
 
 
@@ -169,15 +157,6 @@ def _start(lines: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have 
     global _LINES  # noqa: PLW0603 - the one way to hand a queue to a pool's workers
     _LINES = lines
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    """End this worker where its run was killed: a second run would write into the same folders."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _train_in_worker(job: NetworkJob) -> History:
