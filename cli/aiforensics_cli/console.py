@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 from unicodedata import category
 
@@ -15,6 +16,12 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_PLAIN = {
+    **{"━": "=", "●": "o", "·": "-", "→": "->", "×": "x", "–": "-", "“": '"', "”": '"', "²": "^2", "α": "alpha"},
+    "±": "+/-",
+}
+"""What stands for a sign where the stream's encoding, such as a narrow code page, cannot carry it."""
 
 
 def results() -> Console:
@@ -106,6 +113,24 @@ def clean(text: str) -> str:
     'a\\x1b[31m.jpg'
     """
     return "".join(c if c.isprintable() or category(c) == "Zs" else c.encode("unicode_escape").decode() for c in text)
+
+
+def carried(text: str, encoding: str) -> str:
+    """Give the house's own words in signs that an encoding can carry; names and claims stay as they are.
+
+    Examples
+    --------
+    >>> carried("3 ai · 2 real", "ascii"), carried("3 ai · 2 real", "utf-8")
+    ('3 ai - 2 real', '3 ai · 2 real')
+    """
+    return text.translate(_lacking(encoding))
+
+
+@cache
+def _lacking(encoding: str) -> dict[int, str]:
+    """Signs that an encoding cannot carry, against what stands for them."""
+    kept = "".join(_PLAIN).encode(encoding, "ignore").decode(encoding)
+    return {ord(sign): plain for sign, plain in _PLAIN.items() if sign not in kept}
 
 
 def named(path: str) -> str:

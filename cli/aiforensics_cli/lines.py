@@ -50,8 +50,17 @@ def show_manifest(console: Console, manifest: Mapping[str, Any], depth: int = 0)
             console.print(label, soft_wrap=True)
             show_manifest(console, value, depth + 1)
             continue
-        short = float(f"{value:.4g}") if isinstance(value, float) else value
+        short = _rounded(value)
         text = json.dumps(short, ensure_ascii=False) if not isinstance(short, str) else short
         if isinstance(value, list | dict) and len(text) > _MANIFEST_LINE:
             text = f"{len(value)} entries; --json lists them"
         console.print(label + Text(": ") + Text(clean(text), ""), soft_wrap=True)
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The same with numbers of four digits, at any depth."""
+    if isinstance(value, dict):
+        return {key: _rounded(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_rounded(held) for held in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value

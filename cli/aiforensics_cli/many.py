@@ -24,7 +24,7 @@ from aiforensics.evidence import Finding, InputError, ModelRef, Refusal
 from aiforensics.explain import percent
 from aiforensics.image.sniff import known_as
 from aiforensics_cli.app import DONE, PIPE_CLOSED, REFUSED, debugging
-from aiforensics_cli.console import clean, hush, messages, named
+from aiforensics_cli.console import carried, clean, hush, messages, named
 from aiforensics_cli.places import refuse
 from aiforensics_models.bundle import Bundle
 
@@ -118,7 +118,7 @@ class Outputs:
         if self.table and not known:
             self.table.add(result)
         if self.plain:
-            sys.stdout.write(_plain(result) + "\n")
+            sys.stdout.write(_plain(result, sys.stdout.encoding) + "\n")
             sys.stdout.flush()
 
     def finish(self) -> None:
@@ -270,7 +270,8 @@ def _progress(listing: Listing, outputs: Outputs, counts: Counter[str]) -> Itera
 
 
 def _counts(counts: Counter[str]) -> str:
-    return " · ".join(f"{counts[name]:,} {name}" for name in ("ai", "real", "inconclusive", "refused") if counts[name])
+    words = " · ".join(f"{counts[name]:,} {name}" for name in ("ai", "real", "inconclusive", "refused") if counts[name])
+    return carried(words, sys.stderr.encoding)
 
 
 def _summary(counts: Counter[str], seconds: float, before: int, left_out: Counter[str]) -> str:
@@ -284,11 +285,13 @@ def _summary(counts: Counter[str], seconds: float, before: int, left_out: Counte
     return f"{done}{earlier}{left}"
 
 
-def _plain(result: Result) -> str:
+def _plain(result: Result, encoding: str) -> str:
     if "error" in result:
         return clean(f"{'refused':<13} {'':>4}  {'':<8} {named(result['path'])}: {result['error']['message']}")
     quality = result["quality"]["level"]
-    score = "–" if quality == "poor" else percent(result["p_ai"])  # of too poor evidence it is not to be used
+    score = (
+        carried("–", encoding) if quality == "poor" else percent(result["p_ai"])
+    )  # of too poor evidence it is not to be used
     return clean(f"{result['verdict']:<13} {score:>4}  {quality:<8} {result['path']}")
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aiforensics_cli.app import DONE, REFUSED
-from aiforensics_cli.console import clean, complain, emit, messages, results
+from aiforensics_cli.console import carried, clean, complain, emit, messages, results
 
 _FIGURES = (
     ("ROC AUC", "roc_auc"),
@@ -28,6 +28,7 @@ _FIGURES = (
     ("  if calibrated", "ece_if_calibrated"),
 )
 _WORST = 5
+_LABEL = 8
 _WIDE = 160
 _NARROW = 100
 """Columns of a terminal below which two decimals have to do."""
@@ -84,9 +85,8 @@ def show_audit(heading: str, content: Mapping[str, Any]) -> None:
         cues.add_row(name, value, reach((cue["low"], cue["high"]), between=" to "))
     console.print(cues)
     for remark in content["remarks"]:
-        line = Text.assemble((f"{remark['level']:8}", _WEIGHTS[remark["level"]]), clean(remark["text"]))
-        console.print(line, soft_wrap=True)
-        console.print(f"{'':8}→ {clean(remark['advice'])}", soft_wrap=True, style="dim")
+        _remark(console, Text(remark["level"], _WEIGHTS[remark["level"]]), Text(clean(remark["text"])))
+        _remark(console, Text(), Text(f"{carried('→', console.encoding)} {clean(remark['advice'])}", "dim"))
     if not content["remarks"]:
         console.print("Nothing to remark.")
     for family in content["duplicates"]["examples"]:
@@ -127,6 +127,19 @@ def show_evaluation(content: Mapping[str, Any]) -> None:
             auc = (f"{row['mean_auc']:.3f}", f"{row['worst_auc']:.3f}", clean(row["worst_source"]))
             left.add_row(name, *auc, *numbers, f"{row['pooled']['coverage']:.3f}")
         console.print(left)
+
+
+def _remark(console: Console, label: Text, words: Text) -> None:
+    """Print words behind their label, which a terminal breaks between words."""
+    if not console.is_terminal:
+        label.pad_right(_LABEL - len(label))
+        console.print(label + words, soft_wrap=True)
+        return
+    row = Table.grid(padding=0)
+    row.add_column(width=_LABEL)
+    row.add_column(overflow="fold")
+    row.add_row(label, words)
+    console.print(row)
 
 
 def _wide() -> Console:

@@ -6,7 +6,7 @@ Colour where the terminal has it and `NO_COLOR` is not set; the words carry ever
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -26,7 +26,7 @@ from aiforensics.explain import (
     score_words,
     size_words,
 )
-from aiforensics_cli.console import clean
+from aiforensics_cli.console import carried, clean
 from aiforensics_cli.lines import LABEL
 from aiforensics_cli.lines import field as _field
 from aiforensics_cli.lines import line as _line
@@ -41,11 +41,6 @@ QUALITY_STYLES = {"good": "green", "limited": "yellow", "poor": "red"}
 TOP_REASONS = 5
 """Reasons shown on a terminal; the report and the JSON have the twelve strongest."""
 _BAR = 40
-_PLAIN = {
-    **{"━": "=", "●": "o", "·": "-", "→": "->", "×": "x", "–": "-", "“": '"', "”": '"', "²": "^2", "α": "alpha"},
-    "±": "+/-",
-}
-"""What stands for a sign where the stream's encoding, such as a narrow code page, cannot carry it."""
 
 
 def show_finding(console: Console, finding: Finding, reasons: int | None = TOP_REASONS) -> None:
@@ -155,15 +150,7 @@ def bar(low: float, p: float, high: float, width: int) -> str:
 
 
 def _ours(console: Console, text: str) -> str:
-    """Give the house's own words in signs that the stream can carry; names and claims stay as they are."""
-    return text.translate(_lacking(console.encoding))
-
-
-@cache
-def _lacking(encoding: str) -> dict[int, str]:
-    """Signs that an encoding cannot carry, against what stands for them."""
-    kept = "".join(_PLAIN).encode(encoding, "ignore").decode(encoding)
-    return {ord(sign): plain for sign, plain in _PLAIN.items() if sign not in kept}
+    return carried(text, console.encoding)
 
 
 def _title(finding: Finding, ours: Callable[[str], str]) -> Text:

@@ -11,6 +11,7 @@ from aiforensics import __version__
 from aiforensics.analyzers import ANALYZERS
 from aiforensics_cli import app
 from aiforensics_cli.console import clean
+from aiforensics_cli.many import _plain
 
 
 def test_version_and_overview(run):
@@ -126,6 +127,23 @@ def test_where_a_worker_failed_is_printed_for_who_asks(picture):
         done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
         assert [line.split()[0] for line in done.stdout.splitlines()] == ["refused", "refused", "real"]
         assert done.stderr.count("Traceback") == done.stderr.count("\nZeroDivisionError: a defect\n") == bool(more)
+
+
+def test_a_narrow_code_page_gets_plain_signs_from_every_command(picture):
+    porch = Path(__file__).parents[1] / "support" / "porch.py"
+    env = os.environ | {"PYTHONIOENCODING": "ascii"}
+
+    def told(*words):
+        done = subprocess.run([sys.executable, porch, *words], capture_output=True, text=True, check=False, env=env)
+        return done.stdout, done.stderr
+
+    _, summary = told("batch", picture("a·b.png"), "missing.png", "--workers", "1")
+    assert summary.endswith(": 1 real - 1 refused\n")
+    listed, _ = told("models", "list")
+    assert " - sha256 " in listed
+    assert _plain({"quality": {"level": "poor"}, "verdict": "inconclusive", "path": "a–b"}, "ascii").split() == [
+        *("inconclusive", "-", "poor", "a–b")
+    ]
 
 
 @pytest.mark.parametrize("more", [[], ["--debug"]])

@@ -1,11 +1,15 @@
 """`audit` and `evaluate`: what a refused picture means for the exit status."""
 
+import io
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from aiforensics import pipeline
+from aiforensics_cli import measuring
 
 
 @pytest.fixture
@@ -54,3 +58,21 @@ def test_an_audit_names_the_duplicates_that_it_counts(run, data):
     line = next(line for line in done.out.splitlines() if line.startswith("family"))
     assert str(data / "ai" / "copy.png") in line
     assert str(data / "real" / "real0.png") in line
+
+
+def test_a_terminal_breaks_remarks_between_words(monkeypatch):
+    content = {
+        "cues": {},
+        "remarks": [{"level": "warning", "text": "long words " * 12, "advice": "do that " * 12}],
+        "duplicates": {"examples": []},
+    }
+    stream = io.StringIO()
+    monkeypatch.setattr(
+        measuring, "results", lambda: Console(file=stream, width=60, force_terminal=True, no_color=True)
+    )
+    measuring.show_audit("Files", content)
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line).rstrip() for line in stream.getvalue().splitlines()]
+    (at,) = [i for i, line in enumerate(lines) if line.startswith("warning long words")]
+    assert re.match(r" {8}(long|words) ", lines[at + 1])
+    assert all(len(line) <= 60 for line in lines)
+    assert not any(line.endswith((" lon", " wor", " tha")) for line in lines)

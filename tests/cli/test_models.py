@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -159,3 +160,10 @@ def test_doctor_says_how_to_get_an_extra(run, bundle, no_torch, monkeypatch):
     out = run("doctor").out
     assert "pip install '.[train]' in the checkout" in out
     assert "for HEIC pictures: pip install '.[heif]' in the checkout" in out
+
+
+def test_numbers_of_a_manifest_have_four_digits_at_any_depth(run):
+    shown = run("models", "show").out
+    assert "slope" in shown
+    fractions = re.findall(r"\b\d\.0*(\d+)", shown)
+    assert max(map(len, fractions)) <= 4

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from aiforensics_cli import options
 from aiforensics_cli.app import DONE, REFUSED
-from aiforensics_cli.console import clean, complain, emit, results, without_nan
+from aiforensics_cli.console import carried, clean, complain, emit, results, without_nan
 from aiforensics_cli.lines import show_manifest
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check the model bundles.")
@@ -26,8 +26,10 @@ def list_models(*, as_json: options.JsonOption = False) -> None:
         if as_json:
             emit({"name": name, "version": bundle.version, "sha256": bundle.sha256, "bytes": bundle.size})
         else:
+            console = results()
             facts = f"  {bundle.version} · {bundle.size / 1e6:.1f} MB · sha256 {bundle.sha256[:12]}"
-            results().print(Text.assemble((name, "bold"), (facts, "dim")), soft_wrap=True)
+            facts = carried(facts, console.encoding)
+            console.print(Text.assemble((name, "bold"), (facts, "dim")), soft_wrap=True)
 
 
 @app.command()
