@@ -136,6 +136,9 @@ def _values(text: str) -> list[Any]:
     except ValueError as error:
         if text.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
             raise typer.BadParameter("this is a page: give what `aiforensics scan --json` printed") from None
+        if text.startswith("path,sha256,"):
+            line = "this is a CSV, which lacks the measurements: give what `batch --jsonl` or `scan --json` wrote"
+            raise typer.BadParameter(line) from None
         raise typer.BadParameter(f"this is not JSON: {error}") from None
     return values
 

@@ -235,6 +235,14 @@ def test_of_a_file_whose_last_line_is_torn_the_others_are_checked(run, told, cut
     assert "this is not JSON" in run("verify", report, path).err
 
 
+def test_the_csv_of_a_batch_is_called_by_its_name(run, told):
+    path, report = told
+    run("batch", path, f"--csv={report}", "--overwrite", "--workers", 1)
+    done = run("verify", report, path)
+    assert (done.status, done.out) == (2, "")
+    assert "this is a CSV, which lacks the measurements" in " ".join(done.err.replace("│", " ").split())
+
+
 def test_a_pipe_is_no_picture_to_verify(run, told, tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     done = run("verify", told[1], tmp_path / "pipe.png")
