@@ -241,7 +241,9 @@ def run(
         found.close()
         if ended or counts:  # a batch that did not get anywhere has no summary
             seconds = time.monotonic() - start
-            messages().print(_summary(counts, seconds, before, listing.left_out), soft_wrap=True)
+            console = messages()
+            summary = _summary(counts, seconds, before, listing.left_out, console.encoding)
+            console.print(summary, soft_wrap=True)
     outputs.finish()
     return PIPE_CLOSED if outputs.unread else REFUSED if counts["refused"] or before else DONE
 
@@ -257,31 +259,33 @@ def _progress(listing: Listing, outputs: Outputs, counts: Counter[str]) -> Itera
         *(SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
         *(TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[counts]}")),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    # Rich would take the results that go to a pipe or a file for words above the bar.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         task = progress.add_task("", total=None, rate="", counts="listing")
         progress.update(task, total=sum(1 for _ in outputs.missing(listing)), counts="starting")
         start = time.monotonic()
 
         def advance() -> None:
             rate = f"{counts.total() / (time.monotonic() - start):.1f}/s"
-            progress.update(task, advance=1, rate=rate, counts=_counts(counts))
+            progress.update(task, advance=1, rate=rate, counts=_counts(counts, console.encoding))
 
         yield advance
 
 
-def _counts(counts: Counter[str]) -> str:
+def _counts(counts: Counter[str], encoding: str) -> str:
     words = " · ".join(f"{counts[name]:,} {name}" for name in ("ai", "real", "inconclusive", "refused") if counts[name])
-    return carried(words, sys.stderr.encoding)
+    return carried(words, encoding)
 
 
-def _summary(counts: Counter[str], seconds: float, before: int, left_out: Counter[str]) -> str:
+def _summary(counts: Counter[str], seconds: float, before: int, left_out: Counter[str], encoding: str) -> str:
     total = counts.total()
     rate = f" ({total / seconds:.1f}/s)" if total and seconds > 0 else ""
     earlier = f"; {before:,} refused in the run before" if before else ""
     files = left_out.total()
     kinds = ", ".join(f"{count:,} {kind or 'of no or another kind'}" for kind, count in left_out.most_common(5))
     left = f"; {files:,} other file{'s' * (files > 1)} left out ({clean(kinds)})" if files else ""
-    done = f"{total:,} picture{'s' * (total != 1)} in {seconds:.1f} s{rate}: {_counts(counts) or 'nothing to do'}"
+    told = _counts(counts, encoding) or "nothing to do"
+    done = f"{total:,} picture{'s' * (total != 1)} in {seconds:.1f} s{rate}: {told}"
     return f"{done}{earlier}{left}"
 
 

@@ -392,6 +392,35 @@ def test_workers_whose_parent_is_killed_end_without_a_word(long_batch):
     assert err == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
+@pytest.mark.parametrize("more", [[], ["--csv"]], ids=["lines", "csv"])
+def test_a_bar_on_a_terminal_goes_with_results_in_a_pipe(album, more):
+    import pty
+
+    screen, terminal = pty.openpty()
+    porch = Path(__file__).parents[1] / "support" / "porch.py"
+    command = [sys.executable, porch, "batch", album, *more, "--workers", "1"]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=terminal, check=False, env=os.environ | {"TERM": "xterm"}
+    )
+    os.close(terminal)
+    shown = b"".join(iter(lambda: _read(screen), b"")).decode()
+    os.close(screen)
+    assert done.returncode == 2
+    assert done.stdout.count(b"\n") == 3 + bool(more)
+    assert all(name in done.stdout for name in (b"ai.png", b"z.jpg", b"bad.png"))
+    assert "bad.png" not in shown
+    assert "picture" in shown
+    assert "internal error" not in shown
+
+
+def _read(screen):
+    try:
+        return os.read(screen, 65536)
+    except OSError:  # the last one on the other side has closed it
+        return b""
+
+
 @pytest.mark.parametrize("place", ["album", "empty"])
 def test_a_full_disk_is_told_with_the_name_of_the_file(run, album, tmp_path, place):
     (tmp_path / "empty").mkdir()
