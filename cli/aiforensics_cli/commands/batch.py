@@ -56,7 +56,7 @@ def batch(
     redact: options.RedactOption = False,
     trust: options.TrustOption = None,
 ) -> None:
-    """Scan folders, many files and ZIP archives; results come in the order of the input.
+    r"""Scan folders, many files and ZIP archives; results come in the order of the input.
 
     A file that crashes or stalls costs itself, never the batch. Folders
     give their pictures by name; hidden files, other files (archives too:
@@ -64,6 +64,10 @@ def batch(
     --csv, --jsonl or --html, prints a line each. A CSV or JSONL file of
     an earlier batch is not replaced without --overwrite, nor is a file
     that aiforensics did not write.
+
+    In a CSV, control signs and those that hide or turn a name around are
+    escapes (\u202e), and an apostrophe stands before what a spreadsheet
+    would run; JSON Lines hold every name exactly.
 
     The status is 2 if any input was refused, in the run that is resumed
     too, and 141 if the reader of standard output went away (`| head`).
