@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aiforensics.lab.data.alone import alone
 from aiforensics.lab.judge.distance import Distance
 from aiforensics_cli.commands import compare, synth, train
 from aiforensics_models.bundle import write_manifest
@@ -257,6 +258,16 @@ def test_what_goes_on_states_the_splits_of_its_bundle(run, data, tmp_path, monke
     monkeypatch.setattr("aiforensics.lab.making.make_bundle", lambda _samples, job, *_: jobs.append(job) or 1 / 0)
     run("train", data, "--extend", "default", "--seed", 5, "--out", tmp_path / "out")
     assert [(job.seed, job.drawn_by, job.split) for job in jobs] == [(5, 3, "60/20/20")]
+
+
+def test_two_runs_never_train_one_generator(run, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr("aiforensics.lab.train.synthesis.train_generator", lambda *_: pytest.fail("the work began"))
+    folder = picture("real/a.png").parent
+    with alone(tmp_path / "g"):
+        found = run("synth", "train", folder, "--kind", "vae", "--out", tmp_path / "g")
+    assert (found.status, found.out) == (2, "")
+    line = f"another run works in {tmp_path / 'g'}: wait until it ends, or name another folder"
+    assert found.err == f"aiforensics: {line}\n"
 
 
 def test_synth_refuses_in_one_line(run, tmp_path):

@@ -37,11 +37,13 @@ def train(
     seed: Annotated[int, options.seed_option("Of everything random.")] = 0,
 ) -> None:
     """Train a generator on real pictures; sample grids show how it comes along."""
+    from aiforensics.lab.data.alone import alone  # noqa: PLC0415 - the scan's libraries
     from aiforensics.lab.train.synthesis import SynthConfig, draw, find_pictures, train_generator  # noqa: PLC0415 - PyTorch
 
     config = SynthConfig(kind, side, steps, batch, minutes, look_every, precision, seed)
     chosen = draw(find_pictures(pictures), limit, seed)
-    history = train_generator(chosen, out, config, options.reporter())
+    with alone(out):
+        history = train_generator(chosen, out, config, options.reporter())
     results().print(f"{out}: {kind}, {history[-1]['step']:.0f} steps", soft_wrap=True)
 
 
