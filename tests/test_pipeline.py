@@ -269,7 +269,7 @@ def test_a_picture_far_from_the_reference_is_inconclusive(scanner, monkeypatch):
     monkeypatch.setitem(scanner.bundle.__dict__, "reference", replace(reference, usual=reference.usual / 99))
     finding = scanner.examine_picture(picture).finding
     assert (finding.verdict, finding.quality.level) == ("inconclusive", "poor")
-    assert "unlike anything" in finding.quality.reasons[0]
+    assert "very unlike the pictures" in finding.quality.reasons[0]
 
 
 @pytest.mark.parametrize("online", [True, False])

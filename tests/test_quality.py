@@ -3,16 +3,20 @@
 import io
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from skimage import data as pictures
 
+from aiforensics.analyzers.jpeg import Jpeg
+from aiforensics.analyzers.protocol import Exhibit
+from aiforensics.analyzers.spectrum import Spectrum
 from aiforensics.image import JpegFacts, decode, from_array
 from aiforensics.quality import READ, assess, share_examined
 
 EDGE = ((0, 88), (0, 88), (0, 0))
-PLAIN = dict(zip(READ, (100.0, 100.0, 0.0), strict=True))
+PLAIN = dict(zip(READ, (100.0, 100.0, 0.0, 0.0), strict=True))
 """Measured of a sharp picture that was never compressed."""
 
 
@@ -41,7 +45,7 @@ def test_what_two_windows_share_is_examined_once(height, width, share):
         (1.0, "good", ()),
         (1.5, "limited", ("unlike most pictures that the model was trained on",)),
         (2.0, "limited", ("unlike most pictures that the model was trained on",)),
-        (2.5, "poor", ("unlike anything that the model was trained on",)),
+        (2.5, "poor", ("very unlike the pictures that the model was trained on",)),
     ],
 )
 def test_what_lies_far_from_the_training_pictures_is_poor_evidence(strangeness, expected, said):
@@ -222,3 +226,49 @@ def test_nothing_but_noise_is_poor_evidence(spread):
     assert told in reasons(np.clip(noise, 0, 255).astype(np.uint8))
     strong = np.clip(noise - 128 + pictures.astronaut()[:300, :300], 0, 255).astype(np.uint8)
     assert told not in reasons(strong)
+
+
+def saved(pixels, quality, **options):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality, **options)
+    return decode(stream.getvalue())
+
+
+def assessed(picture):
+    measured = {
+        name: value for one in (Jpeg(), Spectrum()) for name, value in one.measure(Exhibit(picture.windows)).items()
+    }
+    return assess(picture, measured, 0.0).quality
+
+
+@pytest.mark.parametrize(("quality", "expected"), [(30, "poor"), (50, "limited"), (85, "good")])
+@pytest.mark.parametrize("crop", [(4, 0), (0, 3), (3, 5)])
+def test_a_crop_on_one_axis_alone_hides_no_compression(quality, expected, crop):
+    down, across = crop
+    pixels = np.asarray(saved(pictures.astronaut(), quality).image)[down:, across:]
+    for found in (assessed(from_array(pixels)), assessed(saved(pixels, 92))):
+        assert found.level == expected
+        assert any("earlier compression" in reason for reason in found.reasons) == (expected != "good")
+
+
+@pytest.mark.parametrize(("first", "kind"), [(50, "strong earlier"), (30, "heavy earlier")])
+def test_a_compression_that_is_not_the_files_own_is_told_as_an_earlier_one(first, kind):
+    again = np.asarray(saved(pictures.astronaut(), first).image)
+    assert assessed(saved(again, 90)).reasons == (f"{kind} compression (like JPEG quality {first})",)
+    once = assessed(saved(pictures.astronaut(), first)).reasons
+    assert once == (f"{kind.split()[0]} compression (like JPEG quality {first})",), "it is the file's own"
+
+
+def test_steps_of_another_kind_are_taken_for_no_earlier_compression():
+    flat = [23] * 64
+    found = assessed(saved(pictures.coffee(), 50, qtables=[flat, flat])).reasons
+    assert found
+    assert not any("earlier" in reason for reason in found)
+
+
+def test_a_picture_is_called_black_and_white_only_where_it_was_examined():
+    grey = np.random.default_rng(0).normal(128, 35, (1600, 1600, 1)).clip(0, 255).repeat(3, axis=2)
+    pixels = cv2.GaussianBlur(grey, (0, 0), 1.0).astype(np.uint8)
+    pixels[:700, :700] = np.linspace(60, 200, 700)[:, None, None] * np.array([1.0, 0.2, 0.1])
+    assert reasons(pixels) == ("black and white where it was examined: no colour to measure",)
+    assert reasons(pixels[800:1200, 800:1200]) == ("black and white: no colour to measure",)

@@ -13,10 +13,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.analyzers.jpeg import Jpeg
+from aiforensics.analyzers.jpeg import Jpeg, quality_moved
 from aiforensics.analyzers.protocol import Exhibit
 from aiforensics.evidence import Quality
-from aiforensics.image import Picture
+from aiforensics.image import JpegFacts, Picture
+from aiforensics.image.jpegfacts import STANDARD_LUMINANCE, scaled
 from aiforensics.image.picture import FLAT, WINDOW
 
 SMALL, TINY = 176, 96
@@ -30,6 +31,8 @@ COMPRESSED, CRUSHED = 68.0, 42.0
 BITS = {"AVIF": (1.0, 0.5), "HEIF": (1.0, 0.5), "WEBP": (0.4, 0.2)}
 """Bits per pixel below which evidence is limited, and poor, by format: in an AVIF or HEIC with fewer p rises by 0.05 to
 0.2; of AI pictures in a WebP of fewer 6 % were called `real`, and 13 %, where 3.5 % are allowed."""
+NEAR = 3.0
+"""How far the quality that the pixels betray may lie under the file's own and be the same."""
 SOFT = -4.0
 """`spectrum.top_share` below which a picture is as soft as 1 px of blur or an enlargement by 2 make it."""
 COLOURLESS = 2.0
@@ -43,8 +46,11 @@ MUCH = 0.1
 NOISE = 0.25
 """Correlation of neighbouring pixels below which a picture is noise; one of 10,155 strange pictures has less."""
 
-READ = ("jpeg.quality_estimate", "jpeg.quality_other", "spectrum.top_share")
+READ = ("jpeg.quality_estimate", "jpeg.quality_other", "spectrum.top_share", "jpeg.blocking_other")
 """Measured values that `assess` reads, by full feature name."""
+BLOCKY = 0.04
+"""`jpeg.blocking_other` from which a grid is looked for that lies off the file's on one axis alone: of crops of JPEGs
+of quality 65 and less 95 % have more, and to look takes some 10 ms a window."""
 _JPEG = Jpeg()
 
 
@@ -86,8 +92,8 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         limited.append(size)
     as_it_is = replace(picture, enlarged=1.0) if enlarged else picture
     stored = _JPEG.measure(Exhibit(as_it_is.windows)) if enlarged else values  # reducing hides compression
-    seen, earlier = (min(values[name], stored[name]) for name in READ[:2])
-    _compression(picture, seen, earlier, poor, limited)
+    seen = min(values[READ[0]], stored[READ[0]])
+    _compression(picture, seen, _off_grid(as_it_is, values, stored), poor, limited)
     grey = not any(coloured(window.pixels) for window in picture.windows)
     shades = max(distinct(window.pixels, enough=PALETTE) for window in as_it_is.windows)  # and mixes colours
     flat = max(float(window.luma.std()) for window in picture.windows) < FLAT
@@ -103,12 +109,13 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         poor.append("nothing but noise: neighbouring pixels are not alike")
     if grey and not flat:
         limited.append(
-            f"{'one tint' if tinted(picture.windows[0].pixels) else 'black and white'}: no colour to measure"
+            f"{'one tint' if tinted(picture.windows[0].pixels) else 'black and white'}"
+            f"{'' if share_examined(picture) > 0.99 else ' where it was examined'}: no colour to measure"
         )
     if not flat and not enlarged and values["spectrum.top_share"] < SOFT:
         limited.append("hardly any fine detail: out of focus, blurred or enlarged")
     if strangeness > 2.0:
-        poor.append("unlike anything that the model was trained on")
+        poor.append("very unlike the pictures that the model was trained on")
     elif strangeness > 1.0:
         limited.append("unlike most pictures that the model was trained on")
     level = "poor" if poor else "limited" if limited else "good"
@@ -195,10 +202,20 @@ def _gap(missing: float, poor: list[str], limited: list[str]) -> None:
         strength.append(f"the file is incomplete: {part} of the picture is missing")
 
 
+def _off_grid(as_it_is: Picture, *measured: Mapping[str, float]) -> float:
+    """Quality of an earlier JPEG whose grid lies off the file's, on both axes or on one."""
+    qualities = [values[READ[1]] for values in measured]
+    if max(values[READ[3]] for values in measured) > BLOCKY:
+        qualities.append(quality_moved(as_it_is.windows))
+    return min(qualities)
+
+
 def _compression(picture: Picture, seen: float, earlier: float, poor: list[str], limited: list[str]) -> None:
     """Add what is to be said of the compression: the worst of what the pixels betray and what the file states."""
-    quality = min(seen, float(picture.jpeg.quality)) if picture.jpeg else seen
-    kind, quality = ("earlier ", earlier) if earlier < quality else ("", quality)
+    own = min(seen, float(picture.jpeg.quality)) if picture.jpeg else seen
+    if picture.jpeg and _is_standard(picture.jpeg) and seen < picture.jpeg.quality - NEAR:
+        own, earlier = float(picture.jpeg.quality), min(earlier, seen)
+    kind, quality = ("earlier ", earlier) if earlier < own else ("", own)
     if quality < CRUSHED:
         poor.append(f"heavy {kind}compression (like JPEG quality {quality:.0f})")
     elif quality < COMPRESSED:
@@ -210,6 +227,11 @@ def _compression(picture: Picture, seen: float, earlier: float, poor: list[str],
     if bits < thin and not lossless:
         strength = poor if bits < starved else limited
         strength.append(f"{'heavy' if bits < starved else 'strong'} compression ({bits:.2g} bits per pixel)")
+
+
+def _is_standard(facts: JpegFacts) -> bool:
+    """Whether a JPEG's steps are those that the scale of qualities is made of: what others leave reads as another."""
+    return facts.tables[:1] == (tuple(scaled(STANDARD_LUMINANCE, facts.quality).tolist()),)
 
 
 def _condition(short: int, grey: bool, seen: float) -> str:

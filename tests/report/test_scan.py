@@ -340,7 +340,7 @@ def test_real_analyzers_supply_the_cards_by_default(tmp_path, examine):
 
 
 def test_a_score_on_poor_evidence_is_not_offered_as_a_probability(write, examine):
-    strange = Quality("poor", ("unlike anything that the model was trained on",))
+    strange = Quality("poor", ("very unlike the pictures that the model was trained on",))
     page = check(write(examine("inconclusive", quality=strange)))
     assert "The score of 47% (18% to 79%) is not to be used: the evidence is too poor." in page.text
     assert "traces are left" not in page.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +95,7 @@ class Jpeg:
             (
                 "quality_estimate",
                 "IJG quality",
-                "JPEG quality up to 94 that the pixels betray; 100 where none does; not scored",
+                "JPEG quality up to 94, by standard tables, that the pixels betray; 100 where none does; not scored",
             ),
             (
                 "quality_other",
@@ -164,9 +166,28 @@ def quality_of(levels: NDArray[np.float64]) -> float:
     return float(_QUALITIES[first + int(near.sum()) // 2])
 
 
+def quality_moved(windows: Sequence[Window]) -> float:
+    """IJG quality of an earlier JPEG whose grid lies off the file's on one axis alone; 100 where none shows.
+
+    It counts for evidence quality and is no feature: `quality_other` looks off the grid on both axes at once.
+    """
+    found = [quality for window in windows if (quality := _moved(_whole_blocks(window))) < 100.0]
+    return float(np.median(found)) if found else 100.0
+
+
+def _moved(luma: Plane) -> float:
+    *_, (down, right) = _blocking(luma)
+    parts = (luma[down : down - 8], luma[:, right : right - 8])
+    return min(quality_of(_levels(_rounded(block_dct(np.ascontiguousarray(part))))) for part in parts)
+
+
+def _whole_blocks(window: Window) -> Plane:
+    height, width = window.luma.shape
+    return window.luma[: height // 8 * 8, : width // 8 * 8]
+
+
 def _measure(window: Window) -> dict[str, float]:
-    luma = window.luma
-    luma = luma[: luma.shape[0] // 8 * 8, : luma.shape[1] // 8 * 8]
+    luma = _whole_blocks(window)
     on, other, (down, right) = _blocking(luma)
     grid = block_dct(luma)
     shifted = block_dct(np.ascontiguousarray(luma[down : down - 8, right : right - 8]))
