@@ -108,10 +108,9 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     if not flat and max(_likeness(window.luma) for window in picture.windows) < NOISE:
         poor.append("nothing but noise: neighbouring pixels are not alike")
     if grey and not flat:
-        limited.append(
-            f"{'one tint' if tinted(picture.windows[0].pixels) else 'black and white'}"
-            f"{'' if share_examined(picture) > 0.99 else ' where it was examined'}: no colour to measure"
-        )
+        tint = "one tint" if tinted(picture.windows[0].pixels) else "black and white"
+        where = "" if share_examined(picture) > 0.99 else " where it was examined"
+        limited.append(f"{tint}{where}: no colour to measure (its shares say only that)")
     if not flat and not enlarged and values["spectrum.top_share"] < SOFT:
         limited.append("hardly any fine detail: out of focus, blurred or enlarged")
     if strangeness > 2.0:

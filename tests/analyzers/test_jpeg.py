@@ -116,3 +116,11 @@ def test_the_map_lights_up_at_an_edge_on_a_block_border_without_any_jpeg(frozen)
     heat = Jpeg().map(frozen(pixels)).astype(int).sum(2)
     assert heat[:, 24:32].mean() > 3 * heat[:, :24].mean()
     assert "also where nothing was ever compressed" in Jpeg().card.map_key
+
+
+def test_the_map_draws_no_dark_frame_where_no_neighbour_is_left(frozen):
+    noise = np.random.default_rng(0).normal(128, 10, (256, 256, 1)) + np.zeros(3)
+    heat = Jpeg().map(frozen(noise)).astype(int).sum(2)
+    inner = heat[8:-8, 8:-8].mean()
+    for side in (heat[:, -8:], heat[-8:], heat[:, :8], heat[:8]):
+        assert side.mean() == pytest.approx(inner, rel=0.25)

@@ -62,8 +62,8 @@ class Jpeg:
         ignore_when="On its own. Compression history says where a picture travelled, not who made it.",
         source="Lam 2000, doi:10.1109/83.869177; Fu 2007, doi:10.1117/12.704723; Fan 2003, "
         "doi:10.1109/TIP.2002.807361; Popescu 2004, doi:10.1007/978-3-540-30114-1_10",
-        map_key="Bright: the right and lower border of an 8×8 block stand out there. An edge of the subject that lies "
-        "on one is bright too, also where nothing was ever compressed.",
+        map_key="Bright: the borders of 8×8 blocks stand out there. An edge of the subject that lies on one is bright "
+        "too, also where nothing was ever compressed.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,
@@ -127,9 +127,10 @@ class Jpeg:
         luma = window.luma[: height // 8 * 8, : width // 8 * 8]
         across, down = _steps(luma), _steps_down(luma)
         cells = [p.reshape(luma.shape[0] // 8, 8, luma.shape[1] // 8, 8) for p in (across, down)]
-        border = cells[0][:, :, :, 7].mean(1) + cells[1][:, 7].mean(2)
-        inside = cells[0][:, :, :, 1:6].mean((1, 3)) + cells[1][:, 1:6].mean((1, 3))
-        contrast = np.log10((border + 0.5) / (inside + 0.5))
+        borders = [cells[0][:, :, :, 7].mean(1), cells[1][:, 7].mean(2)]
+        insides = [cells[0][:, :, :, 1:6].mean((1, 3)), cells[1][:, 1:6].mean((1, 3))]
+        borders[0][:, -1], borders[1][-1] = insides[0][:, -1], insides[1][-1]  # behind them no neighbour is left
+        contrast = np.log10((borders[0] + borders[1] + 0.5) / (insides[0] + insides[1] + 0.5))
         return heat(contrast.astype(np.float32), -0.2, 1.0, (height, width))
 
 

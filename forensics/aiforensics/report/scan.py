@@ -20,6 +20,7 @@ from aiforensics.explain import GRADCAM, GRADCAM_CARD, NETWORK_CARD
 from aiforensics.image import Picture
 from aiforensics.image.orientation import Box, upright, upright_box
 from aiforensics.image.picture import MIN_SIDE
+from aiforensics.quality import share_examined
 from aiforensics.report.page import write_page
 from aiforensics.report.pictures import data_uris
 from aiforensics_models.bundle import shipped_as
@@ -126,7 +127,8 @@ class View:
     """All that the template shows of one examined picture.
 
     Boxes are in pixels of the upright picture. `strongest` is the share that fills half a bar: at least 1, so that
-    weak evidence looks weak. `turned`: shown otherwise than stored. `mirrored`: windows hold its mirror image too.
+    weak evidence looks weak. `share`: how much of the picture was examined. `turned`: shown otherwise than stored.
+    `mirrored`: windows hold its mirror image too.
     """
 
     name: str
@@ -136,6 +138,7 @@ class View:
     thumb: Tile
     overview: Tile
     size: tuple[int, int]
+    share: float
     turned: bool
     enlarged: float
     mirrored: bool
@@ -178,6 +181,7 @@ def _view(examination: Examination, cards: Mapping[str, Card], redact: bool) -> 
         thumb=_photo(picture, THUMB_SIDE, 12_000),
         overview=_photo(picture, OVERVIEW_SIDE, 90_000),
         size=(picture.height, picture.width) if across else (picture.width, picture.height),
+        share=share_examined(picture),
         turned=picture.orientation != 1,
         enlarged=picture.enlarged,
         mirrored=any(min(w.box[2:]) < MIN_SIDE for w in windows),
