@@ -3,7 +3,10 @@
 from dataclasses import replace
 from typing import get_args
 
+import cv2
+import numpy as np
 import pytest
+from skimage import data as pictures
 
 from aiforensics.evidence import (
     Claim,
@@ -28,6 +31,7 @@ from aiforensics.explain import (
     overall,
     percent,
 )
+from aiforensics.pipeline import Scanner
 
 
 def _finding(verdict, level, origin):
@@ -119,3 +123,18 @@ def test_percent_never_claims_certainty():
 )
 def test_percent_at_its_ends(p, words):
     assert percent(p) == words
+
+
+def test_the_networks_map_is_as_rough_as_its_key_says():
+    """A patch of noise moves the map beside its own place as often as not."""
+    network, photo, rng = Scanner().bundle.network(), pictures.astronaut()[:256, :256], np.random.default_rng(3)
+    before, off = network(photo).activation, []
+    for _ in range(8):
+        y, x = rng.integers(16, 200, 2)
+        patched = photo.copy()
+        patched[y : y + 40, x : x + 40] = rng.integers(0, 256, (40, 40, 3))
+        moved = cv2.resize(np.abs(network(patched).activation - before), (256, 256), interpolation=cv2.INTER_CUBIC)
+        down, across = np.unravel_index(moved.argmax(), moved.shape)
+        off.append(np.hypot(down - y - 20, across - x - 20))
+    assert 10.0 < np.median(off) < 256 / 5
+    assert "Places are rough: off by up to a fifth of a window" in NETWORK_CARD.map_key

@@ -93,7 +93,8 @@ NETWORK_CARD: Final = Card(
     source="The bundle's model card (aiforensics models show)",
     map_key="Orange: what speaks for AI to the network; blue: for a real picture. Of a fusion, as the default model "
     "is, it is only the part that goes through the mean of the last layer: it can disagree with the whole. The "
-    "strongest place of the picture has full colour, however weak it is.",
+    "strongest place of the picture has full colour, however weak it is. Places are rough: off by up to a fifth of a "
+    "window, at times by more.",
 )
 """The card of the embedding network, which is part of the model and no analyzer."""
 
@@ -103,8 +104,8 @@ GRADCAM: Final = "Grad-CAM"
 GRADCAM_CARD: Final = replace(
     NETWORK_CARD,
     map_key="Orange: where Grad-CAM finds what speaks for AI to the network; blue: for a real picture. Each side is "
-    "stretched to its own strongest place in every window: the colours tell where, not how much, and are no part of "
-    "the share.",
+    "stretched to its own strongest place in every window: the colours tell roughly where, not how much, and are no "
+    "part of the share.",
 )
 """The card of the network where its maps are Grad-CAM's."""
 

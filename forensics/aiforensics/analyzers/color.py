@@ -50,9 +50,9 @@ class Color:
     card = Card(
         title="Colour statistics",
         looks_for="Traces of lens and sensor between the colour channels (tiny displacements, the lattice of the "
-        "colour filter), and the balance of colour and fine colour detail, which generators set differently.",
-        fooled_by="Filters and colour grading move saturation and hue; JPEG halves colour detail; any resize erases "
-        "the sensor's lattice. Art and studio pictures have unusual colours by intention.",
+        "colour filter), and the balance of colour and fine colour detail, which many generators set differently.",
+        fooled_by="Filters and colour grading move saturation and hue; JPEG mostly halves colour detail; almost any "
+        "resize erases the sensor's lattice. Art and studio pictures have unusual colours by intention.",
         ignore_when="The picture is graded or small. Of a black-and-white one it mostly says that it has no colour.",
         source="McCloskey 2018, arXiv 1812.08247; Johnson 2006, doi:10.1145/1161366.1161376; Popescu 2005, "
         "doi:10.1109/TSP.2005.855406; Gallagher 2008, doi:10.1109/CVPRW.2008.4562984",

@@ -58,7 +58,7 @@ class Jpeg:
         "JPEG compressions leave. The coefficients of photographs follow known laws; those of generated pictures often "
         "follow them as well.",
         fooled_by="Almost every picture was compressed somewhere; an edited photograph is compressed twice, and so is "
-        "a generated picture that was shared. Resizing erases the grid, and a crop moves it.",
+        "a generated picture that was shared. Resizing mostly erases the grid, and a crop moves it.",
         ignore_when="On its own. Compression history says where a picture travelled, not who made it.",
         source="Lam 2000, doi:10.1109/83.869177; Fu 2007, doi:10.1117/12.704723; Fan 2003, "
         "doi:10.1109/TIP.2002.807361; Popescu 2004, doi:10.1007/978-3-540-30114-1_10",
