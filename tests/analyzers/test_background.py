@@ -69,3 +69,14 @@ def test_the_map_stays_in_place_where_the_sides_are_no_multiple_of_a_block(portr
     whole, cut = (Background().map(frozen(p)) for p in (pixels, np.ascontiguousarray(pixels[:, :255])))
     inside = np.s_[:240, :240]
     assert (whole[inside] == cut[inside]).all(axis=2).mean() > 0.95
+
+
+def test_what_stands_out_is_called_a_guess_because_even_mere_noise_is_divided(measure, meaning):
+    noise = np.random.default_rng(0).normal(128, 5, (256, 256, 1)) + np.zeros(3)
+    assert measure(Background(), noise)["foreground_share"] == pytest.approx(0.5, abs=0.2)
+    assert meaning(Background(), "foreground_share").endswith("about half where nothing does")
+    y, x = np.mgrid[:256, :256]
+    smooth = np.where((np.hypot(y - 128, x - 128) < 70)[..., None], (200, 40, 40), 90) + (noise - 128)
+    assert measure(Background(), smooth)["saturation_gap"] < -0.5, "the red disc is taken for background"
+    assert "a smooth thing for background" in Background().card.fooled_by
+    assert "guessed" in Background().card.map_key

@@ -40,18 +40,24 @@ class Background:
         title="Foreground and background",
         looks_for="Whether what stands out and what lies behind it carry the same grain, and differ in sharpness and "
         "texture as a lens would make them differ. Some generated backgrounds are too smooth, or melt together.",
-        fooled_by="Portrait modes blur the background by computation; shallow focus, haze and studio backdrops make it "
-        "smooth in real pictures.",
+        fooled_by="The division itself is a guess, made also where nothing stands out: a noisy backdrop passes for "
+        "what does, a smooth thing for background. Portrait modes blur by computation; shallow focus, haze and studio "
+        "backdrops make a background smooth in real pictures.",
         ignore_when="Nothing stands out, the picture is flat art, or the background was blurred on purpose. Read it "
         "beside the picture, never alone: it is not part of the score.",
         source="Hou 2007, doi:10.1109/CVPR.2007.383267; Nayar 1994, doi:10.1109/34.308479; Otsu 1979, "
         "doi:10.1109/TSMC.1979.4310076",
-        map_key="In colour, with a yellow border: what stands out. Dimmed: what is taken for the background.",
+        map_key="In colour, with a yellow border: what is guessed to stand out, by contrast and focus. Dimmed: what "
+        "is taken for the background.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,
         [
-            ("foreground_share", "share", "part of the windows that stands out"),
+            (
+                "foreground_share",
+                "share",
+                "part of the windows that is guessed to stand out; about half where nothing does",
+            ),
             ("noise_gap", "log10 ratio", "noise of calm foreground blocks against calm background blocks"),
             ("sharpness_gap", "log10 ratio", "fine detail of the foreground against the background"),
             ("texture_gap", "log10 ratio", "contrast of the foreground against the background"),
@@ -107,7 +113,10 @@ def saliency(luma: Pixels) -> Plane:
 
 
 def foreground(window: Window) -> NDArray[np.bool_]:
-    """(h // 8, w // 8) mask of the blocks that stand out by saliency and focus; all False where nothing does."""
+    """(h // 8, w // 8) mask of the blocks that stand out by saliency and focus; all False without any detail.
+
+    Otsu's threshold divides every other window, also one in which nothing stands out.
+    """
     luma = grey(window)
     return _standing_out(luma, _detail(luma))
 
