@@ -51,3 +51,12 @@ def test_shadow_keeps_the_ratios_and_paint_does_not(measure):
     assert painted["shadow_share"] < 0.05
     soft = measure(Lighting(), cv2.GaussianBlur(shadow, (0, 0), 3.0).round().astype(np.uint8))
     assert soft["shadow_softness"] < shaded["shadow_softness"]
+
+
+def test_slopes_around_a_sphere_under_one_sun_cancel_and_the_card_says_so(measure, meaning):
+    y, x = (np.mgrid[:256, :256] - 128.0) / 110.0
+    depth = np.sqrt(np.maximum(1.0 - x * x - y * y, 0.0))
+    sphere = 20.0 + 200.0 * np.where(depth > 0, np.clip(-0.6 * x - 0.6 * y + 0.53 * depth, 0.0, 1.0), 0.0)
+    assert measure(Lighting(), sphere[:, :, None].repeat(3, 2))["direction_agreement"] < 0.01
+    assert "the slopes cancel, however it is lit" in Lighting().card.looks_for
+    assert "direction of light" not in meaning(Lighting(), "direction_agreement")

@@ -18,23 +18,24 @@ _MINKOWSKI = 6
 
 
 class Lighting:
-    """Direction of light from luminance gradients, illuminant by grey edges, and edges that keep their colour.
+    """Direction in which brightness rises, illuminant by grey edges, and edges that keep their colour.
 
     Evidence on the page, not part of the score.
 
     Source: Johnson and Farid 2005, doi:10.1145/1073170.1073171 (direction of light from brightness gradients, here
-    without contours: only its agreement between parts is judged); van de Weijer et al. 2007,
-    doi:10.1109/TIP.2007.901808 (illuminant from the Minkowski norm of derivatives, p = 6); Finlayson et
-    al. 2006, doi:10.1109/TPAMI.2006.18 (a shadow moves a colour along the direction of the light;
-    here the simplest case, in which the ratios of the channels stay).
+    without contours: only its agreement between parts is judged, and slopes around a thing within the window cancel);
+    van de Weijer et al. 2007, doi:10.1109/TIP.2007.901808 (illuminant from the Minkowski norm of derivatives, p = 6);
+    Finlayson et al. 2006, doi:10.1109/TPAMI.2006.18 (a shadow moves a colour along the direction of the light; here the
+    simplest case, in which the ratios of the channels stay).
     """
 
     name = "lighting"
     card = Card(
         title="Lighting",
-        looks_for="Whether brightness falls off in the same direction and the light has the same colour in all parts, "
-        "and whether dark edges keep their colour as the edges of shadows do under one kind of light. One sun makes "
-        "one direction.",
+        looks_for="Whether brightness rises in the same direction and the light has the same colour in all parts, and "
+        "whether dark edges keep their colour as the edges of shadows do under one kind of light. On flat, even "
+        "things one sun makes one direction; around a thing that lies within the window the slopes cancel, however it "
+        "is lit.",
         fooled_by="Several lamps, reflections, mixed daylight and lamplight, curved and coloured things all break the "
         "agreement in real pictures; a good generator keeps it.",
         ignore_when="The scene is indoors, lit from several sides, flat, or mostly of one coloured thing. Read it "
@@ -42,15 +43,15 @@ class Lighting:
         source="Johnson 2005, doi:10.1145/1073170.1073171; van de Weijer 2007, doi:10.1109/TIP.2007.901808; "
         "Finlayson 2006, doi:10.1109/TPAMI.2006.18",
         map_key="Each arrow points to where a part of the window grows lighter; its length is the slope there against "
-        "the window's steepest, its colour that of the edges, taken for that of the light. Agreement is what counts, "
-        "not a direction.",
+        "the window's steepest, its colour that of the edges, taken for that of the light. Agreement over flat, even "
+        "things is what counts, not a direction.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,
         [
-            ("direction_agreement", "1", "how far the parts agree on the direction of light; 1 is one direction"),
+            ("direction_agreement", "1", "how far the slopes of brightness of the parts agree; 1 is one direction"),
             ("direction_strength", "log10 grey levels per pixel", "mean slope of brightness over the parts"),
-            ("window_agreement", "1", "how far the windows agree on the direction of light; 1 for one window"),
+            ("window_agreement", "1", "how far the slopes of brightness of the windows agree; 1 for one window"),
             ("illuminant_spread", "degrees", "mean angle between the colour of the light of a part and of the window"),
             ("illuminant_worst", "degrees", "largest such angle"),
             ("illuminant_windows", "degrees", "largest angle between the colours of the light of two windows"),
@@ -59,7 +60,7 @@ class Lighting:
                 "share",
                 "strong edges that keep the ratios of the channels, as a shadow's can",
             ),
-            ("shadow_agreement", "1", "how far such edges agree on the side of the light"),
+            ("shadow_agreement", "1", "how far such edges agree on their lighter side"),
             (
                 "shadow_softness",
                 "log10 ratio",
