@@ -89,7 +89,8 @@ class TreeEnsemble:
             chance = _chance([(self.share[:, other], passes[:, other]) for other in range(depth) if other != player])
             gained = self.value * (passes[:, player] - self.share[:, player]) * chance
             shares += np.bincount(self.feature[:, player], weights=gained, minlength=len(row))
-        return shares, self.base + float(self.value @ self.share.prod(axis=1))
+        # A scalar product would be divided between threads, and rounded by their number.
+        return shares, self.base + float((self.value * self.share.prod(axis=1)).sum())
 
 
 def _chance(others: list[tuple[Floats, Floats]]) -> Floats:

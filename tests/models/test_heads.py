@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from itertools import combinations
 
 import numpy as np
@@ -277,3 +280,24 @@ def test_the_network_alone_is_its_own_only_share():
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="forest"):
         load_head(None, {"kind": "forest"}, NAMES)
+
+
+def test_the_answer_does_not_depend_on_the_number_of_threads():
+    """A score that moves in its last digits with the number of cores is not the same finding, bit for bit."""
+    program = (
+        "import numpy as np; from aiforensics_models.bundle import Bundle\n"
+        "trees = Bundle.load('default').head.margin\n"
+        "print(repr(trees.contributions(np.zeros(trees.feature.max() + 1))[1]))"
+    )
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            check=True,
+            text=True,
+            env={**os.environ, **dict.fromkeys(threads, count)},
+        ).stdout
+        for count in ("1", "2", "4")
+    }
+    assert len(said) == 1, said
