@@ -128,3 +128,14 @@ def test_the_number_of_threads_changes_no_bit():
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
         digests.add(done.stdout)
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("color", 0.1, 10.0), ("noise", 0.1, 30.0), ("jpeg", 0.6, 10.0)])
+def test_the_key_of_a_heat_map_states_its_scale(name, low, high, monkeypatch):
+    (analyzer,) = (one for one in ANALYZERS if one.name == name)
+    asked = []
+    module = sys.modules[type(analyzer).__module__]
+    monkeypatch.setattr(module, "heat", lambda _plane, *limits: asked.append(limits))
+    analyzer.map(Window(np.zeros((64, 64, 3), np.uint8)))
+    assert (10 ** asked[0][0], 10 ** asked[0][1]) == pytest.approx((low, high), rel=0.06)
+    assert f"from {low:g} to {high:g}" in analyzer.card.map_key

@@ -56,7 +56,8 @@ class Color:
         ignore_when="The picture is graded or small. Of a black-and-white one it mostly says that it has no colour.",
         source="McCloskey 2018, arXiv 1812.08247; Johnson 2006, doi:10.1145/1161366.1161376; Popescu 2005, "
         "doi:10.1109/TSP.2005.855406; Gallagher 2008, doi:10.1109/CVPRW.2008.4562984",
-        map_key="Bright: colour changes within a few pixels there. Coloured edges are bright in every picture.",
+        map_key="Dark to bright: how much colour changes within a few pixels, from 0.1 to 10 levels, logarithmic. "
+        "Coloured edges are bright in every picture.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

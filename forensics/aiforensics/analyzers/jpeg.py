@@ -62,8 +62,9 @@ class Jpeg:
         ignore_when="On its own. Compression history says where a picture travelled, not who made it.",
         source="Lam 2000, doi:10.1109/83.869177; Fu 2007, doi:10.1117/12.704723; Fan 2003, "
         "doi:10.1109/TIP.2002.807361; Popescu 2004, doi:10.1007/978-3-540-30114-1_10",
-        map_key="Bright: the borders of 8×8 blocks stand out there. An edge of the subject that lies on one is bright "
-        "too, also where nothing was ever compressed.",
+        map_key="Dark to bright: steps over the borders of 8×8 blocks against those inside, from 0.6 to 10 times, "
+        "logarithmic. An edge of the subject that lies on a border is bright too, also where nothing was ever "
+        "compressed.",
     )
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,

@@ -60,8 +60,8 @@ class Texture:
     card = Card(
         title="Texture statistics",
         looks_for="How often each small pattern of lighter and darker neighbours occurs, how smoothly grey levels "
-        "follow one another, and how strong and how aligned edges are. Generators tend to be too smooth in places "
-        "and too regular in others.",
+        "follow one another, and how strong and how aligned edges are. Some generators are too smooth in places and "
+        "too regular in others.",
         fooled_by="Beauty filters, denoising in phones, heavy compression and upscaling smooth real pictures alike; "
         "the subject itself (sky, grass, print) moves every number.",
         ignore_when="The picture is mostly flat or out of focus, strongly compressed, or a drawing.",
