@@ -13,7 +13,9 @@ from aiforensics.analyzers.jpeg import Jpeg
 from aiforensics.analyzers.protocol import Exhibit
 from aiforensics.analyzers.spectrum import Spectrum
 from aiforensics.image import JpegFacts, decode, from_array
+from aiforensics.pipeline import examined
 from aiforensics.quality import READ, assess, share_examined
+from aiforensics_models.bundle import Bundle
 
 EDGE = ((0, 88), (0, 88), (0, 0))
 PLAIN = dict(zip(READ, (100.0, 100.0, 0.0, 0.0), strict=True))
@@ -163,7 +165,7 @@ def test_a_lossless_webp_of_few_bits_is_good_evidence():
 def test_a_soft_picture_is_limited_evidence(share, expected):
     found = assess(from_array(pictures.astronaut()), {**PLAIN, "spectrum.top_share": share}, 0.0)
     assert found.quality.level == expected
-    assert ("blurred or enlarged" in " ".join(found.quality.reasons)) == (expected == "limited")
+    assert ("blurred, enlarged or smooth" in " ".join(found.quality.reasons)) == (expected == "limited")
 
 
 @pytest.mark.parametrize(("earlier", "expected"), [(20.0, "poor"), (60.0, "limited"), (75.0, "good")])
@@ -176,11 +178,11 @@ def test_an_earlier_compression_off_the_grid_counts(earlier, expected):
 def test_of_an_enlarged_picture_the_detail_counts_that_it_holds():
     picture = from_array(pictures.astronaut())
     good = assess(picture, {**PLAIN, "spectrum.top_share": -5.0}, 0.0)
-    assert good.quality.reasons == ("hardly any fine detail: out of focus, blurred or enlarged",)
+    assert good.quality.reasons == ("hardly any fine detail: out of focus, blurred, enlarged or smooth",)
     assert (good.condition, good.quality.level) == ("good", "limited")
     twice = assess(replace(picture, enlarged=2.0), {**PLAIN, "spectrum.top_share": -5.0}, 0.0)
     assert twice.quality.reasons == (
-        "no more detail than 256 × 256 pixels hold (enlarged, blurred or noisy): examined at that size",
+        "no more detail than 256 × 256 pixels hold (enlarged, blurred, noisy or smooth): examined at that size",
     )
     assert (twice.condition, twice.quality.level) == ("good", "limited")
     assert assess(replace(picture, enlarged=3.0), PLAIN, 0.0).condition == "small"
@@ -274,3 +276,14 @@ def test_a_picture_is_called_black_and_white_only_where_it_was_examined():
         "black and white where it was examined: no colour to measure (its shares say only that)",
     )
     assert reasons(pixels[800:1200, 800:1200]) == ("black and white: no colour to measure (its shares say only that)",)
+
+
+def test_a_smooth_subject_is_not_said_to_be_enlarged_blurred_or_noisy_for_certain():
+    clouds = cv2.GaussianBlur(np.random.default_rng(1).normal(size=(400, 400)), (0, 0), 40)
+    pixels = 120 + np.stack([50 * clouds, 40 * clouds, 30 * np.roll(clouds, 60, 0)], axis=-1) / clouds.std()
+    picture, values = examined(
+        from_array(pixels.clip(0, 255).round().astype(np.uint8)), Bundle.load("default").enlargement
+    )
+    (told,) = assess(picture, values, 0.0).quality.reasons
+    assert picture.enlarged > 1.0
+    assert "(enlarged, blurred, noisy or smooth)" in told

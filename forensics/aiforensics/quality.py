@@ -85,7 +85,7 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     short, size = min(width, height), f"{width} × {height} pixels{framed}"
     enlarged = picture.enlarged > 1.0
     if enlarged:
-        limited.append(f"no more detail than {size} hold (enlarged, blurred or noisy): examined at that size")
+        limited.append(f"no more detail than {size} hold (enlarged, blurred, noisy or smooth): examined at that size")
     if short < TINY:
         poor.append(f"only {size}")
     elif short < SMALL and not enlarged:
@@ -112,7 +112,7 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
         where = "" if share_examined(picture) > 0.99 else " where it was examined"
         limited.append(f"{tint}{where}: no colour to measure (its shares say only that)")
     if not flat and not enlarged and values["spectrum.top_share"] < SOFT:
-        limited.append("hardly any fine detail: out of focus, blurred or enlarged")
+        limited.append("hardly any fine detail: out of focus, blurred, enlarged or smooth")
     if strangeness > 2.0:
         poor.append("very unlike the pictures that the model was trained on")
     elif strangeness > 1.0:
