@@ -394,3 +394,9 @@ def test_a_page_says_what_the_shares_add_up_to(write, examine):
     measured = tuple(replace(one, contribution=0.25) for one in examine("ai").finding.analyzers)
     page = check(write(examine("ai", analyzers=measured, start=-0.5)))
     assert f"All shares make {0.25 * len(measured):+.2f}; with the -0.50 that the model starts from" in page.text
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_page_says_whose_horizontal_is_meant_where_the_picture_was_turned(write, examine, orientation):
+    page = check(write(examine("real", orientation=orientation)))
+    assert ("horizontal, vertical, across and down are those of the stored one" in page.text) is (orientation != 1)
