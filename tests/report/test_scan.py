@@ -380,23 +380,3 @@ def test_an_enlarged_picture_is_calibrated_as_what_is_left_of_it(tmp_path):
     write_report([Scanner().examine(tmp_path / "a.png")], tmp_path / "r.html")
     page = check((tmp_path / "r.html").read_text(encoding="utf-8"))
     assert "Calibrated asafter reduction: no strong compression on the file's own grid" in page.text
-
-
-@pytest.mark.parametrize(("side", "said"), [(512, False), (2048, True)])
-def test_a_page_says_beside_the_verdict_how_little_was_examined(write, examine, side, said):
-    page = check(write(examine("real", enlarge=side // 512)))
-    assert ("% of the picture: the rest was not examined" in page.text) is said
-    if said:
-        assert page.text.index("of the picture: the rest was not examined") < page.text.index("Why: what speaks")
-
-
-def test_a_page_says_what_the_shares_add_up_to(write, examine):
-    measured = tuple(replace(one, contribution=0.25) for one in examine("ai").finding.analyzers)
-    page = check(write(examine("ai", analyzers=measured, start=-0.5)))
-    assert f"All shares make {0.25 * len(measured):+.2f}; with the -0.50 that the model starts from" in page.text
-
-
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_a_page_says_whose_horizontal_is_meant_where_the_picture_was_turned(write, examine, orientation):
-    page = check(write(examine("real", orientation=orientation)))
-    assert ("horizontal, vertical, across and down are those of the stored one" in page.text) is (orientation != 1)
