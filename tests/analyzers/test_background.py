@@ -80,3 +80,9 @@ def test_what_stands_out_is_called_a_guess_because_even_mere_noise_is_divided(me
     assert measure(Background(), smooth)["saturation_gap"] < -0.5, "the red disc is taken for background"
     assert "a smooth thing for background" in Background().card.fooled_by
     assert "guessed" in Background().card.map_key
+
+
+def test_a_gap_of_just_0_is_one_that_could_not_be_compared(measure):
+    flat = measure(Background(), np.full((256, 256, 3), 90, np.uint8))
+    assert {flat[name] for name in flat if name.endswith("_gap")} == {0.0}
+    assert "A gap of just 0 means" in Background().card.ignore_when

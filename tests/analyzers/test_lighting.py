@@ -60,3 +60,8 @@ def test_slopes_around_a_sphere_under_one_sun_cancel_and_the_card_says_so(measur
     assert measure(Lighting(), sphere[:, :, None].repeat(3, 2))["direction_agreement"] < 0.01
     assert "the slopes cancel, however it is lit" in Lighting().card.looks_for
     assert "direction of light" not in meaning(Lighting(), "direction_agreement")
+
+
+def test_an_agreement_of_one_is_also_that_of_no_slope_and_the_meaning_says_so(measure, meaning):
+    assert measure(Lighting(), np.full((256, 256, 3), 90, np.uint8))["direction_agreement"] == 1.0
+    assert meaning(Lighting(), "direction_agreement").endswith("1 is one direction, or no slope")

@@ -81,3 +81,10 @@ def test_tails_are_tenths_of_the_blocks(measure, meaning):
     assert (-values["quiet_tail"], values["loud_tail"]) == pytest.approx((spread, spread), rel=0.25)
     assert "a tenth of the blocks stay under" in meaning(Noise(), "quiet_tail")
     assert "a tenth of the blocks exceed" in meaning(Noise(), "loud_tail")
+
+
+def test_fine_texture_counts_as_noise_and_the_meaning_says_so(measure, meaning):
+    rows, columns = np.indices((256, 256))
+    checks = 128 + 20.0 * np.where((rows + columns) % 2, 1, -1)  # not a grain of noise
+    assert 10 ** measure(Noise(), checks[:, :, None].repeat(3, 2))["level"] > 20.0
+    assert meaning(Noise(), "level").endswith("fine texture counts as noise")

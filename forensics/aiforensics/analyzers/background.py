@@ -43,8 +43,9 @@ class Background:
         fooled_by="The division itself is a guess, made also where nothing stands out: a noisy backdrop passes for "
         "what does, a smooth thing for background. Portrait modes blur by computation; shallow focus, haze and studio "
         "backdrops make a background smooth in real pictures.",
-        ignore_when="Nothing stands out, the picture is flat art, or the background was blurred on purpose. Read it "
-        "beside the picture, never alone: it is not part of the score.",
+        ignore_when="Nothing stands out, the picture is flat art, or the background was blurred on purpose. A gap of "
+        "just 0 means that one side was too small to compare. Read it beside the picture, never alone: it is not part "
+        "of the score.",
         source="Hou 2007, doi:10.1109/CVPR.2007.383267; Nayar 1994, doi:10.1109/34.308479; Otsu 1979, "
         "doi:10.1109/TSMC.1979.4310076",
         map_key="In colour, with a yellow border: what is guessed to stand out, by contrast and focus. Dimmed: what "

@@ -49,7 +49,11 @@ class Lighting:
     specs: tuple[FeatureSpec, ...] = feature_specs(
         name,
         [
-            ("direction_agreement", "1", "how far the slopes of brightness of the parts agree; 1 is one direction"),
+            (
+                "direction_agreement",
+                "1",
+                "how far the slopes of brightness of the parts agree; 1 is one direction, or no slope",
+            ),
             ("direction_strength", "log10 grey levels per pixel", "mean slope of brightness over the parts"),
             ("window_agreement", "1", "how far the slopes of brightness of the windows agree; 1 for one window"),
             ("illuminant_spread", "degrees", "mean angle between the colour of the light of a part and of the window"),
@@ -64,7 +68,7 @@ class Lighting:
             (
                 "shadow_softness",
                 "log10 ratio",
-                "slope of such edges against their slope after wide smoothing; lower is softer",
+                "slope of such edges against their slope after wide smoothing; lower is softer, 0 too few",
             ),
         ],
     )

@@ -96,7 +96,11 @@ class Noise:
             ("npr_cell_x", "log10 ratio", "horizontal steps inside 2-pixel cells against steps between them"),
             ("npr_cell_y", "log10 ratio", "vertical steps inside 2-pixel cells against steps between them"),
             ("npr_diagonal", "log10 ratio", "diagonal detail of 2×2 cells against their steps"),
-            ("level", "log10 grey levels", "noise level by the median of diagonal wavelet coefficients"),
+            (
+                "level",
+                "log10 grey levels",
+                "noise level by the median of diagonal wavelet coefficients; fine texture counts as noise",
+            ),
             ("tail", "log10 ratio", "deviation of diagonal wavelet coefficients against the noise level"),
             ("kurtosis", "log10", "kurtosis of diagonal wavelet coefficients"),
             ("light_slope", "log10 per white", "growth of the noise of calm blocks from black to white"),

@@ -48,7 +48,7 @@ class Uncertainty:
             ("member_entropy", "bits", "mean entropy of the members of the ensemble"),
             ("mutual_information", "bits", "doubt that stems from disagreement between the members"),
             ("member_spread", "log-odds", "deviation between the members"),
-            ("window_spread", "log-odds", "deviation between the windows"),
+            ("window_spread", "log-odds", "deviation between the windows; 0 for one window"),
             ("flip_change", "log-odds", "change of opinion when the first window is mirrored"),
             ("noise_change", "log-odds", "change of opinion under noise of two grey levels"),
         ],
