@@ -17,7 +17,7 @@ import typer
 KEYS = (
     *("sha256", "bytes", "format", "width", "height", "model", "verdict", "p_ai", "interval", "quality", "condition"),
     *("decision", "provenance.level", "provenance.origin", "provenance.claims"),
-    *("analyzers", "contributions", "reasons", "notes", "tool"),
+    *("analyzers", "contributions", "start", "reasons", "notes", "tool"),
 )
 """What has to agree, in the order in which it is told; then whatever else one of the two says."""
 _MEASURED = ("analyzers.", "contributions.", "reasons[")
