@@ -330,6 +330,37 @@ def test_large_pictures_within_the_limit_warn_of_nothing(monkeypatch, astronaut,
         assert decode(encode(astronaut, kind)).notes == ()
 
 
+@pytest.mark.parametrize(("kind", "options"), [("TIFF", {"compression": "tiff_deflate"}), ("WEBP", {"method": 0})])
+def test_the_limit_of_pixels_is_ours_and_not_the_one_of_pillow(encode, monkeypatch, kind, options):
+    """Which refuses more than twice its own limit, and twice 89 megapixels where nobody changed it."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
+    data = encode(Image.new("RGB", (400, 300), "blue"), kind, **options)
+    assert decode(data).width == 400
+    assert Image.MAX_IMAGE_PIXELS == 5000, "it is the program's own again"
+    with pytest.raises(InputError, match="claims 400 × 300 pixels, more than 0"):
+        decode(data, "-", Limits(max_pixels=50_000))
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_huge_tile_of_a_small_picture_is_refused(big):
+    tags = {256: 4, 257: 4, 258: 8, 259: 8, 262: 1, 322: 60_000, 323: 60_000, 324: 250, 325: 16}
+    if big:
+        head = struct.pack(">2sHHHQQ", b"MM", 43, 8, 0, 16, len(tags))
+        data = head + b"".join(struct.pack(">HHQQ", tag, 16, 1, value) for tag, value in tags.items()) + bytes(500)
+    else:
+        data = tiff([(tag, 4, 1, value) for tag, value in tags.items()], bytes(500))
+    assert refused(data) == "too-large"
+
+
+@pytest.mark.parametrize("size", [(20_000, 15_000), (40_000, 3_000)])
+def test_an_avif_that_its_decoder_does_not_take_is_too_large(astronaut, encode, size):
+    data = encode(astronaut, "AVIF")
+    at = data.index(b"ispe") + 8
+    with pytest.raises(InputError, match=f"claims {size[0]} × {size[1]} pixels, more than its decoder takes") as caught:
+        decode(data[:at] + struct.pack(">II", *size) + data[at + 8 :], "-", Limits(max_pixels=10**9))
+    assert caught.value.kind == "too-large"
+
+
 def test_mutations_end_in_a_picture_or_a_refusal(coded):
     """Seeded damage of every kind: only a Picture or an InputError comes out, and soon."""
     kind, data = coded

@@ -19,6 +19,7 @@ from aiforensics.evidence import InputError
 from aiforensics.image import ifdfacts, jpegfacts, missing
 from aiforensics.image.colour import to_rgb
 from aiforensics.image.complaints import overheard
+from aiforensics.image.containers import isobmff
 from aiforensics.image.heif import decode_heif
 from aiforensics.image.limits import (
     Limits,
@@ -61,11 +62,15 @@ _FAILURES = (
 """What decoders are known to raise on damaged files; raised by our own stages, most would be slips of ours."""
 _UNCONVERTED = (OSError, ValueError)
 """What Pillow raises of a conversion that it cannot make."""
+_TAGS_SIZE = ((256, 257), (322, 323))
+"""Width and height of the picture, and of its tiles, which can be larger."""
 _TAG_BITS, _TAG_COMPRESSION, _TAG_PHOTOMETRIC, _TAG_STRIPS, _TAG_SAMPLE_FORMAT = 258, 259, 262, 273, 339
 _PLAIN, _WHITE_IS_ZERO, _UNSIGNED = 1, 0, 1
 _UNKNOWN_KINDS = ("unsupported", "not yet supported", "cannot handle", "unknown data organization")
 """In the words of decoders on a sound file of a kind that they do not know."""
 _COMPLAINED = "the decoder reported errors: parts of the picture may be wrong"
+_CEILINGS = {"AVIF": (1 << 28, 1 << 15), "HEIF": (1 << 30, 1 << 30)}
+"""Pixels, and pixels on a side, above which libavif and libheif take no picture whatever `Limits` allow."""
 _MOST_PLAIN_SCANS = 4
 """A component stands in one scan of a JPEG that is not progressive (ITU-T T.81, B.2.3), and there are four at most."""
 _MAX_EXIF = 8 << 20
@@ -106,7 +111,7 @@ def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
     InputError
         `unsupported`, `unreadable`, `truncated` or `too-large`.
     """
-    with _LOCK, _whole_files(), warnings.catch_warnings(record=True) as warned:
+    with _LOCK, _own_switches(limits), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         with _translated(kind, data, (MemoryError,)):
             decoded = _decode(kind, data, limits)
@@ -117,13 +122,15 @@ def decode_pixels(kind: str, data: bytes, limits: Limits) -> Decoded:
 
 
 @contextmanager
-def _whole_files() -> Iterator[None]:
-    """Have Pillow refuse files that are cut short, where the calling program has it fill up what they lack."""
-    kept, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+def _own_switches(limits: Limits) -> Iterator[None]:
+    """Have Pillow refuse files that are cut short, and pictures above our limit and not its own."""
+    kept = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+    most = limits.max_pixels // 2 + 1  # it refuses what has more than twice as many
+    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, most
     try:
         yield
     finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = kept
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = kept
 
 
 @contextmanager
@@ -218,8 +225,11 @@ def _without_exif(data: bytes, end: int) -> bytes:
 def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
     pages = ifdfacts.pages(data, limits.max_frames + 1)
     check_frames(pages, limits)
+    first = ifdfacts.first(data)
     # More than the file has: values overlap to fill memory.
-    check_metadata(max(0, ifdfacts.first(data).load - len(data)), limits)
+    check_metadata(max(0, first.load - len(data)), limits)
+    for across, down in _TAGS_SIZE:
+        check_size(first.shorts.get(across) or 1, first.shorts.get(down) or 1, limits)
     image = _open("TIFF", data)
     check_size(*image.size, limits)
     with _translated("TIFF", data):
@@ -320,6 +330,11 @@ def _plain(image: Image.Image) -> Image.Image:
 
 def _refusal(kind: str, data: bytes, failure: BaseException) -> InputError:
     words = str(failure).lower()
+    pixels, side = _CEILINGS.get(kind, (0, 0))
+    width, height = isobmff.largest(data) if pixels else (0, 0)
+    if width * height > pixels or max(width, height) > side:
+        claim = f"the {kind} claims {width} × {height} pixels, more than its decoder takes"
+        return InputError("too-large", f"{claim}: cut out a part at its native size")
     if isinstance(failure, (MemoryError, Image.DecompressionBombError)) or "decompressed data too large" in words:
         return InputError("too-large", f"the {kind} would fill too much memory: cut out a part, without metadata")
     if isinstance(failure, EOFError) or "truncated" in words or cut_short(kind, data):

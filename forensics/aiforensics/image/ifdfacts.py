@@ -81,6 +81,6 @@ def orientation(exif: bytes) -> int:
 def _short(data: bytes, form: ifd.Form, entry: ifd.Entry) -> int:
     if not 0 < entry.size <= form.inline:
         return 0
-    width: Literal["H", "I"] = "I" if ifd.SIZES.get(entry.kind) == 4 else "H"
+    width: Literal["H", "I", "Q"] = "Q" if entry.kind == 16 else "I" if ifd.SIZES.get(entry.kind) == 4 else "H"
     value: int = struct.unpack_from(form.order + width, data, entry.at)[0]
     return value

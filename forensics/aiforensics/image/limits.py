@@ -18,7 +18,7 @@ class Limits:
     max_bytes
         Size of the file in bytes.
     max_pixels
-        Width times height in pixels.
+        Width times height in pixels; decoders take no AVIF of more than 268 megapixels and no HEIC of more than 1,073.
     max_side
         Longer side in pixels.
     max_frames

@@ -56,16 +56,31 @@ def picture(data: bytes) -> tuple[Stretch, ...]:
     Offset and length of each stretch in the file (ISO/IEC 14496-12, 8.11: `pitm`, `iloc` and `iref`); none where the
     file does not say.
     """
-    meta = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta"), None)
-    if meta is None:
-        return ()
-    parts = {box.kind: data[box.body : box.end] for box in boxes(data, meta.body + 4, min(meta.end, len(data)))}
+    parts = _meta(data)
     primary, places = parts.get(b"pitm", b""), _places(parts.get(b"iloc", b""))
     number = int.from_bytes(primary[4 : 8 if primary[:1] > b"\0" else 6], "big")
     made_of = _made_of(parts.get(b"iref", b""))
     tiles = made_of.get(number, (number,))
     tiles = tuple(inner for tile in tiles for inner in made_of.get(tile, (tile,)))  # an overlay of grids at most
     return tuple(dict.fromkeys(stretch for tile in dict.fromkeys(tiles) for stretch in places.get(tile, ())))
+
+
+def largest(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels of the largest picture that the file claims to hold (`ispe`); zeros without one."""
+    properties = _meta(data).get(b"iprp", b"")
+    container = next((box for box in boxes(properties, 0, len(properties)) if box.kind == b"ipco"), None)
+    inside = boxes(properties, container.body, min(container.end, len(properties))) if container else ()
+    claims = [properties[box.body + 4 : box.body + 12] for box in inside if box.kind == b"ispe"]
+    sizes = [(int.from_bytes(claim[:4], "big"), int.from_bytes(claim[4:], "big")) for claim in claims]
+    return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+
+
+def _meta(data: bytes) -> dict[bytes, bytes]:
+    """Content of the boxes that describe the pictures (`meta`), by kind."""
+    meta = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta"), None)
+    if meta is None:
+        return {}
+    return {box.kind: data[box.body : box.end] for box in boxes(data, meta.body + 4, min(meta.end, len(data)))}
 
 
 def _places(box: bytes) -> dict[int, list[Stretch]]:
