@@ -28,6 +28,7 @@ from aiforensics.image.limits import (
     check_run_lengths,
     check_scans,
     check_size,
+    most_scans,
 )
 from aiforensics.image.picture import JpegFacts
 from aiforensics.image.raw import develop
@@ -199,7 +200,8 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
         data = _without_exif(data, header.end)
         notes = (*notes, "the EXIF claims more than a file can hold and is not read")
         header = jpegfacts.read_header(data, limits)
-    most = limits.max_scans if header.progressive else _MOST_PLAIN_SCANS
+    width, height = header.size or (1, 1)
+    most = most_scans(width * height, limits) if header.progressive else _MOST_PLAIN_SCANS
     scans = jpegfacts.read_scans(data, header, most, limits)
     check_scans(len(scans.heads), most)
     image = _open("JPEG", data)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from aiforensics.evidence import InputError
 
 MB = 1_000_000
+USUAL_SCANS = 32
+"""Scans of a progressive JPEG that are taken whatever its size; libjpeg writes 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Limits:
         Bytes of metadata that a reader would load.
     max_scans
         Scans of a progressive JPEG; each makes the decoder pass over the whole picture again.
+    max_scanned
+        Pixels times scans of a progressive JPEG of more than `USUAL_SCANS`.
     max_stray
         Bytes that belong to nothing, before the pixels of a JPEG or GIF; decoders pass over them one by one.
     max_segments
@@ -45,6 +49,7 @@ class Limits:
     max_frames: int = 10_000
     max_metadata: int = 64 * MB
     max_scans: int = 200
+    max_scanned: int = 2_000 * MB
     max_stray: int = 1 * MB
     max_segments: int = 10_000
     max_blocks: int = 2 * MB
@@ -166,3 +171,8 @@ def check_scans(scans: int, most: int) -> None:
     """
     if scans > most:
         raise InputError("too-large", f"the JPEG has more than {most} scans: save it again in one scan")
+
+
+def most_scans(pixels: int, limits: Limits) -> int:
+    """Scans that a progressive JPEG of so many pixels may have."""
+    return min(limits.max_scans, max(USUAL_SCANS, limits.max_scanned // max(1, pixels)))
