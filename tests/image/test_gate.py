@@ -78,6 +78,22 @@ def test_cut_anywhere_is_refused_or_whole(coded):
             assert picture.image.tobytes() == whole
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
+def test_a_child_that_is_forked_while_a_decoder_runs_decodes(tmp_path, encode):
+    path = tmp_path / "photo.webp"
+    path.write_bytes(encode(Image.effect_noise((800, 800), 60).convert("RGB"), "WEBP"))
+    code = (
+        "import os, signal, sys, threading; from aiforensics.image import decoders, read\n"
+        "decodes = threading.Thread(target=lambda: [read(sys.argv[1]) for _ in range(20)])\n"
+        "decodes.start()\n"
+        "while not decoders._LOCK.locked(): pass\n"
+        "child = os.fork()\n"
+        "if not child: signal.alarm(10); read(sys.argv[1]); os._exit(0)\n"
+        "decodes.join(); sys.exit(os.waitpid(child, 0)[1] != 0)"
+    )
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code, path], check=False).returncode == 0
+
+
 def test_missing_directory_empty_text(tmp_path):
     assert refusal(read, tmp_path / "no.jpg").kind == "not-found"
     assert refusal(read, "bad\0name").kind == "not-found"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 import warnings
@@ -79,6 +80,8 @@ _MAX_EXIF = 8 << 20
 # Filters of warnings and Pillow's switches belong to the whole process, so only one decoder runs at a time; workers are
 # processes.
 _LOCK = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a fork waits for a decoder: its child would wait for the lock for ever
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 @dataclass(frozen=True, slots=True)
