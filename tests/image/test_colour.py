@@ -1,5 +1,8 @@
+import struct
+import zlib
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -276,3 +279,19 @@ def test_lab():
 def test_ycbcr_tiff(astronaut):
     picture = decode(saved(astronaut, "TIFF", compression="jpeg", quality=95))
     assert np.abs(pixels(picture) - np.asarray(astronaut)).mean() < 4
+
+
+@pytest.mark.parametrize("colour", [(1, 2, 3), (257, 514, 771), (300, 40_000, 65_535)])
+def test_a_transparent_colour_of_sixteen_bits_makes_nothing_white(colour):
+    """What is left of it in 8 bits is another colour, or that of pixels which are not transparent."""
+    deep = np.full((16, 16, 3), (257, 514, 771), np.uint16)
+    plain = cv2.imencode(".png", deep[..., ::-1])[1].tobytes()
+    content = b"tRNS" + struct.pack(">3H", *colour)
+    keyed = plain[:33] + struct.pack(">I", 6) + content + struct.pack(">I", zlib.crc32(content)) + plain[33:]
+    picture = decode(keyed)
+    assert (pixels(picture) == (1, 2, 3)).all()
+    assert picture.notes == (
+        "16 bits per channel reduced to 8",
+        "a transparent colour of more than 8 bits is not left out",
+    )
+    assert decode(plain).notes == picture.notes[:1]

@@ -70,6 +70,8 @@ def to_rgb(
         image = _eight_bits(image, bits, notes, unsigned=unsigned, negative=negative)
     elif bits > 8:
         notes.append(f"{bits} bits per channel reduced to 8")
+        if image.mode == "RGB" and image.info.pop("transparency", None) is not None:  # 8 bits cannot tell its pixels
+            notes.append("a transparent colour of more than 8 bits is not left out")
     if image.mode == "1":
         notes.append("a picture of pure black and white")
         image = image.convert("L")
