@@ -1,7 +1,10 @@
+import base64
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
+from aiforensics.evidence import InputError
 from aiforensics.image import decode
 from aiforensics.image.jpegfacts import STANDARD_CHROMINANCE, STANDARD_LUMINANCE, ijg_quality, read_header, scaled
 
@@ -94,3 +97,24 @@ def test_header_walk_agrees_with_the_decoder(astronaut, encode):
     assert header.end > header.metadata
     assert data[read_header(data).end :][:2] == b"\xff\xda"
     assert read_header(data[:200]).size is None
+
+
+ARITHMETIC = base64.b64decode(
+    "/9j/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYUGBIUFRT/yQALCAAYABgB"
+    "AREA/8wABgAQEAX/2gAIAQEAAD8A/wDkl/pA9R1sui9Fw9tNeA/fO2DYxOyiqIdsS0iREz+5n4K+m+8Xb1mfO9YyDsE0hz7DCDDvCMzI/wCX"
+    "7SnAuWrJKBC2nf64RfK0WDRYqXkzt4SKUFX1ZFHcGL2dDx4TkK0q0Nq5na2yzq5MQo5rI6FvIOHU2laQzPuTtS1bt4iWALboP1JjEF+WcuoQ"
+    "JzMZUJswik8y2W8Pb3bHRvK70jCM3bBPHYvMkI+BE31IiR5V/umwkuQ+qXmdQu9AdiQBzQPHMmjndxyWJYr+k4p2uK5tgwsRjoja+KNNIGJL"
+    "lJ8EI/AATVPhbO73hv6OHlLn8R56531cM/8A6Zbq3PRpKumLmigqBNEvZh2d632t68lTvv/Z"
+)
+"""24 × 24 pixels of grey in arithmetic codes, by `cjpeg -arithmetic`."""
+
+
+def test_arithmetic_codes_are_read_whatever_their_length(monkeypatch):
+    monkeypatch.setattr(ImageFile, "MAXBLOCK", 100)  # instead of a file of more than 64 kB
+    values = np.asarray(decode(ARITHMETIC).image, float)[..., 0]
+    wanted = (np.indices((24, 24)).sum(axis=0) * 5).astype(np.uint8)
+    wanted[::3] ^= 37
+    assert np.abs(values - wanted).mean() < 5
+    with pytest.raises(InputError) as caught:
+        decode(ARITHMETIC[:-40])
+    assert caught.value.kind == "truncated"

@@ -211,6 +211,8 @@ def _decode_jpeg(data: bytes, limits: Limits) -> Decoded:
     check_size(*image.size, limits)
     tables: dict[int, list[int]] = getattr(image, "quantization", {})
     facts = jpegfacts.facts(header, tables)
+    if header.frame in jpegfacts.ARITHMETIC:  # of which libjpeg takes no part at a time
+        image.decodermaxblock = len(data)
     with _translated("JPEG", data):
         image.load()
     gap = None

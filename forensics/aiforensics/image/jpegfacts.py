@@ -45,7 +45,9 @@ _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xC
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 SEQUENTIAL = {0xC0, 0xC1}
 """Markers of a frame whose blocks stand whole, one after the other, in codes of Huffman."""
-TRANSFORMED = {*SEQUENTIAL, 0xC2, 0xC9, 0xCA}
+ARITHMETIC = {0xC9, 0xCA}
+"""Markers of a frame in arithmetic codes."""
+TRANSFORMED = {*SEQUENTIAL, *ARITHMETIC, 0xC2}
 """Markers of a frame whose scans hold coefficients."""
 _MPF_COUNT = 0xB001
 

@@ -151,13 +151,13 @@ def _unfinished(lost: int, size: int) -> Gap | None:
 
 def _grey_rows(image: Image.Image) -> int:
     """Rows at the lower end that are the grey of blocks without data; a block's where only the last one is."""
-    corner = image.crop((max(0, image.width - _BLOCK), max(0, image.height - _BLOCK), *image.size))
-    if not np.isin(np.asarray(corner), _GREYS).all():
+    if not _is_grey(image, (max(0, image.width - _BLOCK), max(0, image.height - _BLOCK), *image.size)):
         return 0
-    rows = 0
-    for below in range(image.height, 0, -_BLOCK):
-        part = np.asarray(image.crop((0, max(0, below - _BLOCK), image.width, below)))
-        if not np.isin(part, _GREYS).all():
-            break
-        rows = image.height - max(0, below - _BLOCK)
-    return max(rows, min(_BLOCK, image.height))
+    above = image.height
+    while above and _is_grey(image, (0, max(0, above - _BLOCK), image.width, above)):
+        above = max(0, above - _BLOCK)
+    return max(image.height - above, min(_BLOCK, image.height))
+
+
+def _is_grey(image: Image.Image, box: tuple[int, int, int, int]) -> bool:
+    return bool(np.isin(np.array(image.crop(box).getextrema()), _GREYS).all())
