@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from io import BytesIO
+from itertools import chain
 
 from PIL import Image, ImageFile
 
@@ -34,7 +35,7 @@ from aiforensics.image.limits import (
 from aiforensics.image.picture import JpegFacts
 from aiforensics.image.raw import develop
 from aiforensics.image.sniff import claimed_size
-from aiforensics.image.structure import check_chunks, cut_short, gif_frames, mend_texts
+from aiforensics.image.structure import check_chunks, check_parts_of_jpeg, cut_short, gif_frames, mend_texts
 
 _PLUGINS = {
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
@@ -67,6 +68,10 @@ _UNCONVERTED = (OSError, ValueError)
 _TAGS_SIZE = ((256, 257), (322, 323))
 """Width and height of the picture, and of its tiles, which can be larger."""
 _TAG_BITS, _TAG_COMPRESSION, _TAG_PHOTOMETRIC, _TAG_STRIPS, _TAG_SAMPLE_FORMAT = 258, 259, 262, 273, 339
+_JPEGS = (6, 7)
+"""Compressions of a TIFF by JPEG, the old and the new."""
+_TAGS_PARTS = ((273, 279), (324, 325))
+"""Offsets and lengths of strips, and of tiles."""
 _PLAIN, _WHITE_IS_ZERO, _UNSIGNED = 1, 0, 1
 _UNKNOWN_KINDS = ("unsupported", "not yet supported", "cannot handle", "unknown data organization")
 """In the words of decoders on a sound file of a kind that they do not know."""
@@ -242,6 +247,9 @@ def _decode_tiff(data: bytes, limits: Limits) -> Decoded:
     with _translated("TIFF", data):
         tags = getattr(image, "tag_v2", {})
         stored = tags.get(_TAG_BITS, (8,))
+        if tags.get(_TAG_COMPRESSION) in _JPEGS:
+            places = (zip(tags.get(at, ()), tags.get(size, ()), strict=False) for at, size in _TAGS_PARTS)
+            check_parts_of_jpeg(data, chain.from_iterable(places), image.width * image.height, limits)
         _, complained = overheard(image.load)
         bits = int(max(stored)) if isinstance(stored, tuple) and stored else 8
         plain = tags.get(_TAG_COMPRESSION, _PLAIN) == _PLAIN

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 
 from aiforensics.evidence import InputError
 from aiforensics.image import ifdfacts
 from aiforensics.image.containers import gif, isobmff, png, webp
-from aiforensics.image.limits import Limits, check_parts, check_stray
+from aiforensics.image.limits import Limits, check_metadata, check_parts, check_scans, check_stray, most_scans
+
+_SCAN = b"\xff\xda"
+"""Marker of a JPEG that no coded data hold."""
 
 
 def gif_frames(data: bytes, limits: Limits) -> int:
@@ -66,6 +70,34 @@ def mend_texts(data: bytes) -> bytes:
     for place, checksum in patches:
         mended[place : place + 4] = checksum
     return bytes(mended)
+
+
+def check_parts_of_jpeg(data: bytes, places: Iterable[tuple[int, int]], pixels: int, limits: Limits) -> None:
+    """Refuse a TIFF in which a strip or tile is a JPEG of more scans than one of the whole picture may have.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    places
+        Offset and length in bytes of each strip or tile.
+    pixels
+        Of the picture.
+    limits
+        What is refused.
+
+    Raises
+    ------
+    InputError
+        `too-large`; also for parts that overlap so much that counting would take long.
+    """
+    most = most_scans(pixels, limits)
+    counted = 0
+    for offset, length in dict.fromkeys(places):
+        end = min(offset + length, len(data))
+        counted += max(0, end - offset)
+        check_metadata(counted - len(data), limits)
+        check_scans(data.count(_SCAN, offset, end), most)
 
 
 def cut_short(kind: str, data: bytes) -> bool:
