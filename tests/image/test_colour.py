@@ -281,17 +281,58 @@ def test_ycbcr_tiff(astronaut):
     assert np.abs(pixels(picture) - np.asarray(astronaut)).mean() < 4
 
 
+def with_chunks(png, *chunks):
+    """A PNG with further chunks before its pixels."""
+    made = (
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+    return png[:33] + b"".join(made) + png[33:]
+
+
 @pytest.mark.parametrize("colour", [(1, 2, 3), (257, 514, 771), (300, 40_000, 65_535)])
 def test_a_transparent_colour_of_sixteen_bits_makes_nothing_white(colour):
     """What is left of it in 8 bits is another colour, or that of pixels which are not transparent."""
     deep = np.full((16, 16, 3), (257, 514, 771), np.uint16)
     plain = cv2.imencode(".png", deep[..., ::-1])[1].tobytes()
-    content = b"tRNS" + struct.pack(">3H", *colour)
-    keyed = plain[:33] + struct.pack(">I", 6) + content + struct.pack(">I", zlib.crc32(content)) + plain[33:]
-    picture = decode(keyed)
+    picture = decode(with_chunks(plain, (b"tRNS", struct.pack(">3H", *colour))))
     assert (pixels(picture) == (1, 2, 3)).all()
     assert picture.notes == (
         "16 bits per channel reduced to 8",
         "a transparent colour of more than 8 bits is not left out",
     )
     assert decode(plain).notes == picture.notes[:1]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "said"),
+    [
+        ([(b"gAMA", struct.pack(">I", 1_000_000))], "another brightness (gamma 10), which is not applied"),
+        ([(b"gAMA", struct.pack(">I", 45_455))], None),
+        ([(b"gAMA", bytes(4))], None),
+        ([(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 1_000_000))], None),
+        ([(b"cICP", bytes((9, 16, 0, 1)))], "coded for HDR screens (PQ)"),
+        ([(b"cICP", bytes((1, 13, 0, 1))), (b"gAMA", struct.pack(">I", 1_000_000))], None),
+    ],
+)
+def test_a_curve_that_a_viewer_applies_and_nobody_here_is_told(astronaut, chunks, said):
+    picture = decode(with_chunks(saved(astronaut, "PNG"), *chunks))
+    assert picture.image.tobytes() == astronaut.tobytes()
+    assert len(picture.notes) == (said is not None) and all(said in note for note in picture.notes)
+
+
+@pytest.mark.parametrize(("transfer", "curve"), [(16, "PQ"), (18, "HLG"), (13, None)])
+def test_an_avif_for_hdr_screens_is_told(astronaut, transfer, curve):
+    data = bytearray(saved(astronaut, "AVIF"))
+    at = data.index(b"nclx") + 6
+    data[at : at + 2] = struct.pack(">H", transfer)
+    notes = decode(bytes(data)).notes
+    assert len(notes) == (curve is not None) and all(f"HDR screens ({curve})" in note for note in notes)
+
+
+def test_the_main_picture_of_a_heic_is_examined_and_called_so(astronaut):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    red = Image.new("RGB", (64, 64), "red")
+    data = saved(red, "HEIF", save_all=True, append_images=[astronaut], primary_index=1)
+    picture = decode(data)
+    assert (picture.width, picture.height) == astronaut.size
+    assert picture.notes == ("the file holds 2 pictures, the main one is examined",)

@@ -35,7 +35,14 @@ from aiforensics.image.limits import (
 from aiforensics.image.picture import JpegFacts
 from aiforensics.image.raw import develop
 from aiforensics.image.sniff import claimed_size
-from aiforensics.image.structure import check_chunks, check_parts_of_jpeg, cut_short, gif_frames, mend_texts
+from aiforensics.image.structure import (
+    check_chunks,
+    check_parts_of_jpeg,
+    cut_short,
+    gif_frames,
+    mend_texts,
+    unapplied_curve,
+)
 
 _PLUGINS = {
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
@@ -319,7 +326,10 @@ def _finish(
     with _translated(kind, data, _UNCONVERTED):
         colours = to_rgb(image, bits, limits.max_metadata, unsigned=unsigned, negative=negative)
     if frames > 1:
-        notes = (f"the file holds {frames} pictures, the first is examined", *notes)
+        which = "main one" if kind == "HEIF" else "first"
+        notes = (f"the file holds {frames} pictures, the {which} is examined", *notes)
+    if (curve := unapplied_curve(kind, data)) is not None:
+        notes = (*notes, curve)
     if gap is not None:
         notes = (gap.note, *notes)
     return Decoded(

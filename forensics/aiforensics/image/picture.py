@@ -106,7 +106,7 @@ class Picture:
     orientation
         The EXIF orientation, 1 to 8.
     frames
-        Number of frames; the first is examined.
+        Number of frames; the first is examined, of a HEIF the one that it names as its main one.
     jpeg
         Facts of the JPEG coding, or None.
     notes

@@ -10,6 +10,11 @@ from aiforensics.image import ifdfacts
 from aiforensics.image.containers import gif, isobmff, png, webp
 from aiforensics.image.limits import Limits, check_metadata, check_parts, check_scans, check_stray, most_scans
 
+_HDR_CURVES = {16: "PQ", 18: "HLG"}
+"""Transfer characteristics of ITU-T H.273."""
+_USUAL_GAMMA = 0.45455
+_HEAD = 65_536
+"""Bytes at the start of an AVIF or HEIF in which its items are listed."""
 _SCAN = b"\xff\xda"
 """Marker of a JPEG that no coded data hold."""
 
@@ -70,6 +75,29 @@ def mend_texts(data: bytes) -> bytes:
     for place, checksum in patches:
         mended[place : place + 4] = checksum
     return bytes(mended)
+
+
+def unapplied_curve(kind: str, data: bytes) -> str | None:
+    """Return a note when a file asks for a curve of brightness that a viewer may apply and decoders do not.
+
+    A PNG can so look like another picture than the one that is examined. Of a file with an HDR rendition beside the
+    picture (`tmap`) nothing is said: the curve can be that one's.
+    """
+    transfer = 0
+    if kind == "PNG":
+        found: dict[bytes, bytes] = {}
+        for chunk in png.chunks(data):
+            if chunk.kind == b"IDAT":
+                break
+            found[chunk.kind] = data[chunk.body : min(chunk.end, chunk.body + 4)]
+        gamma = int.from_bytes(found.get(b"gAMA", b""), "big") / 100_000
+        if gamma and not found.keys() & {b"cICP", b"iCCP", b"sRGB"} and abs(gamma / _USUAL_GAMMA - 1) > 0.1:
+            return f"the file asks for another brightness (gamma {gamma:g}), which is not applied"
+        transfer = int.from_bytes(found.get(b"cICP", b"")[1:2], "big")
+    elif kind in {"AVIF", "HEIF"} and b"tmap" not in data[:_HEAD]:
+        transfer = max(isobmff.transfers(data) & _HDR_CURVES.keys(), default=0)
+    curve = _HDR_CURVES.get(transfer)
+    return curve and f"the brightness is coded for HDR screens ({curve}) and is examined as coded"
 
 
 def check_parts_of_jpeg(data: bytes, places: Iterable[tuple[int, int]], pixels: int, limits: Limits) -> None:

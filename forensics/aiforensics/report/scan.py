@@ -295,7 +295,8 @@ def _facts(finding: Finding, picture: Picture) -> tuple[tuple[str, str], ...]:
     if picture.orientation != 1:
         facts.append(("EXIF orientation", f"{picture.orientation}; shown upright here, examined as stored"))
     if picture.frames > 1:
-        facts.append(("Frames", f"{picture.frames}; the first is examined"))
+        which = "main one" if picture.format == "HEIF" else "first"
+        facts.append(("Frames", f"{picture.frames}; the {which} is examined"))
     if picture.jpeg is not None:
         coding = "progressive" if picture.jpeg.progressive else "baseline"
         facts.append(("JPEG coding", f"quality ≈ {picture.jpeg.quality}, {picture.jpeg.subsampling}, {coding}"))

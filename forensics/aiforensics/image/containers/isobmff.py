@@ -67,12 +67,23 @@ def picture(data: bytes) -> tuple[Stretch, ...]:
 
 def largest(data: bytes) -> tuple[int, int]:
     """Width and height in pixels of the largest picture that the file claims to hold (`ispe`); zeros without one."""
-    properties = _meta(data).get(b"iprp", b"")
-    container = next((box for box in boxes(properties, 0, len(properties)) if box.kind == b"ipco"), None)
-    inside = boxes(properties, container.body, min(container.end, len(properties))) if container else ()
-    claims = [properties[box.body + 4 : box.body + 12] for box in inside if box.kind == b"ispe"]
+    claims = [content[4:12] for kind, content in _properties(data) if kind == b"ispe"]
     sizes = [(int.from_bytes(claim[:4], "big"), int.from_bytes(claim[4:], "big")) for claim in claims]
     return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+
+
+def transfers(data: bytes) -> set[int]:
+    """Transfer characteristics (ITU-T H.273, 8.2) of the pictures in the file, as far as it names them (`nclx`)."""
+    colours = [content for kind, content in _properties(data) if kind == b"colr" and content[:4] == b"nclx"]
+    return {int.from_bytes(colour[6:8], "big") for colour in colours}
+
+
+def _properties(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    properties = _meta(data).get(b"iprp", b"")
+    for container in boxes(properties, 0, len(properties)):
+        if container.kind == b"ipco":
+            for box in boxes(properties, container.body, min(container.end, len(properties))):
+                yield box.kind, properties[box.body : box.end]
 
 
 def _meta(data: bytes) -> dict[bytes, bytes]:
