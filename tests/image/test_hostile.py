@@ -1,3 +1,4 @@
+import os
 import struct
 import subprocess
 import sys
@@ -319,6 +320,22 @@ def test_an_avif_that_its_decoder_does_not_take_is_too_large(astronaut, encode, 
     with pytest.raises(InputError, match=f"claims {size[0]} × {size[1]} pixels, more than its decoder takes") as caught:
         decode(data[:at] + struct.pack(">II", *size) + data[at + 8 :], "-", Limits(max_pixels=10**9))
     assert caught.value.kind == "too-large"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
+def test_a_child_that_is_forked_while_a_decoder_runs_decodes(tmp_path, encode):
+    path = tmp_path / "photo.webp"
+    path.write_bytes(encode(Image.effect_noise((800, 800), 60).convert("RGB"), "WEBP"))
+    code = (
+        "import os, signal, sys, threading; from aiforensics.image import decoders, read\n"
+        "decodes = threading.Thread(target=lambda: [read(sys.argv[1]) for _ in range(20)])\n"
+        "decodes.start()\n"
+        "while not decoders._LOCK.locked(): pass\n"
+        "child = os.fork()\n"
+        "if not child: signal.alarm(10); read(sys.argv[1]); os._exit(0)\n"
+        "decodes.join(); sys.exit(os.waitpid(child, 0)[1] != 0)"
+    )
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code, path], check=False).returncode == 0
 
 
 def test_mutations_end_in_a_picture_or_a_refusal(coded):

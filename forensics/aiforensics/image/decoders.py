@@ -166,10 +166,11 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
     if claimed is not None:
         check(*claimed)
     if kind == "RAW":
-        note = "camera RAW developed by LibRaw, not by the camera"
+        notes: tuple[str, ...] = ("camera RAW developed by LibRaw, not by the camera",)
         with _translated(kind, data):
             image, complained = overheard(partial(develop, data, check))
-        return Decoded(image, notes=(note, _COMPLAINED) if complained else (note,))
+        notes += (_COMPLAINED,) if complained else ()
+        return Decoded(image, notes=(*notes, missing.BLACK) if missing.is_black(data, 0, 1) else notes)
     if kind == "HEIF":
         with _translated(kind, data):
             image, frames, bits = decode_heif(data, check, partial(check_frames, limits=limits))
@@ -193,7 +194,7 @@ def _decode(kind: str, data: bytes, limits: Limits) -> Decoded:
         image.load()
     bits = data[24] if kind == "PNG" else 8
     turn = ifdfacts.orientation(_exif(image))
-    notes: tuple[str, ...] = ()
+    notes = ()
     gap = None
     if kind == "AVIF":
         gap = missing.of_items(data)

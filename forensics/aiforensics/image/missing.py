@@ -18,7 +18,7 @@ LEAST, LEAST_SHARE = 64, 1 / 64
 """Bytes, and share of a picture's data, that have to be zeros: encoders and writers pad with fewer."""
 LEAST_BLACK = 1 / 16
 """Share of a file without compression, or of a RAW file, that has to be zeros before they are spoken of."""
-BLACK = "the file ends in zeros: black, or a part that never arrived"
+BLACK = "the file ends in zeros: black, padding, or a part that never arrived"
 _GREYS = (127, 128)
 """What JPEG decoders make of a block without data, before and after CMYK is turned around."""
 _BLOCK = 8
@@ -135,7 +135,7 @@ def is_black(data: bytes, start: int, rows: int) -> bool:
     start
         Their offset.
     rows
-        Rows of pixels.
+        Rows of pixels; 1 where they are not known.
     """
     size = len(data) - start
     lost, step = zeros(data), size // rows
