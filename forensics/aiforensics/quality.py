@@ -198,7 +198,7 @@ def _gap(missing: float, poor: list[str], limited: list[str]) -> None:
     """Add that some of the picture's data are missing; its notes say how it is known, and how many."""
     if missing:
         strength, part = (poor, "much") if missing >= MUCH else (limited, "part")
-        strength.append(f"the file is incomplete: {part} of the picture is missing")
+        strength.append(f"{part} of the picture is missing from the file")
 
 
 def _off_grid(as_it_is: Picture, *measured: Mapping[str, float]) -> float:

@@ -70,6 +70,18 @@ def test_gamma_one_is_not_srgb(srgb_profile):
     assert not is_srgb(bytes(profile))
 
 
+@pytest.mark.parametrize("name", [b"rTRC", b"gTRC", b"bTRC"])
+def test_a_curve_of_one_channel_alone_is_not_srgb(astronaut, srgb_profile, name):
+    entry = srgb_profile.index(name)
+    other = b"curv" + bytes(4) + struct.pack(">IH", 1, 256 * 4)
+    at = len(srgb_profile)
+    profile = srgb_profile[: entry + 4] + struct.pack(">II", at, len(other)) + srgb_profile[entry + 12 :] + other
+    profile = struct.pack(">I", len(profile)) + profile[4:]
+    assert not is_srgb(profile)
+    picture = decode(saved(astronaut, "PNG", icc_profile=profile))
+    assert any("converted" in note for note in picture.notes)
+
+
 def test_a_curve_of_complex_numbers_is_not_srgb(astronaut, srgb_profile):
     """The colorants of sRGB, and a parametric curve whose power is of a negative number."""
     profile = bytearray(srgb_profile)

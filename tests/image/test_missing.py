@@ -58,7 +58,7 @@ def test_a_download_that_broke_off_is_told(photo, kind, part):
     quality = assess(picture, VALUES, 0.0).quality
     much = picture.missing >= MUCH
     assert quality.level == ("poor" if much or kind == "JPEG" else "limited")
-    assert f"the file is incomplete: {'much' if much else 'part'} of the picture is missing" in quality.reasons
+    assert f"{'much' if much else 'part'} of the picture is missing from the file" in quality.reasons
 
 
 @pytest.mark.parametrize("kind", OPTIONS)

@@ -18,6 +18,7 @@ _SRGB_COLORANTS = {
     b"gXYZ": (0.3851, 0.7169, 0.0971),
     b"bXYZ": (0.1431, 0.0606, 0.7139),
 }
+_CURVES = (b"rTRC", b"gTRC", b"bTRC")
 _SRGB_AT_HALF = 0.2140
 _DEEP_MODES = ("I", "F")
 _NEARLY_OPAQUE = 250
@@ -90,16 +91,16 @@ def to_rgb(
 
 
 def is_srgb(profile: bytes) -> bool:
-    """Whether an ICC profile describes sRGB: its colorants and the middle of its tone curve, whatever its name."""
+    """Whether an ICC profile describes sRGB: its colorants and the middle of its tone curves, whatever its name."""
     try:
         tags = _tags(profile)
-        if profile[16:20] != b"RGB " or b"A2B0" in tags or not {b"rTRC", *_SRGB_COLORANTS} <= tags.keys():
+        if profile[16:20] != b"RGB " or b"A2B0" in tags or not {*_CURVES, *_SRGB_COLORANTS} <= tags.keys():
             return False
         for name, wanted in _SRGB_COLORANTS.items():
             found = [v / 65536 for v in struct.unpack_from(">3i", tags[name], 8)]
             if any(abs(a - b) > 0.003 for a, b in zip(found, wanted, strict=True)):
                 return False
-        return abs(_curve_at_half(tags[b"rTRC"]) - _SRGB_AT_HALF) < 0.01
+        return all(abs(_curve_at_half(tags[name]) - _SRGB_AT_HALF) < 0.01 for name in _CURVES)
     except (struct.error, IndexError, ValueError, OverflowError, ZeroDivisionError):
         return False
 
