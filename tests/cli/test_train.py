@@ -9,6 +9,7 @@ from PIL import Image
 
 from aiforensics.lab.data.alone import alone
 from aiforensics.lab.judge.distance import Distance
+from aiforensics.lab.pages.words import gap
 from aiforensics_cli.commands import compare, synth, train
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration, Line
@@ -183,6 +184,8 @@ def test_train_scan_and_explain_with_gradcam(run, data, tmp_path, monkeypatch):
 
 def test_a_test_picture_that_cannot_be_judged_is_told_and_is_status_2(run, data, tmp_path):
     pytest.importorskip("torch").set_num_threads(1)
+    from aiforensics.lab.adapting import FIGURES
+
     out, other = tmp_path / "bundle", tmp_path / "other.csv"
     knobs = ("--recipe", "cnn", "--epochs", 1, "--batch", 8, "--side", 32, "--force")
     assert run("train", data, "--out", out, *knobs).status == 0
@@ -195,6 +198,11 @@ def test_a_test_picture_that_cannot_be_judged_is_told_and_is_status_2(run, data,
         found = run(*command)
         last = " ".join(found.err.split()).rsplit("aiforensics: ", 1)[1]
         assert (found.status, last.startswith(f"1 file was refused: {tmp_path / 'torn.png'}: ")) == (2, True), found.err
+    lines = [line.split() for line in found.out.splitlines()]
+    assert lines[:2] == [["new"] * 3 + ["old"] * 3, ["figure", *["before", "after", "change,", "95", "%"] * 2]]
+    assert [len(line) for line in lines if line[0] in FIGURES] == [7] * len(FIGURES)
+    content = json.loads((tmp_path / "new" / "metrics.json").read_text())
+    assert gap(*content["changes"]["old"]["roc_auc"].values())[1] in found.out
     assert (tmp_path / "compared" / "comparison.html").is_file()
     assert (tmp_path / "new" / "bundle.json").is_file()
 

@@ -21,6 +21,7 @@ from aiforensics.lab.making import (  # noqa: E402
     Job,
     TrainingError,
 )
+from aiforensics.lab.pages.words import gap  # noqa: E402
 from aiforensics.lab.refit import refit  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
 from aiforensics_cli.lines import show_manifest  # noqa: E402
@@ -66,6 +67,11 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path, make_set):
     assert not any("test pictures of the old data" in line for line in lines)
     before, after = content["domains"]["old"]["before"], content["domains"]["old"]["after"]
     assert content["forgetting"]["accuracy"] == pytest.approx(before["accuracy"] - after["accuracy"])
+    for domain, both in content["domains"].items():
+        for name, change in content["changes"][domain].items():
+            assert change["value"] == pytest.approx(both["after"][name] - both["before"][name], abs=2e-6), name
+            low, high = change["interval"]
+            assert low is high is None or low <= change["value"] <= high
     bundle = Bundle.load(tmp_path / "adapted")
     assert bundle.manifest["adapted"]["from"] == "mine"
     assert bundle.manifest["adapted"]["strategy"] == strategy
@@ -82,6 +88,10 @@ def test_adapt_measures_both_domains(strategy, old, made, tmp_path, make_set):
     card = (job.out / "CARD.md").read_text()
     assert f"adapted with the strategy `{strategy}`" in card
     assert f"| accuracy | {content['domains']['new']['before']['accuracy']:.3f} |" in card
+    assert bundle.manifest["adapted"]["changes"] == content["changes"]
+    change = content["changes"]["new"]["roc_auc"]
+    assert " (".join(gap(change["value"], change["interval"])) in card
+    assert "A change whose interval holds 0 is not shown by these pictures" in card
     from safetensors.numpy import load_file
 
     mine, first = (load_file(f / "network.safetensors") for f in (tmp_path / "adapted", made[0] / "mine"))

@@ -46,7 +46,8 @@ def adapt(
 
     What it learns from is audited first, as `train` does. Test pictures that
     the bundle had learned from, or learns from now, judge nothing.
-    Without --old the fall on the old domain (forgetting) cannot be measured.
+    The changes have the interval of a paired bootstrap: both times the same
+    pictures are judged. Without --old the fall on the old domain (forgetting) cannot be measured.
     After `full`, the thresholds of a fusion rest on sources that its first
     weights had seen; the bundle says so.
     A test picture that cannot be judged is told and left out; the status is
@@ -74,11 +75,18 @@ def adapt(
 
     from rich.table import Table  # noqa: PLC0415 - only here
 
-    headings = [f"{domain} {when}" for domain in content["domains"] for when in ("before", "after")]
-    table = Table("figure", *headings, box=None, pad_edge=False)
+    from aiforensics.lab.pages.words import gap  # noqa: PLC0415
+
+    headings = [f"{domain}\n{what}" for domain in content["domains"] for what in ("before", "after", "change, 95 %")]
+    table = Table("figure", *headings, box=None, pad_edge=False, padding=(0, 1, 0, 0))  # two domains fit 80 columns
     for name in FIGURES:
-        values = [both[when][name] for both in content["domains"].values() for when in ("before", "after")]
-        table.add_row(name, *("–" if value is None else f"{value:.3f}" for value in values))
+        cells = [name]
+        for domain, both in content["domains"].items():
+            change = content["changes"][domain][name]
+            cells += ["–" if both[when][name] is None else f"{both[when][name]:.3f}" for when in ("before", "after")]
+            cells.append("\n".join(gap(change["value"], change["interval"])))
+        table.add_row(*cells)
     results().print(table)
+    results().print("A change whose interval holds 0 is not shown by these pictures.", soft_wrap=True)
     told = (panel["refused"] for both in content["domains"].values() for panel in both.values())
     raise typer.Exit(tell_refused(list(dict.fromkeys(tuple(pair) for refused in told for pair in refused))))

@@ -107,6 +107,17 @@ def test_several_figures_are_those_of_the_headline() -> None:
     assert alone["roc_auc"] == pytest.approx(found["roc_auc"])
 
 
+def test_nothing_is_0_and_not_what_is_left_over_in_a_float() -> None:
+    samples = pictures(10)
+
+    def right(real, ai):
+        return said(samples, [-1 if i < real else 1 for i in range(10)] + [1 if i < ai else -1 for i in range(10)])
+
+    found = difference({"c": right(7, 1)}, {"c": right(5, 3)}, ("balanced_accuracy",), draws=50)
+    assert (0.1 + 0.7) / 2 != (0.3 + 0.5) / 2
+    assert found.figures["balanced_accuracy"].value == 0
+
+
 def test_intervals_for_all_at_once_are_wider() -> None:
     one = Figure(-0.1, -0.2, -0.05)
     assert at_once(one, 1) == one

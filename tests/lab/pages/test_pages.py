@@ -187,7 +187,7 @@ def test_the_page_says_who_is_told_apart_from_the_first(content, tmp_path) -> No
         "far": "−0.300|||−0.400 to −0.200||below first",
         "torn": "−0.100|||−0.300 to +0.100||not told apart from first by these pictures (the 17 that both judged)",
         "few": "−0.100|||–||not told apart from first: no interval, too few groups of a class",
-        "twin": "+0.000|||–||not told apart from first: no interval, the same difference in every draw",
+        "twin": "0.000|||–||not told apart from first: no interval, the same difference in every draw",
     }
     assert "That it is better than near, torn, few, twin is not shown" in page
     assert "Where two intervals overlap" not in page

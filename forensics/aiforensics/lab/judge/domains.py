@@ -79,7 +79,9 @@ def held_out(
     return found
 
 
-def judged(domains: Mapping[str, HeldOut], judge: Detector, report: Report) -> dict[str, dict[str, Any]]:
+def judged(
+    domains: Mapping[str, HeldOut], judge: Detector, report: Report, kept: dict[str, Judged] | None = None
+) -> dict[str, dict[str, Any]]:
     """Figures of a detector on each domain, as of `as_found`.
 
     Parameters
@@ -90,10 +92,13 @@ def judged(domains: Mapping[str, HeldOut], judge: Detector, report: Report) -> d
         The detector.
     report
         Takes lines of progress.
+    kept
+        Takes every judgement by domain.
     """
     found = {}
     for domain, held in domains.items():
-        found[domain] = as_found(held.pictures, judge)
+        pairs: Judged = [] if kept is None else kept.setdefault(domain, [])
+        found[domain] = as_found(held.pictures, judge, pairs)
         if line := left_out(found[domain]["refused"], found[domain]["pictures"]["of"]):
             report(f"{domain} domain: {line}")
         count = found[domain]["pictures"]["judged"]
@@ -102,12 +107,13 @@ def judged(domains: Mapping[str, HeldOut], judge: Detector, report: Report) -> d
     return found
 
 
-def as_found(samples: Sequence[Sample], judge: Detector) -> dict[str, Any]:
+def as_found(samples: Sequence[Sample], judge: Detector, kept: Judged | None = None) -> dict[str, Any]:
     """Figures of a detector on the files as they are, as `Panel.to_dict` gives them, without curves.
 
-    Beside them `pictures` (`judged` and `of`) and `refused`, path and reason of each picture that was left out.
+    Beside them `pictures` (`judged` and `of`) and `refused`, path and reason of each picture that was left out. `kept`
+    takes every judgement.
     """
-    pairs: Judged = []
+    pairs: Judged = [] if kept is None else kept
     refused: list[tuple[str, str]] = []
     for sample in samples:
         try:

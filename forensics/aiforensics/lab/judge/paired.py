@@ -18,6 +18,9 @@ from aiforensics.lab.judge import metrics
 from aiforensics.lab.judge.evaluate import ByCondition, Judged, scores_of
 from aiforensics.lab.judge.metrics import DRAWS, Figure, Floats
 
+_DIGITS = 12
+"""Decimals of a difference: what is nothing must be 0, and not what is left over in a float."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -68,10 +71,10 @@ def difference(
 
     def apart(weights: Floats) -> dict[str, Floats]:
         if tuple(names) == ("roc_auc",):
-            mine, theirs = (metrics.weighted_auc(scores, weights) for scores in both)
-            return {"roc_auc": mine - theirs}
-        more, less = (metrics.figures(scores, weights) for scores in both)
-        return {name: more[name] - less[name] for name in names}
+            more, less = ({"roc_auc": metrics.weighted_auc(scores, weights)} for scores in both)
+        else:
+            more, less = (metrics.figures(scores, weights) for scores in both)
+        return {name: np.round(more[name] - less[name], _DIGITS) for name in names}
 
     if not one:
         return Difference({name: Figure(np.nan, np.nan, np.nan) for name in names}, 0, few=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiforensics.lab.pages.markdown import number, shell, table
 from aiforensics.lab.pages.strangers import left_out
-from aiforensics.lab.pages.words import percent, reach
+from aiforensics.lab.pages.words import gap, percent, reach
 from aiforensics_models.lineage import ever, steps
 
 _FIGURES = (
@@ -95,9 +95,17 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
     Markdown.
     """
     adapted, training = manifest["adapted"], manifest["training"]
-    columns = [(domain, when) for domain in adapted["domains"] for when in ("before", "after")]
-    heads = ["figure", *(f"{domain} domain, {when}" for domain, when in columns)]
-    rows = ([name, *(number(adapted["domains"][domain][when][name]) for domain, when in columns)] for name in figures)
+    changes = adapted.get("changes", {})  # not stated by earlier versions
+    heads = [
+        f"{domain} domain, {what}"
+        for domain in adapted["domains"]
+        for what in ("before", "after", *(["change, 95 %"] if domain in changes else []))
+    ]
+    rows = (
+        [name, *(cell for domain, both in adapted["domains"].items() for cell in _row(both, changes.get(domain), name))]
+        for name in figures
+    )
+    shown = "A change whose interval holds 0 is not shown by these pictures (paired bootstrap over groups)."
     lost = "" if "old" in adapted["domains"] else " What it forgot was not measured: no old data was given."
     parts = [
         f"# {manifest['name']} {manifest['version']}",
@@ -108,7 +116,8 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         "## How good it is",
         "On the split `test` of each domain, files as found, not under matched conditions: `aiforensics evaluate` "
         f"gives those, with intervals.{lost}",
-        table(heads, rows),
+        table(["figure", *heads], rows),
+        shown if changes else "",
         *_learned(adapted.get("held_out", {})),
         *_not_judged(adapted["domains"]),
         *(f"Mind: {remark}." for remark in adapted.get("remarks", ())),
@@ -124,6 +133,14 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         shell(adapted["command"]) or "The command was not recorded.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _row(both: Mapping[str, Any], changes: Mapping[str, Any] | None, name: str) -> Iterable[str]:
+    """Cells of one figure on one domain: before, after, and the change with its interval where it is known."""
+    yield from (number(both[when][name]) for when in ("before", "after"))
+    if changes is not None:
+        value, interval = gap(changes[name]["value"], changes[name]["interval"])
+        yield value if interval == "–" else f"{value} ({interval})"
 
 
 def _learned(held_out: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -77,10 +77,12 @@ def gap(value: float | None, interval: Sequence[float | None]) -> tuple[str, str
 
     Examples
     --------
-    >>> gap(-0.02, (-0.081, 0.03)), gap(0.1, (None, None)), gap(None, (None, None))
-    (('−0.020', '−0.081 to +0.030'), ('+0.100', '–'), ('–', '–'))
+    >>> gap(-0.02, (-0.081, 0.0)), gap(0.1, (None, None)), gap(None, (None, None))
+    (('−0.020', '−0.081 to 0.000'), ('+0.100', '–'), ('–', '–'))
     """
-    number, low, high = ("" if one is None else f"{one:+.3f}".replace("-", "−") for one in (value, *interval))
+    number, low, high = (
+        "" if one is None else f"{one:+.3f}".replace("-", "−") if one else "0.000" for one in (value, *interval)
+    )
     if not low:
         return number or "–", "–"
     return number, "within 0.001" if low == high else f"{low} to {high}"
