@@ -129,6 +129,26 @@ def test_what_never_happened_is_not_certain_to_never_happen() -> None:
     assert metrics.by_key(never, ["s"] * 30, draws=50)["s"]["called_ai_interval"] == [0.0, alarms.high]
 
 
+def test_what_happened_once_reaches_no_less_far_than_what_never_did() -> None:
+    groups = [str(i // 2) for i in range(60)]
+
+    def alarms(count):
+        verdicts = ["ai" if i < 2 * count else "real" for i in range(60)]
+        found = metrics.headline(Scores.of([0] * 60, np.linspace(0.1, 0.4, 60), verdicts, groups), draws=300)
+        row = metrics.by_key(Scores.of([0] * 60, [0.1] * 60, verdicts, groups), ["s"] * 60, draws=300)["s"]
+        assert row["called_ai_interval"] == [found["false_alarms"].low, found["false_alarms"].high]
+        return found["false_alarms"]
+
+    never, once, few, many = map(alarms, (0, 1, 4, 12))
+    assert never.high == pytest.approx(0.114, abs=0.001)
+    assert (once.low, once.high) == (0.0, pytest.approx(0.167, abs=0.001))  # Wilson, 1 of 30; draws reach 0.1
+    assert never.high < once.high < few.high < many.high
+    assert few.low <= 0.034, "as far down as the draws"
+    drawn = metrics.figure(Scores.of([0] * 60, [0.1] * 60, ["ai"] * 24 + ["real"] * 36, groups), "called_ai", draws=300)
+    assert many == drawn, "twelve groups show enough"
+    assert alarms(29).low == pytest.approx(1 - once.high)
+
+
 @pytest.mark.parametrize(("groups", "low", "high"), [(2, 0.095, 0.905), (4, 0.150, 0.850)])
 def test_a_share_of_few_groups_reaches_as_far_as_that_number_of_groups_says(groups, low, high) -> None:
     verdicts = ["ai", "real"] * 20

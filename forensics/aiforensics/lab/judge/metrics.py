@@ -18,14 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aiforensics.lab.judge.calibration import calibration_error, error_interval, errors_if_calibrated
+from aiforensics.lab.judge.shares import FEW, STILL, share_interval
 
 Floats = NDArray[np.float64]
 DRAWS = 1000
 """Bootstrap draws."""
-_FEW = 5
-"""Groups below which draws of them cannot show how far a figure reaches; of one of both classes, of the smaller one."""
-_STILL = 1e-9
-"""An interval of no more than this width is that of a figure that no draw moved."""
 _CHUNK = 2_000_000
 """Weights held at once, so that memory does not grow with the data set."""
 
@@ -156,22 +153,23 @@ def headline(scores: Scores, *, draws: int = DRAWS, seed: int = 0) -> dict[str, 
     found["ece"] = Figure(error.value, *error_interval(error.value, error.low, error.high, drawn["ece"], chance))
     found[IF_CALIBRATED] = Figure(float(chance.mean()), *_interval(chance))
     ai, everybody = scores.labels == 1, np.ones(len(scores), bool)
+    called, said_ai, said_real = scores.p_ai >= 0.5, scores.verdicts == "ai", scores.verdicts == "real"
     shares = {
-        "accuracy": everybody,
-        "precision": scores.p_ai >= 0.5,
-        "recall": ai,
-        "coverage": everybody,
-        "selective_accuracy": scores.verdicts != "inconclusive",
-        "false_alarms": ~ai,
-        "detections": ai,
-        "missed": ai,
+        "accuracy": (everybody, called == ai),
+        "precision": (called, ai),
+        "recall": (ai, called),
+        "coverage": (everybody, scores.verdicts != "inconclusive"),
+        "selective_accuracy": (scores.verdicts != "inconclusive", np.where(ai, said_ai, said_real)),
+        "false_alarms": (~ai, said_ai),
+        "detections": (ai, said_ai),
+        "missed": (ai, said_real),
     }
-    for name, mine in shares.items():
-        found[name] = _uncertain(found[name], scores.groups[mine])
+    for name, (mine, hits) in shares.items():
+        found[name] = _uncertain(found[name], scores, mine, hits)
     for name in (*RANKED, "balanced_accuracy", "f1"):
         found[name] = of_both(found[name], scores)
     for name in CALIBRATED:
-        if len(set(scores.groups.tolist())) < _FEW:
+        if len(set(scores.groups.tolist())) < FEW:
             found[name] = Figure(found[name].value, np.nan, np.nan)
     return {name: moved(one) for name, one in found.items()}
 
@@ -272,7 +270,7 @@ def of_both(one: Figure, scores: Scores) -> Figure:
     and 80 % of the cases.
     """
     fewest = min(len(set(scores.groups[scores.labels == label].tolist())) for label in (0, 1))
-    return Figure(one.value, np.nan, np.nan) if fewest < _FEW else one
+    return Figure(one.value, np.nan, np.nan) if fewest < FEW else one
 
 
 def _row(
@@ -288,7 +286,8 @@ def _row(
     }
     for verdict, key in (("ai", "called_ai"), ("real", "called_real"), ("inconclusive", "inconclusive")):
         row[key] = float(np.mean(mine.verdicts == verdict))
-    share = moved(_uncertain(figure(mine, "called_ai", draws=draws, seed=seed), mine.groups))
+    everybody, called = np.ones(len(mine), bool), mine.verdicts == "ai"
+    share = moved(_uncertain(figure(mine, "called_ai", draws=draws, seed=seed), mine, everybody, called))
     row["called_ai_interval"] = [share.low, share.high]
     against = scores.pick(mask | (scores.labels != mine.labels[0]))
     if np.ptp(against.labels) > 0:
@@ -297,23 +296,14 @@ def _row(
     return row
 
 
-def _uncertain(share: Figure, groups: NDArray[np.str_]) -> Figure:
-    """Give a share of 0 or 1, or of few groups, the Wilson interval of its number of groups.
-
-    No draw can show what never happened, and draws of two groups hardly more than the two.
-    """
-    count, p = len(set(groups.tolist())), share.value
-    still = share.high - share.low <= _STILL
-    if np.isnan(p) or not ((still and p in (0.0, 1.0)) or count < _FEW):
-        return share
-    centre, reach = p + 1.96**2 / (2 * count), 1.96 * np.sqrt(p * (1 - p) / count + (1.96 / (2 * count)) ** 2)
-    low, high = (centre - reach) / (1 + 1.96**2 / count), (centre + reach) / (1 + 1.96**2 / count)
-    return Figure(p, 0.0 if p == 0 else float(low), 1.0 if p == 1 else float(high))
+def _uncertain(one: Figure, scores: Scores, mine: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Figure:
+    """Give the share of hits among some pictures the interval of `share_interval`."""
+    return Figure(one.value, *share_interval(one.value, (one.low, one.high), scores.groups[mine], hits[mine]))
 
 
 def moved(one: Figure) -> Figure:
     """Without an interval where no draw moved the figure: that shows the limits of drawing, not certainty."""
-    return Figure(one.value, np.nan, np.nan) if one.high - one.low <= _STILL else one
+    return Figure(one.value, np.nan, np.nan) if one.high - one.low <= STILL else one
 
 
 def _interval(values: Floats) -> tuple[float, float]:
