@@ -68,6 +68,7 @@ def test_the_evaluation_page_is_complete_and_safe(content, tmp_path) -> None:
     assert not re.search(r"""(src|href)=["'](?!#|data:)""", page)
     assert " style=" not in page
     assert f"{content['roc_auc']:.3f}" in page
+    assert "(4 conditions, 240 judgements, 50.0 % of them of AI pictures: accuracy, precision," in page
     for view in CONDITIONS:
         assert view.name in page
     for family in {view.family for view in SWEEP}:
@@ -299,6 +300,17 @@ def test_a_chart_places_its_points() -> None:
 def test_axes_get_round_ticks(high, ticks):
     chart = line_chart("t", Axis("x", ticks=(0, 1)), Axis("y", 0, high), [Series("a", [0, 1], [0, high])])
     assert re.findall(r'text-anchor="end">([^<]*)<', chart) == ticks.split()
+
+
+def test_a_band_has_a_gap_where_there_is_no_interval() -> None:
+    low, high = [0.1, 0.2, None, 0.4, None], [0.3, 0.4, None, 0.6, None]
+    levels = Axis("x", 0, 4)
+    chart = line_chart("t", levels, Axis("y"), [Series("a", [0, 1, 2, 3, 4], [0.2, 0.3, 1.0, 0.5, 1.0], low, high)])
+    bands = re.findall(r'<polygon points="([^"]*)"([^/]*)/>', chart)
+    assert [len(points.split()) for points, _ in bands] == [4, 2], "nothing over the third and the last level"
+    assert ["stroke=" in look for _, look in bands] == [False, True], "one that stands alone is a stroke"
+    none = line_chart("t", levels, Axis("y"), [Series("a", [0, 1], [1, 1], [None, None], [None, None])])
+    assert "polygon" not in none
 
 
 def test_a_line_leaves_out_what_its_axis_does_not_reach() -> None:

@@ -183,8 +183,19 @@ def _line(one: Series, x: Axis, y: Axis, stroke: str, dash: str) -> list[str]:
 
 
 def _band(one: Series, x: Axis, y: Axis, fill: str) -> list[str]:
-    if not one.low:
-        return []
-    way = [*_points(one, one.low, x, y), *reversed(_points(one, one.high, x, y))]
-    points = " ".join(f"{a},{b}" for a, b in way)
-    return [f'<polygon points="{points}" fill="{fill}" fill-opacity="0.13"/>']
+    """The band between `low` and `high`, with a gap where there is none, and a stroke where it stands alone."""
+    runs: list[list[tuple[float, float, float]]] = [[]]
+    for at, low, high in zip(one.x, one.low, one.high, strict=False):
+        if low is None or high is None:
+            runs.append([])
+        else:
+            runs[-1].append((at, low, high))
+    parts = []
+    for run in filter(None, runs):
+        levels = [at for at, _, _ in run]
+        edges = (Series("", levels, [edge[side] for edge in run]) for side in (1, 2))
+        down, up = (_points(edge, edge.y, x, y) for edge in edges)
+        points = " ".join(f"{a},{b}" for a, b in [*down, *reversed(up)])
+        alone = f' stroke="{fill}" stroke-opacity="0.4" stroke-width="2"' if len(run) == 1 else ""
+        parts.append(f'<polygon points="{points}" fill="{fill}" fill-opacity="0.13"{alone}/>')
+    return parts
