@@ -302,7 +302,7 @@ def _hold_against_leader(entries: dict[str, dict[str, Any]], said: Mapping[str, 
                 "few": found.few,
             }
         )
-        entry["difference"] = {**told, "says": in_words(told)}
+        entry["difference"] = {**told, "says": in_words(told, entry["seen_in_training"])}
 
 
 def _judged(

@@ -20,7 +20,7 @@ from aiforensics.lab.pages.audit import audit_page
 from aiforensics.lab.pages.charts import Axis, Series, interval_bar, line_chart
 from aiforensics.lab.pages.comparison import comparison_page
 from aiforensics.lab.pages.evaluation import _plots, evaluation_page
-from aiforensics.lab.pages.standing import in_words
+from aiforensics.lab.pages.standing import in_words, leader, ranked
 from aiforensics.lab.pages.words import reach, with_interval
 
 HOSTILE = "<script>alert(1)</script>\u202e"
@@ -165,6 +165,17 @@ def test_ahead_is_who_beats_chance_and_how_surely_is_said(
     summary = re.sub(r"\s+", " ", (tmp_path / "p.html").read_text()).split('<p class="caution">')[0]
     assert said in summary
     assert unsaid not in summary
+
+
+def test_the_others_are_held_against_the_first_to_which_the_pictures_are_new() -> None:
+    entries = {
+        name: {"roc_auc": auc, "seen_in_training": seen}
+        for name, auc, seen in (("worse", 0.7, 0), ("best", 0.8, 0), ("flattered", 0.95, 3), ("unsaid", 0.9, None))
+    }
+    assert ranked(entries) == ["flattered", "unsaid", "best", "worse"]
+    assert leader(entries) == "best"
+    assert leader({name: entries[name] for name in ("unsaid", "flattered")}) == "flattered"
+    assert leader({"undefined": {"roc_auc": None, "seen_in_training": 0}, "worse": entries["worse"]}) == "worse"
 
 
 def test_the_page_says_who_is_told_apart_from_the_first(content, tmp_path) -> None:

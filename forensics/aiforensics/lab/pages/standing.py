@@ -30,23 +30,37 @@ def is_behind(difference: Mapping[str, Any]) -> bool:
     return high is not None and high < 0
 
 
-def in_words(difference: Mapping[str, Any]) -> str:
+def in_words(difference: Mapping[str, Any], seen: int | None = 0) -> str:
     """Say what a difference from the leader shows, or why it shows nothing.
+
+    Parameters
+    ----------
+    difference
+        As of an entry.
+    seen
+        How many of the pictures the system saw in training; None where that is not known.
 
     Examples
     --------
     >>> told = {"from": "cnn", "roc_auc": -0.01, "interval": [-0.05, 0.03], "few": False, "pictures": 17, "of": 20}
     >>> in_words(told)
     'not told apart from cnn by these pictures (the 17 that both judged)'
+    >>> in_words(told | {"interval": [0.01, 0.03], "pictures": 20}, 3)
+    'above cnn; flattered: it learned from 3 of these'
     """
     name, value, (low, high) = difference["from"], difference["roc_auc"], difference["interval"]
-    both = f" (the {difference['pictures']} that both judged)" if difference["pictures"] < difference["of"] else ""
     if value is None:
         return f"not held against {name}: they judged no pictures of both classes alike"
     if difference["few"]:
-        return f"not told apart from {name}: no interval, too few groups of a class{both}"
-    if low is None:
-        return f"not told apart from {name}: no interval, the same difference in every draw{both}"
-    if low <= 0 <= high:
-        return f"not told apart from {name} by these pictures{both}"
-    return f"{'below' if high < 0 else 'above'} {name}{both}"
+        says = f"not told apart from {name}: no interval, too few groups of a class"
+    elif low is None:
+        says = f"not told apart from {name}: no interval, the same difference in every draw"
+    elif low <= 0 <= high:
+        says = f"not told apart from {name} by these pictures"
+    else:
+        says = f"{'below' if high < 0 else 'above'} {name}"
+    if difference["pictures"] < difference["of"]:
+        says += f" (the {difference['pictures']} that both judged)"
+    if seen != 0:
+        says += "; not known what it learned from" if seen is None else f"; flattered: it learned from {seen} of these"
+    return says
