@@ -20,7 +20,7 @@ from aiforensics.lab.pages.audit import audit_page
 from aiforensics.lab.pages.charts import Axis, Series, interval_bar, line_chart
 from aiforensics.lab.pages.comparison import comparison_page
 from aiforensics.lab.pages.evaluation import _plots, evaluation_page
-from aiforensics.lab.pages.standing import in_words, leader, ranked
+from aiforensics.lab.pages.standing import beats_chance, in_words, leader, ranked
 from aiforensics.lab.pages.words import reach, with_interval
 
 HOSTILE = "<script>alert(1)</script>\u202e"
@@ -176,6 +176,14 @@ def test_the_others_are_held_against_the_first_to_which_the_pictures_are_new() -
     assert leader(entries) == "best"
     assert leader({name: entries[name] for name in ("unsaid", "flattered")}) == "flattered"
     assert leader({"undefined": {"roc_auc": None, "seen_in_training": 0}, "worse": entries["worse"]}) == "worse"
+
+
+def test_one_of_many_is_better_than_chance_where_the_interval_of_all_at_once_says_so() -> None:
+    one = {"roc_auc": 0.6, "intervals": {"roc_auc": [0.52, 0.68]}, "seen_in_training": 0}
+    assert beats_chance({"one": one}, "one")
+    assert beats_chance({str(i): one for i in range(2)}, "1"), "0.6 less 1.14 times 0.08"
+    assert not beats_chance({str(i): one for i in range(11)}, "1"), "less 1.45 times"
+    assert beats_chance({"1": {**one, "roc_auc": 1.0, "intervals": {"roc_auc": [None, None]}}, "2": one}, "1")
 
 
 def test_the_page_says_who_is_told_apart_from_the_first(content, tmp_path) -> None:

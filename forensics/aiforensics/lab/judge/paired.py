@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from aiforensics.lab.judge import metrics
 from aiforensics.lab.judge.evaluate import ByCondition, Judged, scores_of
 from aiforensics.lab.judge.metrics import DRAWS, Figure, Floats
+from aiforensics.lab.pages.standing import widening
 
 _DIGITS = 12
 """Decimals of a difference: what is nothing must be 0, and not what is left over in a float."""
@@ -86,10 +86,6 @@ def difference(
 
 
 def at_once(one: Figure, number: int) -> Figure:
-    """Widen a 95 % interval so that `number` of its kind hold all at once in 95 % of the cases.
-
-    It reaches as far as one of 1 - 0.05/number would (Bonferroni; Dunn, "Multiple comparisons among means", JASA 56,
-    1961): both sides of the bootstrap's are stretched as those of a normal distribution.
-    """
-    times = NormalDist().inv_cdf(1 - 0.025 / number) / NormalDist().inv_cdf(0.975)
+    """Widen a 95 % interval by `widening`, so that `number` of its kind hold all at once in 95 % of the cases."""
+    times = widening(number)
     return Figure(one.value, one.value - times * (one.value - one.low), one.value + times * (one.high - one.value))

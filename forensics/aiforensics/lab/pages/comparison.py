@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aiforensics.lab.pages.charts import Axis, Series, interval_bar, line_chart
-from aiforensics.lab.pages.standing import is_behind, leader, ranked, strangers
+from aiforensics.lab.pages.standing import beats_chance, is_behind, leader, ranked, strangers
 from aiforensics.lab.pages.words import TEMPLATES, gap, with_interval
 from aiforensics.report.page import write_page
 
@@ -68,17 +68,11 @@ def comparison_page(content: Mapping[str, Any], path: Path) -> None:
         ],
         "best": new[0] if new else "",
         "best_auc": entries[new[0]]["roc_auc"] if new else None,
-        "shown": bool(new) and _least(entries[new[0]]) > 0.5,
+        "shown": bool(new) and beats_chance(entries, new[0]),
         "rivals": [name for name in new if name in held and not is_behind(held[name])],
         "flattered": len(new) < len(order),
     }
     write_page("comparison.html.j2", path, context, folder=TEMPLATES)
-
-
-def _least(entry: Mapping[str, Any]) -> float:
-    """The low end of a ROC AUC's interval; the figure itself where no draw moved it, 0 where it is not defined."""
-    low = entry["intervals"]["roc_auc"][0]
-    return float((entry["roc_auc"] or 0.0) if low is None else low)
 
 
 def _mark(entry: Mapping[str, Any]) -> str:

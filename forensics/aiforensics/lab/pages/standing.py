@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any
 
 Entries = Mapping[str, Mapping[str, Any]]
@@ -22,6 +23,25 @@ def strangers(entries: Entries) -> list[str]:
 def leader(entries: Entries) -> str:
     """Name of the system that the others are held against: the first to which the pictures are new, else the first."""
     return (strangers(entries) or ranked(entries))[0]
+
+
+def widening(number: int) -> float:
+    """How many times as far intervals of 95 % have to reach, so that `number` of them hold all at once.
+
+    Each reaches as far as one of 1 - 0.05/number would (Bonferroni; Dunn, "Multiple comparisons among means", JASA 56,
+    1961), both sides of a bootstrap's stretched as those of a normal distribution.
+    """
+    return NormalDist().inv_cdf(1 - 0.025 / number) / NormalDist().inv_cdf(0.975)
+
+
+def beats_chance(entries: Entries, name: str) -> bool:
+    """Whether a ROC AUC is shown to be above 0.5, by an interval that holds for all systems at once.
+
+    Of eleven systems that know nothing, each under its own interval, some one would be better than chance in every
+    third case.
+    """
+    auc, low = entries[name]["roc_auc"] or 0.0, entries[name]["intervals"]["roc_auc"][0]
+    return bool(auc - (0.0 if low is None else widening(len(entries)) * (auc - low)) > 0.5)
 
 
 def is_behind(difference: Mapping[str, Any]) -> bool:
