@@ -1,6 +1,7 @@
 """Comparing systems: who is told apart from the first, what is said meanwhile, and a recipe that fails."""
 
 import shutil
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -108,6 +109,24 @@ def test_a_recipe_that_fails_costs_the_others_nothing(contest, tmp_path):
     assert traces.count("Traceback") == 2
     assert "raise errors[name]" in traces
     assert contest({"cnn": MemoryError()})["failed"]["cnn"] == "MemoryError"
+
+
+def test_what_failed_holds_no_memory_while_the_others_train(contest, monkeypatch):
+    class Network:
+        pass
+
+    def judge(*_):
+        alive.append([one() is not None for one in held])
+        network = Network()
+        held.append(weakref.ref(network))
+        if len(held) == 1:
+            raise MemoryError
+        return {}, 1.0, {}
+
+    held, alive = [], []
+    monkeypatch.setattr(comparing, "_judged", judge)
+    assert set(contest({})["failed"]) == {"cnn"}
+    assert alive[1] == [False]
 
 
 def test_a_comparison_of_which_nothing_is_left_says_what_the_first_met(contest, tmp_path):

@@ -222,6 +222,7 @@ def _all_of(
             report(f"{name}: failed: {_why(error)}")
             with suppress(OSError), (work / FAILURES).open("a", encoding="utf-8") as stream:
                 stream.write("".join((f"{name}\n", *traceback.format_exception(error), "\n")))
+            traceback.clear_frames(error.__traceback__)  # or what failed for want of memory would hold it on
     if not entries:
         raise next(iter(errors.values()))
     return entries, said, {name: _why(error) for name, error in errors.items()}
