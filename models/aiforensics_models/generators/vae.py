@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
-from aiforensics_models.generators.parts import Parts
+from aiforensics_models.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def test_a_run_that_is_killed_while_it_writes_is_not_done(teacher, picture, tmp_
     config, out = distil.PretrainConfig(steps=1, batch=2, side=64), tmp_path / "out.safetensors"
     job = ([picture("a.png")], Teacher(teacher()), out, config)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(distil, "save_file", killed)
+        patch.setattr(distil, "save_weights", killed)
         distil.pretrain(*job)
     distil.pretrain(*job)
     assert out.is_file()

@@ -16,16 +16,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.train.checkpoints import keep, recall
+from aiforensics.lab.train.descent import Descent, save_weights
 from aiforensics.lab.train.devices import drawing_threads, keep_memory
 from aiforensics.lab.train.loader import CropLoader
 from aiforensics.lab.train.recipes import DivergedError
-from aiforensics.lab.train.schedule import one_cycle
 from aiforensics.lab.train.teacher import Teacher
 from aiforensics_models.networks.tracenet import TraceNet
 
@@ -99,11 +98,8 @@ def pretrain(
     torch.manual_seed(config.seed)
     device = teacher.device
     network = TraceNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True
-    )
-    optimiser = torch.optim.AdamW(network.parameters(), lr=config.peak_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: one_cycle(step / config.steps))
+    rates = [{"params": network.parameters(), "lr": config.peak_rate}]
+    descent = Descent(network, rates, steps=config.steps, decay=1e-4, average=config.average, clip=5.0)
     checkpoint = out.with_suffix(".checkpoint")
     sums = "\n".join(sum_of(path) for path in pictures)
     made_with = {
@@ -114,10 +110,7 @@ def pretrain(
     first, history = 0, list[NDArray[np.float64]]()
     state = recall(checkpoint, report)
     if state is not None and state["config"] == made_with:
-        network.load_state_dict(state["network"])
-        averaged.load_state_dict(state["averaged"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
+        descent.restore(state)
         first, history = state["step"], list(state["recent"].numpy())
     started = time.monotonic()
     loader = CropLoader(
@@ -132,39 +125,24 @@ def pretrain(
         targets = teacher(pixels)
         outputs = network.trunk(pixels)
         losses = _unexplained([outputs[tap] for tap in HINTS], [targets[tap] for tap in HINTS])
-        optimiser.zero_grad(set_to_none=True)
-        losses.mean().backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        schedule.step()
-        averaged.update_parameters(network)
+        descent.step(losses.mean())
         history.append(losses.detach().cpu().numpy().astype(np.float64))
         if (step + 1) % 100 == 0:
-            recent = np.mean(history[-RECENT:], axis=0)
+            unexplained = np.mean(history[-RECENT:], axis=0)
             spent = time.monotonic() - started
             report(
-                f"step {step + 1}/{config.steps}  unexplained {recent.mean():.3f}  "
-                f"last block {recent[-1]:.3f}  {spent / (step + 1 - first) * 1000:.0f} ms/step"
+                f"step {step + 1}/{config.steps}  unexplained {unexplained.mean():.3f}  "
+                f"last block {unexplained[-1]:.3f}  {spent / (step + 1 - first) * 1000:.0f} ms/step"
             )
         if (step + 1) % 500 == 0 or step + 1 == config.steps:
             if not np.isfinite(history[-1]).all():
                 raise DivergedError(f"the student diverged by step {step + 1}: give another --seed or --teacher")
             # Before the checkpoint: a run that is killed in between must not pass for one that is done.
-            save_file({k: v.contiguous().cpu() for k, v in averaged.module.state_dict().items()}, out)
-            keep(
-                checkpoint,
-                {
-                    "config": made_with,
-                    "network": network.state_dict(),
-                    "averaged": averaged.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "step": step + 1,
-                    "recent": torch.from_numpy(np.array(history[-RECENT:])),
-                },
-            )
-    recent = np.mean(history[-RECENT:], axis=0)
-    return {f"block_{block}": float(value) for block, value in zip(HINTS, recent, strict=True)}
+            save_weights(descent.averaged, out)
+            recent = torch.from_numpy(np.array(history[-RECENT:]))
+            keep(checkpoint, {"config": made_with, **descent.state(), "step": step + 1, "recent": recent})
+    unexplained = np.mean(history[-RECENT:], axis=0).tolist()
+    return {f"block_{block}": value for block, value in zip(HINTS, unexplained, strict=True)}
 
 
 def _unexplained(student: list[Tensor], teacher: list[Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What learns: a classifier in PyTorch, and the one that is written out in NumPy. Both do the same five things."""
+"""What learns: a classifier in PyTorch, and the one that is written out in NumPy, behind one Protocol."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
 from aiforensics.lab.train.checkpoints import generators, restore_generators
+from aiforensics.lab.train.descent import save_weights
 from aiforensics.lab.train.devices import training_device
 from aiforensics.lab.train.recipes import ClassifierConfig, RecipeError
 from aiforensics_models.bundle import Device
@@ -124,7 +124,7 @@ class TorchLearner:
 
     def save(self, path: Path) -> None:
         """Write the weights as safetensors."""
-        save_file({name: tensor.contiguous().cpu() for name, tensor in self.network.state_dict().items()}, path)
+        save_weights(self.network, path)
 
     def state(self) -> dict[str, Any]:
         """Weights, optimiser and PyTorch's generators, which dropout draws from."""

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
@@ -19,31 +18,26 @@ from aiforensics.lab.data.progress import Report
 from aiforensics.lab.judge.metrics import roc_auc
 from aiforensics.lab.train.checkpoints import generators, keep, recall, restore_generators
 from aiforensics.lab.train.cycles import Cycle, FinetuneConfig
+from aiforensics.lab.train.descent import Descent, save_weights
 from aiforensics.lab.train.loader import to_batch
 from aiforensics.lab.train.recipes import DivergedError
-from aiforensics.lab.train.schedule import one_cycle
 from aiforensics_models.networks import Detector
 
 
 class Run:
-    """One training run: network, moving average, optimiser, schedule, history and checkpoint."""
+    """One training run: a network and its descent, history and checkpoint."""
 
     def __init__(
         self, network: Detector, out: Path, config: FinetuneConfig, cycle: Cycle, made_with: Mapping[str, Any]
     ) -> None:
         self.network, self.out, self.config, self.cycle = network, out, config, cycle
         self._made_with = {**made_with, "cycle": asdict(cycle)}
-        self.averaged = torch.optim.swa_utils.AveragedModel(
-            network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average), use_buffers=True
-        )
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": [p for p in network.backbone.parameters() if p.requires_grad], "lr": cycle.body_rate},
-                {"params": network.heads.parameters(), "lr": cycle.head_rate},
-            ],
-            weight_decay=config.weight_decay,
-        )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda step: one_cycle(step / cycle.steps))
+        rates = [
+            {"params": [p for p in network.backbone.parameters() if p.requires_grad], "lr": cycle.body_rate},
+            {"params": network.heads.parameters(), "lr": cycle.head_rate},
+        ]
+        settings = {"decay": config.weight_decay, "average": config.average, "clip": 2.0}
+        self._descent = Descent(network, rates, steps=cycle.steps, **settings)
         self.step, self.best, self.looks_since_best = 0, -math.inf, 0
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []
@@ -54,12 +48,7 @@ class Run:
         """One optimiser step."""
         self.network.train()
         loss, right = batch_loss(self.network, pixels, labels, votes, self.config)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
-        self.optimiser.step()
-        self.schedule.step()
-        self.averaged.update_parameters(self.network)
+        self._descent.step(loss)
         self.step += 1
         self._losses.append(float(loss.detach()))
         self._right.append(float(right))
@@ -67,7 +56,7 @@ class Run:
     def look(self, views: tuple[NDArray[np.float64], list[NDArray[np.uint8]]]) -> None:
         """Judge the moving average on `val`, keep it if it is to be kept, and write a checkpoint."""
         labels, pixels = views
-        log_odds = score(self.averaged.module, pixels)
+        log_odds = score(self._descent.averaged, pixels)
         if not np.isfinite(log_odds).all():
             raise DivergedError(
                 f"the network diverged by step {self.step}: give other first --weights or another --seed"
@@ -88,16 +77,12 @@ class Run:
         if auc > self.best:
             self.best, self.looks_since_best = auc, 0
         if self.cycle.keep == "last" or not self.looks_since_best:
-            state = self.averaged.module.state_dict()
-            save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, self.out)
+            save_weights(self._descent.averaged, self.out)
         keep(
             self._checkpoint,
             {
                 "config": self._made_with,
-                "network": self.network.state_dict(),
-                "averaged": self.averaged.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "schedule": self.schedule.state_dict(),
+                **self._descent.state(),
                 "step": self.step,
                 "best": self.best,
                 "looks_since_best": self.looks_since_best,
@@ -114,10 +99,7 @@ class Run:
         if state["config"] != self._made_with:
             self._checkpoint.unlink()  # or whoever stops before the first look leaves it beside weights not its own
             return
-        self.network.load_state_dict(state["network"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
+        self._descent.restore(state)
         self.step, self.best = state["step"], state["best"]
         self.looks_since_best, self.history = state["looks_since_best"], state["history"]
         restore_generators(state)

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from aiforensics.evidence import InputError
@@ -28,6 +28,7 @@ from aiforensics.image import SUFFIXES, read
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import Codec
 from aiforensics.lab.train.checkpoints import generators, keep, recall, restore_generators
+from aiforensics.lab.train.descent import save_weights
 from aiforensics.lab.train.devices import keep_memory, training_device
 from aiforensics.lab.train.recipes import Precision
 from aiforensics_models.generators import PictureModel, build_generator, check_weights, settings_of
@@ -161,8 +162,7 @@ def train_generator(
         "seed": config.seed,
         "parameters": sum(weight.numel() for weight in model.sampler.parameters()),
     }
-    state = {name: tensor.contiguous().cpu() for name, tensor in model.sampler.state_dict().items()}
-    save_file(state, out / WEIGHTS)
+    save_weights(model.sampler, out / WEIGHTS)
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return history
 
