@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from aiforensics.lab.data.dataset import DatasetError, Sample, digest, learnable
+from aiforensics.lab.data.progress import Report
 from aiforensics.lab.judge.detector import Detector, Predictor, ScannerDetector, predictor
 from aiforensics.lab.judge.leaveout import Fit
 from aiforensics.lab.train import recipes
@@ -22,7 +23,7 @@ def refit(
     *,
     weights: str | None = None,
     seed: int = 0,
-    report: Callable[[str], None] = lambda _line: None,
+    report: Report = lambda _line: None,
 ) -> Fit:
     """Make a fit out of the recipe that a bundle states in its manifest.
 
@@ -135,7 +136,7 @@ def _fusion(
     folder: Path,
     stated: Mapping[str, Any],
     weights: str,
-    report: Callable[[str], None],
+    report: Report,
 ) -> None:
     from aiforensics.lab.fit.fusion import train_fusion  # noqa: PLC0415 - PyTorch, which only training needs
     from aiforensics.lab.fit.knobs import FusionConfig  # noqa: PLC0415 - as above
@@ -150,7 +151,7 @@ def _classifier(
     recipe: str,
     stated: Mapping[str, Any],
     weights: str,
-    report: Callable[[str], None],
+    report: Report,
     *,
     head_only: bool,
 ) -> None:

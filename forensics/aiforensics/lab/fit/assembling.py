@@ -36,8 +36,7 @@ from aiforensics.lab.fit.measure import RANDOM, VIEWS, Table, measure_all
 from aiforensics.lab.fit.outoffold import out_of_fold
 from aiforensics.lab.fit.stacking import Stack, StackData, fit_stack
 from aiforensics.lab.fit.weighing import row_weights
-from aiforensics.lab.train.export import ONNX_FILE, export_detector
-from aiforensics.lab.train.networks import WEIGHTS
+from aiforensics.lab.train.export import ONNX_FILE, WEIGHTS_FILE, export_detector
 from aiforensics_models.bundle import write_manifest
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.enlargement import Enlargement
@@ -128,7 +127,7 @@ def assemble(
     if before is not None:
         figures["before"] = dict(before)
     record(out, samples, earlier)
-    network = export_detector(trained.final / WEIGHTS, config.network.architecture, out)
+    network = export_detector(trained.final / WEIGHTS_FILE, config.network.architecture, out)
     manifest = {
         "name": name or out.name,
         "version": __version__,

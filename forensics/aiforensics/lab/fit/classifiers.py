@@ -22,22 +22,20 @@ from aiforensics.lab.data.overlap import record
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.calibrating import calibrate
 from aiforensics.lab.judge.metrics import roc_auc
-from aiforensics.lab.train.batches import Pictures
+from aiforensics.lab.train.batches import Pictures, train_and_val
 from aiforensics.lab.train.checkpoints import keep, recall
 from aiforensics.lab.train.devices import keep_memory
-from aiforensics.lab.train.export import export_classifier
+from aiforensics.lab.train.export import WEIGHTS_FILE, export_classifier
 from aiforensics.lab.train.learners import Learner, make_learner
 from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError, first_weights
 from aiforensics.lab.train.schedule import one_cycle
 from aiforensics_models.bundle import Device, write_manifest
 from aiforensics_models.calibration import Calibration
 from aiforensics_models.heads import EMBEDDING
-from aiforensics_models.preparation import Preparation
 
 Floats = NDArray[np.float64]
 History = list[dict[str, float]]
 
-WEIGHTS = "network.safetensors"
 _CHECKPOINT = "checkpoint.pt"
 _LOOK = 64
 """Pictures that are scored at once."""
@@ -85,15 +83,13 @@ def train_classifier(
     """
     check_classes(samples)
     work.mkdir(parents=True, exist_ok=True)
-    prepare = Preparation(config.input, config.side)
-    train = Pictures([s for s in samples if s.split == "train"], prepare, config.augment, config.seed)
-    val = Pictures([s for s in samples if s.split == "val"], prepare, config.augment, config.seed)
+    train, val = train_and_val(samples, config)
     learner = make_learner(config, head_only=head_only, device=device)
     history = fit(learner, train, val, work, config, head_only=head_only, report=report)
     out.mkdir(parents=True, exist_ok=True)
     record(out, samples)
-    network = export_classifier(work / WEIGHTS, config, out)
-    best = make_learner(replace(config, weights=str(work / WEIGHTS)), device=device)
+    network = export_classifier(work / WEIGHTS_FILE, config, out)
+    best = make_learner(replace(config, weights=str(work / WEIGHTS_FILE)), device=device)
     calibration = calibrated(best, val, config.seed)
     first = first_weights(config.weights)
     manifest = {
@@ -199,7 +195,7 @@ def fit(
         waited += 1
         if row["val_loss"] < best:
             best, waited = row["val_loss"], 0
-            learner.save(work / WEIGHTS)
+            learner.save(work / WEIGHTS_FILE)
         keep(checkpoint, {"key": key, "learner": learner.state(), "history": history, "best": best, "waited": waited})
         report(
             f"pass {len(history)}/{config.epochs}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}  "

@@ -37,9 +37,9 @@ from aiforensics.lab.fit.outoffold import AT_THRESHOLDS
 from aiforensics.lab.fit.weighing import row_weights
 from aiforensics.lab.judge.metrics import Scores
 from aiforensics.lab.judge.metrics import figures as figures_of
-from aiforensics.lab.train.export import export_detector
+from aiforensics.lab.train.export import WEIGHTS_FILE, export_detector
 from aiforensics.lab.train.finetune import mean_network
-from aiforensics.lab.train.networks import WEIGHTS, NetworkJob, train_networks
+from aiforensics.lab.train.networks import NetworkJob, train_networks
 from aiforensics.lab.train.recipes import RecipeError
 from aiforensics_models.bundle import Bundle, Device
 from aiforensics_models.lineage import ever, handed_on
@@ -120,9 +120,9 @@ def extend_fusion(
     history = train_networks(jobs, config.workers, report)
     final = work / "final"
     final.mkdir(exist_ok=True)
-    mean_network([job.folder / WEIGHTS for job in jobs], final / WEIGHTS)
+    mean_network([job.folder / WEIGHTS_FILE for job in jobs], final / WEIGHTS_FILE)
     for folder in (*(job.folder for job in jobs), final):
-        export_detector(folder / WEIGHTS, knobs.architecture, folder)
+        export_detector(folder / WEIGHTS_FILE, knobs.architecture, folder)
     figures = assemble(
         samples,
         Trained(

@@ -22,8 +22,8 @@ from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.assembling import Trained, assemble
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
-from aiforensics.lab.train.export import export_detector
-from aiforensics.lab.train.networks import WEIGHTS, NetworkJob, train_networks
+from aiforensics.lab.train.export import WEIGHTS_FILE, export_detector
+from aiforensics.lab.train.networks import NetworkJob, train_networks
 from aiforensics.lab.train.recipes import RecipeError, first_weights
 from aiforensics_models.bundle import Device
 
@@ -99,7 +99,7 @@ def train_fusion(
     ]
     history = train_networks(jobs, config.workers, report)
     for job in jobs:
-        export_detector(job.folder / WEIGHTS, config.network.architecture, job.folder)
+        export_detector(job.folder / WEIGHTS_FILE, config.network.architecture, job.folder)
     trained = Trained([job.folder for job in jobs[:-1]], jobs[-1].folder, folds)
     figures = assemble(samples, trained, out, work, config, name=name, stated=first_weights(weights), report=report)
     return {"history": history, "out_of_fold": figures}

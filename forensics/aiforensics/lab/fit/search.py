@@ -11,11 +11,10 @@ from typing import Any
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.classifiers import fit
-from aiforensics.lab.train.batches import Pictures
+from aiforensics.lab.train.batches import train_and_val
 from aiforensics.lab.train.learners import make_learner
 from aiforensics.lab.train.recipes import ClassifierConfig, DivergedError
 from aiforensics_models.bundle import Device
-from aiforensics_models.preparation import Preparation
 
 RATES = (1e-5, 1e-2)
 BATCHES = (8, 16, 32, 64, 128)
@@ -60,9 +59,7 @@ def search(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     work.mkdir(parents=True, exist_ok=True)
-    prepare = Preparation(config.input, config.side)
-    train = Pictures([s for s in samples if s.split == "train"], prepare, config.augment, config.seed)
-    val = Pictures([s for s in samples if s.split == "val"], prepare, config.augment, config.seed)
+    train, val = train_and_val(samples, config)
 
     def objective(trial: Any) -> float:  # noqa: ANN401 - optuna.Trial, imported lazily
         rate = trial.suggest_float("rate", *RATES, log=True)

@@ -13,6 +13,7 @@ from aiforensics.image import Picture, from_array, read
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.views import CONDITIONS, random_view, seeded, training_view, window, with_history
+from aiforensics.lab.train.recipes import ClassifierConfig
 from aiforensics_models.preparation import Preparation, cut_back, mirrored
 
 Pixels = NDArray[np.uint8]
@@ -144,6 +145,13 @@ class Pictures:
 
     def _shown(self, pixels: Pixels) -> Pixels:
         return self._prepare.picture(from_array(pixels).windows[0].pixels)
+
+
+def train_and_val(samples: Sequence[Sample], config: ClassifierConfig) -> tuple[Pictures, Pictures]:
+    """The pictures of a data set that a classifier learns from, and those that say when it has learned enough."""
+    prepare = Preparation(config.input, config.side)
+    train, val = ([sample for sample in samples if sample.split == split] for split in ("train", "val"))
+    return Pictures(train, prepare, config.augment, config.seed), Pictures(val, prepare, config.augment, config.seed)
 
 
 def class_weights(labels: NDArray[np.float32]) -> Floats32:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import wait
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,16 +16,17 @@ from queue import Empty
 from typing import Any
 
 from aiforensics.lab.data.dataset import Sample, digest
+from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.sums import sum_of
 from aiforensics.lab.data.workers import WorkerError, pool
 from aiforensics.lab.train.checkpoints import keep_json, recall_json
 from aiforensics.lab.train.cycles import FinetuneConfig
+from aiforensics.lab.train.export import WEIGHTS_FILE
 from aiforensics.lab.train.finetune import finetune
 from aiforensics.lab.train.recipes import RecipeError, weights_sum
 from aiforensics_models.bundle import Device
 
 History = list[dict[str, float]]
-WEIGHTS = "network.safetensors"
 _HISTORY, _SETTINGS = "history.json", "settings.json"
 _PICTURES = "pictures"
 
@@ -62,7 +63,7 @@ class NetworkJob:
     compiled: bool = False
 
 
-def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[str], None]) -> dict[str, History]:
+def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Report) -> dict[str, History]:
     """Train every job's network, `workers` at a time; the histories by name.
 
     With a single worker PyTorch uses all its threads.
@@ -90,7 +91,7 @@ def train_networks(jobs: Sequence[NetworkJob], workers: int, report: Callable[[s
     return {name: future.result() for name, future in futures.items()}
 
 
-def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
+def _train(job: NetworkJob, report: Report) -> History:
     job.folder.mkdir(parents=True, exist_ok=True)
     done, made_with = job.folder / _HISTORY, job.folder / _SETTINGS
     settings = _settings(job)
@@ -105,7 +106,7 @@ def _train(job: NetworkJob, report: Callable[[str], None]) -> History:
     history = finetune(
         train,
         val,
-        job.folder / WEIGHTS,
+        job.folder / WEIGHTS_FILE,
         job.config,
         weights=job.weights,
         start=job.start,
@@ -163,7 +164,7 @@ def _train_in_worker(job: NetworkJob) -> History:
     return _train(job, _LINES.put)
 
 
-def _drain(lines: Any, report: Callable[[str], None]) -> None:  # noqa: ANN401 - as above
+def _drain(lines: Any, report: Report) -> None:  # noqa: ANN401 - as above
     while True:
         try:
             report(lines.get_nowait())
