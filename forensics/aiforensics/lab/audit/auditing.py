@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.evidence import InputError
-from aiforensics.image import Picture, read
+from aiforensics.image import Picture
 from aiforensics.lab.audit.filefacts import FileFacts, cue_tables, file_facts, separabilities
 from aiforensics.lab.audit.lastjpeg import last_quality
 from aiforensics.lab.audit.remarks import balance_remarks, blank_remarks, broken_remarks, cue_remarks, duplicate_remarks
@@ -19,6 +16,7 @@ from aiforensics.lab.audit.report import AuditReport, Duplicates, Remark, Source
 from aiforensics.lab.data.dataset import DatasetError, Sample
 from aiforensics.lab.data.duplicates import Fingerprint, families, fingerprint, near_pairs
 from aiforensics.lab.data.progress import Progress
+from aiforensics.lab.data.reading import read_each
 from aiforensics.lab.data.splits import SPLITS
 from aiforensics.lab.data.views import Pixels, seeded
 from aiforensics.lab.judge.metrics import Floats
@@ -48,10 +46,10 @@ def audit(samples: Sequence[Sample], *, seed: int = 0, progress: Progress | None
     DatasetError
         A class has no readable picture.
     """
-    found, broken = _examined(samples, progress)
-    kept = [sample for sample, seen in zip(samples, found, strict=True) if seen is not None]
-    facts = [seen[0] for seen in found if seen is not None]
-    prints = [seen[1] for seen in found if seen is not None]
+    found, broken = read_each([sample.path for sample in samples], _examined, progress)
+    kept = [sample for sample, one in zip(samples, found, strict=True) if one is not None]
+    facts = [one[0] for one in found if one is not None]
+    prints = [one[1] for one in found if one is not None]
     labels = _labels(kept)
     groups = [sample.group for sample in kept]
     tables = cue_tables(facts, [sample.path for sample in kept])
@@ -64,7 +62,7 @@ def audit(samples: Sequence[Sample], *, seed: int = 0, progress: Progress | None
         *duplicate_remarks(duplicates),
         *_split_group_remarks(split_groups),
         *balance_remarks(sources),
-        *broken_remarks(broken),
+        *broken_remarks(len(broken)),
         *blank_remarks(kept, prints),
     ]
     return AuditReport(
@@ -75,7 +73,7 @@ def audit(samples: Sequence[Sample], *, seed: int = 0, progress: Progress | None
         split_groups=len(split_groups),
         formats=_by_class(kept, lambda i: facts[i].format),
         sizes=_sizes(kept, facts),
-        broken=tuple(broken),
+        broken=tuple((str(path), why) for path, why in broken),
         remarks=tuple(sorted(remarks, key=lambda remark: ("leak", "warning", "note").index(remark.level))),
     )
 
@@ -99,25 +97,14 @@ def audit_prepared(
         Told how far the reading is.
     """
 
-    def measure(sample: Sample) -> tuple[float, float, float] | None:
-        try:
-            picture = read(sample.path)
-        except InputError:
-            return None  # `audit` names it
-        seen = view(picture, seeded(sample.key, seed))
+    def measure(place: int, picture: Picture) -> tuple[float, float, float]:
+        seen = view(picture, seeded(samples[place].key, seed))
         return float(seen.shape[1]), float(seen.shape[0]), last_quality(seen)
 
-    rows = []
-    kept = []
-    with ThreadPoolExecutor(2) as pool:
-        for done, (sample, row) in enumerate(zip(samples, pool.map(measure, samples), strict=True), 1):
-            if row is not None:
-                rows.append(row)
-                kept.append(sample)
-            if progress is not None:
-                progress(done, len(samples))
+    found, _ = read_each([sample.path for sample in samples], measure, progress)  # `audit` names what is broken
+    kept = [sample for sample, row in zip(samples, found, strict=True) if row is not None]
     labels, groups = _labels(kept), [sample.group for sample in kept]
-    table = np.array(rows)
+    table = np.array([row for row in found if row is not None])
     tables = {"size": table[:, :2], "quality": table[:, 2:], "all": table}
     cues = separabilities(tables, labels, groups, seed=seed)
     return AuditReport(
@@ -127,26 +114,7 @@ def audit_prepared(
     )
 
 
-def _examined(
-    samples: Sequence[Sample], progress: Progress | None
-) -> tuple[list[tuple[FileFacts, Fingerprint] | None], list[tuple[str, str]]]:
-    found: list[tuple[FileFacts, Fingerprint] | None] = []
-    broken: list[tuple[str, str]] = []
-    with ThreadPoolExecutor(2) as pool:
-        for sample, result in zip(samples, pool.map(_examine, [s.path for s in samples]), strict=True):
-            if isinstance(result, str):
-                broken.append((str(sample.path), result))
-            found.append(None if isinstance(result, str) else result)
-            if progress is not None:
-                progress(len(found), len(samples))
-    return found, broken
-
-
-def _examine(path: Path) -> tuple[FileFacts, Fingerprint] | str:
-    try:
-        picture = read(path)
-    except InputError as error:
-        return error.message
+def _examined(_place: int, picture: Picture) -> tuple[FileFacts, Fingerprint]:
     return file_facts(picture), fingerprint(picture.image, picture.sha256)
 
 

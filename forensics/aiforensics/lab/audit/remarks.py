@@ -143,12 +143,12 @@ def balance_remarks(rows: Sequence[SourceRow]) -> Iterable[Remark]:
         )
 
 
-def broken_remarks(broken: Sequence[tuple[str, str]]) -> Iterable[Remark]:
+def broken_remarks(count: int) -> Iterable[Remark]:
     """Say how many files cannot be read."""
-    if broken:
+    if count:
         yield Remark(
             "warning",
-            f"{_some(len(broken), 'picture', 'pictures')} cannot be read",
+            f"{_some(count, 'picture', 'pictures')} cannot be read",
             "remove or replace them: training stops there",
         )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from aiforensics.evidence import InputError
-from aiforensics.image import read
 from aiforensics.lab.data.progress import Progress
+from aiforensics.lab.data.reading import read_each
 from aiforensics.lab.data.sums import sum_of
 
 MAX_DHASH = 4
@@ -54,7 +52,7 @@ class Fingerprint:
     flat: bool
 
 
-def fingerprint(image: Image.Image, sha256: str = "") -> Fingerprint:
+def fingerprint(image: Image.Image, sha256: str) -> Fingerprint:
     """Take the fingerprint of a decoded picture."""
     grey = image.convert("L")
     small = np.asarray(grey.resize((32, 32), Image.Resampling.BOX), np.float32)
@@ -71,31 +69,8 @@ def fingerprint(image: Image.Image, sha256: str = "") -> Fingerprint:
 def fingerprints(
     paths: Sequence[Path], progress: Progress | None = None
 ) -> tuple[list[Fingerprint | None], list[tuple[Path, str]]]:
-    """Fingerprints of files, in order, and the files that cannot be read.
-
-    Parameters
-    ----------
-    paths
-        The files.
-    progress
-        Told how far the reading is.
-
-    Returns
-    -------
-    One fingerprint for each path, None where the file cannot be read; and (path, why) of each such file.
-    """
-    found: list[Fingerprint | None] = []
-    broken: list[tuple[Path, str]] = []
-    with ThreadPoolExecutor(2) as pool:
-        for done, (path, result) in enumerate(zip(paths, pool.map(_fingerprint_file, paths), strict=True), 1):
-            if isinstance(result, str):
-                broken.append((path, result))
-                found.append(None)
-            else:
-                found.append(result)
-            if progress is not None:
-                progress(done, len(paths))
-    return found, broken
+    """Fingerprints of files, as of `read_each`."""
+    return read_each(paths, lambda _place, picture: fingerprint(picture.image, picture.sha256), progress)
 
 
 def near_pairs(prints: Sequence[Fingerprint | None]) -> list[tuple[int, int]]:
@@ -158,14 +133,6 @@ def same_bytes(paths: Sequence[Path]) -> list[tuple[int, ...]]:
             for index in indices:
                 by_sha[sum_of(paths[index])].append(index)
     return [tuple(indices) for indices in by_sha.values() if len(indices) > 1]
-
-
-def _fingerprint_file(path: Path) -> Fingerprint | str:
-    try:
-        picture = read(path)
-    except InputError as error:
-        return error.message
-    return fingerprint(picture.image, picture.sha256)
 
 
 def _packed(bits: NDArray[np.bool_]) -> int:
