@@ -66,19 +66,23 @@ def read_folder(root: Path) -> Folder:
         found = ", ".join(sorted(folders)[:5]) or "none"
         raise DatasetError(f"{root}: expected subfolders real/ and ai/, or a manifest.csv (subfolders found: {found})")
     labels: tuple[Label, ...] = ("real", "ai")
+    classes = [(folder, label) for label in labels for folder in folders.get(label, ())]
     rows: list[Row] = []
     others: Counter[str] = Counter()
-    for label in labels:
-        for folder in folders.get(label, ()):
-            for path in sorted(_inside(folder)):
-                if any(part.startswith(".") for part in path.relative_to(folder).parts):
-                    continue  # left out as in a batch: thumbnails, halves of a copy
-                if path.suffix.lower() in SUFFIXES and path.is_file():
-                    rows.append(_row(path, folder, label))
-                elif not path.is_dir() or path.is_symlink():
-                    others["links to folders" if path.is_dir() else path.suffix.lower()] += 1
+    for folder, label in classes:
+        for path in _shown(folder):
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                rows.append(_row(path, folder, label))
+            elif not path.is_dir() or path.is_symlink():
+                others["links to folders" if path.is_dir() else path.suffix.lower()] += 1
     beside = (one.name for name, some in folders.items() if name not in labels for one in some)
     return Folder(rows, tuple(name for name in beside if not name.startswith(".")), others)
+
+
+def _shown(folder: Path) -> list[Path]:
+    """What a folder holds, sorted; hidden names are left out as in a batch: thumbnails, halves of a copy."""
+    parts_of = {path: path.relative_to(folder).parts for path in _inside(folder)}
+    return sorted(path for path, parts in parts_of.items() if not any(part.startswith(".") for part in parts))
 
 
 def _inside(folder: Path) -> Iterator[Path]:
