@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,26 +101,12 @@ class PerceptronFit:
         )
         self._linear = [layer for layer in self._network if isinstance(layer, nn.Linear)]
         home = [] if start is None else self._settle(start)
-        optimiser = torch.optim.AdamW(self._network.parameters(), lr=config.rate, weight_decay=config.decay)
-        epochs = max(config.epochs, math.ceil(config.least_steps / math.ceil(len(x) / _BATCH)))
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
-        for _ in range(epochs):
-            for batch in torch.split(torch.randperm(len(x)), _BATCH):
-                log_odds = self._network(x[batch])[:, 0] + before[batch]
-                loss = nn.functional.binary_cross_entropy_with_logits(log_odds, y[batch], weight=w[batch])
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                with torch.no_grad():
-                    for parameter, first in zip(self._network.parameters(), home, strict=False):
-                        parameter.add_(first, alpha=optimiser.param_groups[0]["lr"] * config.decay)
-            schedule.step()
+        self._descend((x, y, w, before), home, config)
         self._network.eval()
         with torch.no_grad():
-            for parameter, first in zip(self._network.parameters(), home, strict=False):
+            for parameter, first in home:
                 parameter.lerp_(first, 1.0 - config.way)
-        with torch.no_grad():  # what answers here is what is written down, in half of a bundle's room
-            for layer in self._linear:
+            for layer in self._linear:  # what answers here is what is written down, in half of a bundle's room
                 layer.weight.copy_(layer.weight.half())
 
     def margin(self, rows: NDArray[np.floating]) -> Floats:
@@ -138,14 +125,33 @@ class PerceptronFit:
         path.write_bytes(save(tensors))
         return path.name
 
-    def _settle(self, start: Perceptron) -> list[Tensor]:
-        """Give the layers the weights of another perceptron; a copy of them, in the order of the parameters."""
+    def _descend(self, data: Sequence[Tensor], home: Sequence[tuple[Tensor, Tensor]], config: PerceptronConfig) -> None:
+        """Fit to standard rows, labels, weights and standing log-odds; weights decay towards `home`, or towards 0."""
+        x, y, w, standing = data
+        torch = self._torch
+        optimiser = torch.optim.AdamW(self._network.parameters(), lr=config.rate, weight_decay=config.decay)
+        epochs = max(config.epochs, math.ceil(config.least_steps / math.ceil(len(x) / _BATCH)))
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+        for _ in range(epochs):
+            for batch in torch.split(torch.randperm(len(x)), _BATCH):
+                log_odds = self._network(x[batch])[:, 0] + standing[batch]
+                loss = torch.nn.functional.binary_cross_entropy_with_logits(log_odds, y[batch], weight=w[batch])
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                with torch.no_grad():
+                    for parameter, first in home:
+                        parameter.add_(first, alpha=optimiser.param_groups[0]["lr"] * config.decay)
+            schedule.step()
+
+    def _settle(self, start: Perceptron) -> list[tuple[Tensor, Tensor]]:
+        """Give the layers the weights of another perceptron; each parameter with a copy of what it is now."""
         tensor = self._torch.from_numpy
         with self._torch.no_grad():
             for layer, (weight, bias) in zip(self._linear, start.layers, strict=True):
                 layer.weight.copy_(tensor(weight))
                 layer.bias.copy_(tensor(bias))
-        return [parameter.detach().clone() for parameter in self._network.parameters()]
+        return [(parameter, parameter.detach().clone()) for parameter in self._network.parameters()]
 
     def _standard(self, rows: NDArray[np.floating]) -> Tensor:
         scaled = (rows.astype(np.float32) - self._centre) / self._scale
