@@ -3,9 +3,8 @@
 The mix of a bundle was fitted on what networks said that each had left a part of its sources out, and weighs one that
 none of them is: the mean of their weights. Pictures of sources that came when it was finished, DATA, are judged by the
 network that ships, so on them the weights of its three parts can be fitted as they are used. The joint perceptron,
-which knows least of old generators, gets the least weight that is no worse by more than a standard error. What tells
-enlarged pictures is fitted on DATA as well, where the bundle has none. Nothing else is: lines stay, and thresholds
-become stricter where DATA asks for it.
+which knows least of old generators, gets the least weight that is no worse by more than a standard error. Nothing else
+is fitted: lines stay, and thresholds become stricter where DATA asks for it.
 """
 
 from __future__ import annotations
@@ -20,12 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aiforensics.analyzers import SCORED
 from aiforensics.lab.amending import Step, amend
 from aiforensics.lab.data import overlap
 from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import origins
-from aiforensics.lab.fit.assembling import chosen, enlargement_of, measured, stack_data
+from aiforensics.lab.fit.assembling import chosen, measured, stack_data
 from aiforensics.lab.fit.calibrating import Floats, logistic, tightened
 from aiforensics.lab.fit.kept import KeptHead
 from aiforensics.lab.fit.knobs import FusionConfig
@@ -34,7 +32,6 @@ from aiforensics.lab.fit.stacking import joint_inputs
 from aiforensics.lab.fit.weighing import levelled
 from aiforensics_models.bundle import Bundle
 from aiforensics_models.calibration import Calibration
-from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
 from aiforensics_models.perceptron import Perceptron
 
@@ -62,29 +59,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = options.work or Path(folder)
         work.mkdir(parents=True, exist_ok=True)
-        entry = bundle.manifest.get("enlargement") or enlargement_of(samples, options.out, work, config, tell)
-        enlargement = Enlargement.load(options.out, entry, SCORED)
-        mix, calibration = remixed(bundle, enlargement, picked, work / "table.npz", config)
+        mix, calibration = remixed(bundle, picked, work / "table.npz", config)
         names = f"{bundle.name} {options.data.stem} --test {options.test.name} --out {options.out.name}"
-        changes = {
-            "head": {**bundle.manifest["head"], "mix": mix},
-            "enlargement": entry,
-            "calibration": calibration.to_dict(),
-        }
+        changes = {"head": {**bundle.manifest["head"], "mix": mix}, "calibration": calibration.to_dict()}
         command = f"python models/training/remix.py {names}"
         step = Step("remixed", command, picked, changes)
         amend(bundle, options.out, step, test=options.test, work=work, report=tell)
 
 
 def remixed(
-    bundle: Bundle, enlargement: Enlargement, samples: Sequence[Sample], table_file: Path, config: FusionConfig
+    bundle: Bundle, samples: Sequence[Sample], table_file: Path, config: FusionConfig
 ) -> tuple[dict[str, float], Calibration]:
     """Fit a fusion's mix on pictures that none of its parts had seen, and tighten its thresholds by them.
 
     Parameters
     ----------
-    bundle, enlargement
-        The fusion, and what tells enlarged pictures.
+    bundle
+        The fusion.
     samples
         The pictures.
     table_file
@@ -94,7 +85,7 @@ def remixed(
     """
     head = bundle.manifest["head"]
     onnx = bundle.folder / bundle.manifest["network"]["onnx"]
-    table = measured(table_file, samples, [onnx], VIEWS, config, tell, enlargement)
+    table = measured(table_file, samples, [onnx], VIEWS, config, tell, bundle.enlargement)
     data = stack_data(table, samples, np.zeros(len(samples), np.int64), config)
     groups = ["measurements"] * data.rows.shape[1]
     joint = Perceptron.load(bundle.folder / head["joint"]["file"], groups, EMBEDDING)

@@ -109,21 +109,19 @@ def assemble(
     """
     pictures = learnable(samples)
     indices = chosen(pictures, config)
-    if trained.kept is not None:  # a picture of no fold is there for the handcrafted head, which stays
+    kept = trained.kept
+    if kept is not None:  # a picture of no fold is there for the handcrafted head, which stays
         indices = indices[trained.folds[indices] >= 0]
     picked, folds = [pictures[i] for i in indices], trained.folds[indices]
     out.mkdir(parents=True, exist_ok=True)
-    kept = trained.kept
-    entry = enlargement_of(pictures, out, work, config, report) if kept is None else kept.copy_enlargement(out)
+    entry = _enlargement(pictures, out, work, config, report) if kept is None else kept.copy_enlargement(out)
     enlargement = Enlargement.load(out, entry, SCORED) if entry else None
     networks = [folder / ONNX_FILE for folder in trained.left_out]
     # No network is asked of a picture of no fold.
     table = measured(work / "out-of-fold.npz", picked, networks, VIEWS, config, report, enlargement, folds.tolist())
-    fitted = (
-        "the heads, their mix, calibration and thresholds" if trained.kept is None else "the joint perceptron further"
-    )
-    report(f"fitting {fitted} on out-of-fold scores")
-    stack, calibration, figures = fit(table, picked, folds, config, trained.familiar, trained.kept)
+    told = "the heads, their mix, calibration and thresholds" if kept is None else "the joint perceptron further"
+    report(f"fitting {told} on out-of-fold scores")
+    stack, calibration, figures = fit(table, picked, folds, config, trained.familiar, kept)
     if before is not None:
         figures["before"] = dict(before)
     record(out, samples, earlier)
@@ -271,26 +269,10 @@ def measured(
     )
 
 
-def enlargement_of(
+def _enlargement(
     samples: Sequence[Sample], out: Path, work: Path, config: FusionConfig, report: Report
 ) -> dict[str, Any]:
-    """Fit what tells enlarged pictures in a work folder and copy it into the bundle's.
-
-    Parameters
-    ----------
-    samples
-        Pictures that are enlarged by known factors.
-    out, work
-        The bundle's folder, and the one that keeps what was measured.
-    config
-        Workers and seed.
-    report
-        Takes a line of progress.
-
-    Returns
-    -------
-    The manifest's entry.
-    """
+    """Fit what tells enlarged pictures in a work folder and copy it into the bundle's; the manifest's entry."""
     entry = fit_enlargement(samples, work, workers=config.workers, seed=config.seed, report=report)
     shutil.copyfile(work / entry["file"], out / entry["file"])
     return entry
