@@ -5,12 +5,13 @@ The headings follow Mitchell et al., "Model cards for model reporting", arXiv 18
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiforensics.lab.pages.markdown import number, shell, table
-from aiforensics.lab.pages.strangers import left_out
+from aiforensics.lab.pages.strangers import strangers_section
 from aiforensics.lab.pages.words import gap, percent, reach
 from aiforensics_models.lineage import ever, steps
 
@@ -60,7 +61,7 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         shell(command),
         _headline(metrics),
         *at_bounds(manifest),
-        *left_out(manifest, command),
+        *strangers_section(manifest, command),
         "### By source",
         _sources(metrics["per_source"]),
         *_gallery(metrics),
@@ -68,16 +69,12 @@ def card(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         *_training(ever(training)),
         "## Generators",
         *_generators(ever(training), metrics),
-        "## What not to use it for",
-        _NOT_FOR,
-        "## Limits",
-        _LIMITS,
-        _enlargement(manifest),
+        *_limits(manifest),
         "## Rebuild",
         *_rebuild(training),
-        f"```json\n{_config(training)}\n```" if training.get("config") else "",
+        f"```json\n{json.dumps(training['config'], indent=1)}\n```" if training.get("config") else "",
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return _joined(parts)
 
 
 def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
@@ -124,14 +121,14 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         *at_bounds(manifest),
         "## What it was adapted with",
         *_training(training),
-        "## What not to use it for",
-        _NOT_FOR,
-        "## Limits",
-        _LIMITS,
-        _enlargement(manifest),
+        *_limits(manifest),
         "## Rebuild",
         shell(adapted["command"]) or "The command was not recorded.",
     ]
+    return _joined(parts)
+
+
+def _joined(parts: Iterable[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -141,6 +138,10 @@ def _row(both: Mapping[str, Any], changes: Mapping[str, Any] | None, name: str) 
     if changes is not None:
         value, interval = gap(changes[name]["value"], changes[name]["interval"])
         yield value if interval == "–" else f"{value} ({interval})"
+
+
+def _limits(manifest: Mapping[str, Any]) -> list[str]:
+    return ["## What not to use it for", _NOT_FOR, "## Limits", _LIMITS, _enlargement(manifest)]
 
 
 def _learned(held_out: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -207,6 +208,12 @@ ran. `models/training/` lists the pictures of both, by repository and sum.
 python -m aiforensics.lab.train.pretrain POOL --teacher TEACHER.safetensors --out tracenet.safetensors
 ```"""
 
+_DONE = {
+    "remixed": "whose mix the next command fitted once more",
+    "strangers": "which met strangers by the next command",
+}
+"""What each step of a finished bundle did to it."""
+
 _LIMITS = """\
 - Generators and cameras that it has not seen do worse than the test split says.
 - Strong compression, small pictures and screenshots weaken every trace: such pictures are often `inconclusive`.
@@ -261,11 +268,7 @@ def _rebuild(training: Mapping[str, Any]) -> Iterable[str]:
         yield f"That made `{before['from']}` (sha256 {before['sha256'][:12]}), which the next command went on from."
     yield _first_weights(training) if before is None else ""
     yield shell(training.get("command", "")) or "The command was not recorded."
-    steps = {
-        "remixed": "whose mix the next command fitted once more",
-        "strangers": "which met strangers by the next command",
-    }
-    for step, done in steps.items():
+    for step, done in _DONE.items():
         if step in training:
             yield f"That made a bundle of sha256 {training[step]['from'][:12]}, {done}."
             yield shell(training[step]["command"])
@@ -351,9 +354,3 @@ def _generators(training: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iter
     if untested:
         yield "In training but without a test picture: " + ", ".join(untested) + "."
     yield "Every generator that is not named here is untested."
-
-
-def _config(training: Mapping[str, Any]) -> str:
-    import json  # noqa: PLC0415 - for this block alone
-
-    return json.dumps(training["config"], indent=1, default=str)

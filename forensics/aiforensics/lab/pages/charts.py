@@ -62,7 +62,7 @@ def line_chart(title: str, x: Axis, y: Axis, series: Sequence[Series], *, diagon
     """
     parts = [*_grid(x, y)]
     if diagonal:
-        way = f"M{_place(x, x.low)} {_drop(y, y.low)}L{_place(x, x.high)} {_drop(y, y.high)}"
+        way = f"M{_across(x, x.low)} {_up(y, y.low)}L{_across(x, x.high)} {_up(y, y.high)}"
         parts.append(f'<path d="{way}" fill="none" stroke="var(--line)" stroke-width="1.5"/>')
     for one, ink in zip(series, _INKS, strict=False):
         parts += _band(one, x, y, ink[0])
@@ -113,12 +113,12 @@ def interval_bar(value: float | None, interval: Sequence[float | None], kind: st
     )
 
 
-def _place(axis: Axis, value: float) -> float:
+def _across(axis: Axis, value: float) -> float:
     share = (value - axis.low) / ((axis.high - axis.low) or 1.0)
     return round(_LEFT + share * (_WIDTH - _LEFT - _RIGHT), 1)
 
 
-def _drop(axis: Axis, value: float) -> float:
+def _up(axis: Axis, value: float) -> float:
     share = (value - axis.low) / ((axis.high - axis.low) or 1.0)
     return round(_HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM), 1)
 
@@ -127,11 +127,11 @@ def _grid(x: Axis, y: Axis) -> list[str]:
     bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     parts = []
     for value in _ticks(y):
-        at = _drop(y, value)
+        at = _up(y, value)
         parts.append(f'<line x1="{_LEFT}" x2="{right}" y1="{at}" y2="{at}" stroke="var(--faint)"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{at + 4}" text-anchor="end">{value:g}</text>')
     for value in _ticks(x):
-        at = _place(x, value)
+        at = _across(x, value)
         parts.append(f'<line x1="{at}" x2="{at}" y1="{bottom}" y2="{bottom + 4}" stroke="var(--soft)"/>')
         parts.append(f'<text x="{at}" y="{bottom + 16}" text-anchor="middle">{value:g}</text>')
     parts.append(f'<path d="M{_LEFT} {_TOP}V{bottom}H{right}" fill="none" stroke="var(--soft)"/>')
@@ -157,7 +157,7 @@ def _ticks(axis: Axis) -> tuple[float, ...]:
 
 def _points(one: Series, values: Sequence[float | None], x: Axis, y: Axis) -> list[tuple[float, float]]:
     return [
-        (_place(x, at), _drop(y, min(max(value, y.low), y.high)))
+        (_across(x, at), _up(y, min(max(value, y.low), y.high)))
         for at, value in zip(one.x, values, strict=True)
         if value is not None and math.isfinite(value)
     ]

@@ -9,7 +9,7 @@ from aiforensics.lab.pages.markdown import number, shell, table
 from aiforensics.lab.pages.words import percent
 
 
-def left_out(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
+def strangers_section(manifest: Mapping[str, Any], command: str) -> Iterable[str]:
     """Write the paragraphs; none where nothing was left out.
 
     Parameters
@@ -79,7 +79,7 @@ def _judges(manifest: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         )
     extended = training.get("extended", {})
     before = extended.get("from")
-    which, left_out = (
+    which, away = (
         ("training pictures", "generator family or real source")
         if before is None
         else (f"pictures of sources that `{before}` had not seen", "source, if not its generator")
@@ -97,7 +97,7 @@ def _judges(manifest: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         )
     )
     return (
-        f"Each of {found['pictures']} {which} was judged by a network whose training had left out its {left_out} "
+        f"Each of {found['pictures']} {which} was judged by a network whose training had left out its {away} "
         f"({found['views']} views, matched conditions), by {head}, and by a joint perceptron that had not seen its "
         f"part of it; {rest}. {weighed} Made by the same command:"
     )
