@@ -11,9 +11,9 @@ from typing import Any, Literal
 from aiforensics.batch.crew import usable_processors
 from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset, states_splits, thin
-from aiforensics.lab.data.duplicates import fingerprints
 from aiforensics.lab.data.overlap import drawn, seen
 from aiforensics.lab.data.progress import Progress, Report
+from aiforensics.lab.data.reading import read_each
 from aiforensics.lab.data.views import CONDITIONS, SIDE, SWEEP, cut_to
 from aiforensics.lab.judge.detector import ScannerDetector
 from aiforensics.lab.judge.evaluate import evaluate
@@ -163,7 +163,7 @@ def _of_split(plan: Plan, samples: Sequence[Sample], bundle: Bundle) -> tuple[st
 def _readable(samples: Sequence[Sample], bar: Bar) -> list[Sample]:
     """Take the pictures that can be decoded: one that cannot would end hours of training."""
     with bar("reading pictures") as progress:
-        _, broken = fingerprints([sample.path for sample in samples], progress)
+        _, broken = read_each([sample.path for sample in samples], lambda _place, _picture: None, progress)
     torn = {path for path, _ in broken}
     return [sample for sample in samples if sample.path not in torn]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -34,10 +34,6 @@ class Row:
     group: str = ""
     split: Split | None = None
     drawn_up: bool = False
-
-    def with_group(self, group: str) -> Row:
-        """Put the same picture in a group."""
-        return replace(self, group=group)
 
 
 def is_manifest(path: Path) -> bool:

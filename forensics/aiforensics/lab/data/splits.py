@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def parse_shares(text: str) -> Shares:
     return dict(zip(SPLITS, parts, strict=True))
 
 
-def grouped(rows: Sequence[Row], progress: Progress | None = None) -> tuple[list[Row], list[tuple[Path, str]]]:
+def grouped(rows: Sequence[Row], progress: Progress | None) -> tuple[list[Row], list[tuple[Path, str]]]:
     """Give every row without a group one: its stem family, joined with whatever looks the same.
 
     What looks the same as a row with a group gets that one: the first, where it looks like several.
@@ -79,7 +80,8 @@ def grouped(rows: Sequence[Row], progress: Progress | None = None) -> tuple[list
         head = rows[i]
         drawn_up = f"{head.label}/{'' if head.drawn_up else head.source}/{_VARIANT.sub('', head.path.stem)}#{place}"
         groups.setdefault(family_of[i], drawn_up)
-    return [row if row.group else row.with_group(groups[one]) for row, one in zip(rows, family_of, strict=True)], broken
+    found = [row if row.group else replace(row, group=groups[one]) for row, one in zip(rows, family_of, strict=True)]
+    return found, broken
 
 
 def split_of(rows: Sequence[Row], seed: int, shares: Shares) -> list[Split]:
