@@ -52,30 +52,8 @@ def refit(
         of which the head alone was fitted, or started from a file of weights and none is there.
     """
     recipe, training = str(manifest.get("recipe", "")), manifest.get("training", {})
-    if not recipe or "config" not in training:
-        raise DatasetError(f"the bundle's recipe ({recipe or 'none'}) cannot be fitted again: it does not state how")
-    if "extended" in training:
-        raise DatasetError(
-            f"the bundle went on from {training['extended']['from']}, and what it was before cannot be fitted again "
-            "from its recipe: leave sources out of that one"
-        )
-    if manifest.get("adapted", {}).get("strategy") == "full":
-        raise DatasetError(
-            f"the bundle's network started from that of {manifest['adapted']['from']}, which had learned from sources "
-            "that would be left out: leave sources out of that one"
-        )
+    first = _start_of(manifest, recipe, weights)
     head_only = bool(training.get("head_only"))
-    if head_only and recipe.startswith("fusion-"):
-        raise DatasetError(
-            "only the head of the bundle's fusion was fitted on its data, and its network cannot be fitted again so: "
-            "leave sources out of the bundle that it was adapted from"
-        )
-    stated = training.get("weights", "none")
-    if weights is None and stated not in NAMED_WEIGHTS:
-        raise DatasetError(f"the bundle's network started from {stated}: name that file with --weights")
-    first = weights or str(stated)
-    if first not in NAMED_WEIGHTS and not Path(first).is_file():
-        raise DatasetError(f"{first}: no such file of weights")
 
     # Everything that a fit depends on: another recipe, other knobs or other weights never find its bundle.
     made_with = [
@@ -119,6 +97,35 @@ def check_cuts(manifest: Mapping[str, Any], learned: Iterable[Sequence[Sample]])
 
     for train in learned:
         fold_count(learnable(train), manifest["training"]["config"]["folds"])
+
+
+def _start_of(manifest: Mapping[str, Any], recipe: str, weights: str | None) -> str:
+    """The first weights that a bundle's recipe is fitted again from; a bundle that cannot be is refused."""
+    training = manifest.get("training", {})
+    if not recipe or "config" not in training:
+        raise DatasetError(f"the bundle's recipe ({recipe or 'none'}) cannot be fitted again: it does not state how")
+    if "extended" in training:
+        raise DatasetError(
+            f"the bundle went on from {training['extended']['from']}, and what it was before cannot be fitted again "
+            "from its recipe: leave sources out of that one"
+        )
+    if manifest.get("adapted", {}).get("strategy") == "full":
+        raise DatasetError(
+            f"the bundle's network started from that of {manifest['adapted']['from']}, which had learned from sources "
+            "that would be left out: leave sources out of that one"
+        )
+    if training.get("head_only") and recipe.startswith("fusion-"):
+        raise DatasetError(
+            "only the head of the bundle's fusion was fitted on its data, and its network cannot be fitted again so: "
+            "leave sources out of the bundle that it was adapted from"
+        )
+    stated = training.get("weights", "none")
+    if weights is None and stated not in NAMED_WEIGHTS:
+        raise DatasetError(f"the bundle's network started from {stated}: name that file with --weights")
+    first = weights or str(stated)
+    if first not in NAMED_WEIGHTS and not Path(first).is_file():
+        raise DatasetError(f"{first}: no such file of weights")
+    return first
 
 
 def _detector(bundle: Path, recipe: str) -> Detector:
