@@ -11,8 +11,8 @@ from aiforensics_cli import options
 from aiforensics_cli.console import results
 
 if TYPE_CHECKING:
+    from aiforensics.lab.data.views import Pixels
     from aiforensics.lab.judge.distance import Distance
-    from aiforensics.lab.train.synthesis import Pixels
 
 app = typer.Typer(no_args_is_help=True, help="Train small generators of pictures, and make pictures with them.")
 

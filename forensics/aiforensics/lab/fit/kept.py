@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,7 @@ class Kept:
         margin = self.head.margin(data.rows)
         standing = self.mix.embedding * data.log_odds + self.mix.handcrafted * margin + self.mix.offset
         even = levelled(data.weights, data.labels)
-
-        def fit(some: StackData, weights: Floats, before: Floats) -> Further:
-            return Further(self, some, weights, before, seed, many=many)
-
+        fit = partial(Further, self, seed=seed, many=many)
         gained = judged_by_parts(data, even, standing, fit)[data.strange]
         whole = fit(data, even, standing)
         weight = self.mix.handcrafted  # without one the head adds nothing, and stays

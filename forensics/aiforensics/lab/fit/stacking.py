@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -117,11 +118,7 @@ def fit_stack(data: StackData, kind: HeadKind, seed: int) -> Stack:
     strange = left_out.of(left_out.strange)
     standing, _, _ = _mixed(both, left_out)
     even = levelled(left_out.weights, left_out.labels)
-
-    def fit(some: StackData, weights: Floats, before: Floats) -> PerceptronFit:
-        return fit_joint(some, weights, before, seed)
-
-    joint = judged_by_parts(left_out, even, standing, fit)
+    joint = judged_by_parts(left_out, even, standing, partial(fit_joint, seed=seed))
     parts = np.column_stack([both, joint])[left_out.strange]
     fused, slope, offset = _mixed(parts, strange)
     return Stack(

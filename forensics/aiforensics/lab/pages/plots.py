@@ -29,12 +29,11 @@ def history_plot(histories: Mapping[str, Sequence[Mapping[str, float]]], path: P
     figure = _figure(10, 4)
     for place, (title, axis_label, keys) in enumerate(_PANELS, 1):
         axes = figure.add_subplot(1, 2, place)
-        for name, history in histories.items():
-            for key in keys:
-                if history and key in history[0]:
-                    x = [row.get("epoch", row.get("step", 0.0)) for row in history]
-                    style = "-" if key in ("loss", "accuracy") else ":" if key == "val_auc" else "--"
-                    axes.plot(x, [row[key] for row in history], style, marker=".", label=f"{name} {key}")
+        curves = [(name, key, rows) for name, rows in histories.items() for key in keys if rows and key in rows[0]]
+        for name, key, rows in curves:
+            x = [row.get("epoch", row.get("step", 0.0)) for row in rows]
+            style = "-" if key in ("loss", "accuracy") else ":" if key == "val_auc" else "--"
+            axes.plot(x, [row[key] for row in rows], style, marker=".", label=f"{name} {key}")
         axes.set(title=title, xlabel="pass" if _passes(histories) else "step", ylabel=axis_label)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)

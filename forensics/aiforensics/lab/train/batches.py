@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from aiforensics.image import Picture, from_array, read
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.dataset import Sample
-from aiforensics.lab.data.views import CONDITIONS, random_view, seeded, training_view, window, with_history
+from aiforensics.lab.data.views import CONDITIONS, Pixels, random_view, seeded, training_view, window, with_history
 from aiforensics.lab.train.recipes import ClassifierConfig
 from aiforensics_models.preparation import Preparation, cut_back, mirrored
 
-Pixels = NDArray[np.uint8]
 Floats32 = NDArray[np.float32]
 
 WINDOWS = 2

@@ -85,9 +85,7 @@ def make_learner(config: ClassifierConfig, *, head_only: bool = False, device: D
 class TorchLearner:
     """A classifier under Adam and binary cross-entropy."""
 
-    def __init__(
-        self, network: Classifier, config: ClassifierConfig, *, head_only: bool = False, device: Device = "auto"
-    ) -> None:
+    def __init__(self, network: Classifier, config: ClassifierConfig, *, head_only: bool, device: Device) -> None:
         self._device = training_device(device)
         if head_only:
             network.frozen = (*network.frozen, "body")

@@ -14,12 +14,11 @@ from torch import Tensor
 
 from aiforensics.evidence import InputError
 from aiforensics.image import Picture, read
-from aiforensics.lab.data.views import random_view, window, with_history
+from aiforensics.lab.data.views import Pixels, random_view, window, with_history
 
 CACHED_SIDE = 320
 """Pictures are kept in memory up to this side in pixels, cut from the middle."""
 
-Pixels = NDArray[np.uint8]
 Choose = Callable[[np.random.Generator], NDArray[np.int64]]
 
 

@@ -17,7 +17,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -26,14 +25,12 @@ from torch import Tensor
 from aiforensics.evidence import InputError
 from aiforensics.image import SUFFIXES, read
 from aiforensics.lab.data.progress import Report
-from aiforensics.lab.data.views import Codec
+from aiforensics.lab.data.views import Codec, Pixels
 from aiforensics.lab.train.checkpoints import generators, keep, recall, restore_generators
 from aiforensics.lab.train.descent import save_weights
 from aiforensics.lab.train.devices import keep_memory, training_device
 from aiforensics.lab.train.recipes import Precision
 from aiforensics_models.generators import PictureModel, build_generator, check_weights, settings_of
-
-Pixels = NDArray[np.uint8]
 
 MANIFEST, WEIGHTS = "generator.json", "generator.safetensors"
 SCHEMA = "aiforensics.generator/1"
