@@ -39,7 +39,7 @@ from aiforensics.lab.judge.metrics import Scores
 from aiforensics.lab.judge.metrics import figures as figures_of
 from aiforensics.lab.train.export import WEIGHTS_FILE, export_detector
 from aiforensics.lab.train.finetune import mean_network
-from aiforensics.lab.train.networks import NetworkJob, train_networks
+from aiforensics.lab.train.networks import History, NetworkJob, train_networks
 from aiforensics.lab.train.recipes import RecipeError
 from aiforensics_models.bundle import Bundle, Device
 from aiforensics_models.lineage import ever, handed_on
@@ -95,43 +95,20 @@ def extend_fusion(
     pictures = learnable(samples)
     folds = stranger_folds(pictures, start, config.seed)
     work.mkdir(parents=True, exist_ok=True)
-    network = start.folder / start.manifest["network"]["weights"]
     knobs = replace(config.network, free_steps=config.final_free_steps)
     if not refit:
         knobs = replace(knobs, free_rate=BODY_RATE, held_rate=HEAD_RATE)
     config = replace(config, folds=FOLDS, network=knobs)
-    # Nobody learns from `val`, so known sources are judged there as well.
+    # Nobody learns from `val`, so known sources are judged there as well, by whichever network.
     familiar = np.array([sample.split == "val" for sample in pictures]) & (folds < 0)
-    jobs = [
-        NetworkJob(
-            f"without-{fold}",
-            work / f"without-{fold}",
-            list(compress(pictures, (folds != fold).tolist())),
-            knobs,
-            start=network,
-            device=device,
-            compiled=compiled,
-        )
-        for fold in range(FOLDS)
-    ]
-    report(f"{sum(folds >= 0)} pictures of {start.name}'s new sources judge what comes of it, in {len(jobs)} folds")
+    report(f"{sum(folds >= 0)} pictures of {start.name}'s new sources judge what comes of it, in {FOLDS} folds")
     strange = list(compress(pictures, (folds >= 0).tolist()))
     before = judged_by(start, strange, work, config, report) if of_today(start) else None
-    history = train_networks(jobs, config.workers, report)
-    final = work / "final"
-    final.mkdir(exist_ok=True)
-    mean_network([job.folder / WEIGHTS_FILE for job in jobs], final / WEIGHTS_FILE)
-    for folder in (*(job.folder for job in jobs), final):
-        export_detector(folder / WEIGHTS_FILE, knobs.architecture, folder)
+    left_out, final, history = _networks(pictures, folds, start, work, config, device, compiled, report)
+    trained = Trained([*left_out, left_out[0]], final, np.where(familiar, FOLDS, folds), FOLDS, kept)
     figures = assemble(
         samples,
-        Trained(
-            [*(job.folder for job in jobs), jobs[0].folder],
-            final,
-            np.where(familiar, FOLDS, folds),
-            FOLDS,
-            kept,
-        ),
+        trained,
         out,
         work,
         config,
@@ -144,6 +121,39 @@ def extend_fusion(
     was = f"{_brief(before)} with {start.name}; " if before else ""
     report(f"on the new sources: {was}{_brief(figures)} now, by who had not seen them")
     return {"history": history, "out_of_fold": figures}
+
+
+def _networks(
+    samples: Sequence[Sample],
+    folds: NDArray[np.int64],
+    start: Bundle,
+    work: Path,
+    config: FusionConfig,
+    device: Device,
+    compiled: bool,
+    report: Report,
+) -> tuple[list[Path], Path, dict[str, History]]:
+    """Let networks go on, each without a fold, and take their mean; their folders, that of the mean, histories."""
+    weights, knobs = start.folder / start.manifest["network"]["weights"], config.network
+    jobs = [
+        NetworkJob(
+            f"without-{fold}",
+            work / f"without-{fold}",
+            list(compress(samples, (folds != fold).tolist())),
+            knobs,
+            start=weights,
+            device=device,
+            compiled=compiled,
+        )
+        for fold in range(config.folds)
+    ]
+    history = train_networks(jobs, config.workers, report)
+    folders, final = [job.folder for job in jobs], work / "final"
+    final.mkdir(exist_ok=True)
+    mean_network([folder / WEIGHTS_FILE for folder in folders], final / WEIGHTS_FILE)
+    for folder in (*folders, final):
+        export_detector(folder / WEIGHTS_FILE, knobs.architecture, folder)
+    return folders, final, history
 
 
 def judged_by(
