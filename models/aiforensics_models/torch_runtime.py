@@ -24,8 +24,6 @@ class TorchNetwork:
         The bundle and its `network` entry.
     prepare
         What a window becomes before it enters the network.
-    device
-        PyTorch's name of the device.
 
     Raises
     ------
@@ -33,17 +31,17 @@ class TorchNetwork:
         If PyTorch is missing or sees no GPU.
     """
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any], prepare: Preparation, device: str = "cuda") -> None:
+    def __init__(self, folder: Path, manifest: Mapping[str, Any], prepare: Preparation) -> None:
         try:
             import torch  # noqa: PLC0415 - only where a GPU is asked for
         except ImportError as error:
             raise RuntimeError("--device cuda needs PyTorch: pip install '.[train]' in the checkout") from error
-        if device == "cuda" and not torch.cuda.is_available():
+        if not torch.cuda.is_available():
             raise RuntimeError("--device cuda was asked for, but PyTorch sees no CUDA GPU here: use --device cpu")
         from aiforensics_models.networks import load_detector  # noqa: PLC0415
 
         self._torch = torch
-        self._device = torch.device(device)
+        self._device = torch.device("cuda")
         self._network = load_detector(folder / manifest["weights"], manifest).eval().to(self._device)
         self._prepare = prepare
 

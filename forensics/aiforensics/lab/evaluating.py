@@ -72,9 +72,7 @@ class Plan:
     workers: int | None = None
 
 
-def run_evaluation(
-    plan: Plan, bar: Bar, report: Report, keep: Callable[[dict[str, Any]], None] = lambda _content: None
-) -> dict[str, Any]:
+def run_evaluation(plan: Plan, bar: Bar, report: Report, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Evaluate as planned; gives the content of `metrics.json`.
 
     Parameters
