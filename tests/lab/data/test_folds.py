@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aiforensics.lab.data.dataset import Sample
-from aiforensics.lab.data.folds import balance, family, family_folds, fold_parts, origins
+from aiforensics.lab.data.folds import balance, family, family_folds, fold_slices, origins
 
 
 @pytest.fixture
@@ -60,23 +60,23 @@ def test_more_data_moves_no_family(samples):
     assert after[0] == np.argmin(loads), "a new family goes where there is least"
 
 
-def test_parts_cut_a_fold_and_split_neither_source_nor_family(samples):
+def test_slices_cut_a_fold_and_split_neither_source_nor_family(samples):
     folds = family_folds(samples, 2)
-    parts = fold_parts(samples, folds, 3)
-    assert (parts // 3 == folds).all()
-    assert len(set(parts.tolist())) == 6
+    slices = fold_slices(samples, folds, 3)
+    assert (slices // 3 == folds).all()
+    assert len(set(slices.tolist())) == 6
     for names in (origins(samples), [family(sample) for sample in samples]):
         places = defaultdict(set)
-        for name, part in zip(names, parts.tolist(), strict=True):
-            places[name].add(part)
+        for name, one in zip(names, slices.tolist(), strict=True):
+            places[name].add(one)
         assert all(len(found) == 1 for found in places.values())
 
 
-def test_parts_follow_sources_where_folds_have_split_a_family(samples):
+def test_slices_follow_sources_where_folds_have_split_a_family(samples):
     folds = np.array([{"a": 0, "b": 1, "kodak": 0, "phone": 1}.get(sample.source, -1) for sample in samples])
-    parts = fold_parts(samples, folds, 2)
-    assert ((parts == -1) == (folds == -1)).all()
-    assert [len(set(parts[folds == fold].tolist())) for fold in (0, 1)] == [2, 2]
+    slices = fold_slices(samples, folds, 2)
+    assert ((slices == -1) == (folds == -1)).all()
+    assert [len(set(slices[folds == fold].tolist())) for fold in (0, 1)] == [2, 2]
 
 
 def test_classes_weigh_the_same_and_sources_the_root_of_their_groups(samples):

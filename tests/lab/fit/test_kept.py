@@ -92,8 +92,8 @@ def test_an_embedding_may_have_more_numbers_in_front(bundle):
 
 def test_a_part_is_judged_by_a_perceptron_that_had_not_seen_it(bundle):
     few = made_up(200, 1)
-    flipped = replace(few, labels=np.where(few.parts == 3, 1 - few.labels, few.labels))
-    mine = few.parts == 3
+    flipped = replace(few, labels=np.where(few.slices == 3, 1 - few.labels, few.labels))
+    mine = few.slices == 3
     kept = Kept.of(bundle)
     assert np.allclose(kept.stack(few, 0).fused[mine], kept.stack(flipped, 0).fused[mine], atol=0.2)
     assert not np.allclose(kept.stack(few, 0).fused[~mine], kept.stack(flipped, 0).fused[~mine], atol=1e-6)

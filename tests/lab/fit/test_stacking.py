@@ -49,7 +49,7 @@ def test_noise_alone_earns_nothing_out_of_fold(data):
 
 def test_a_part_is_judged_by_a_perceptron_that_had_not_seen_it(data):
     """An input that gives away the labels of one part alone is of no use to who has not seen that part."""
-    mine = data.parts == 3
+    mine = data.slices == 3
     told = np.where(mine, data.labels, 0.5)[:, None] * 8
     giveaway = replace(data, embedding=np.concatenate([data.embedding, told], axis=1).astype(np.float32))
     plain, tempted = fit_stack(data, "deep", 0), fit_stack(giveaway, "deep", 0)

@@ -86,29 +86,29 @@ def family_folds(
     return np.array([fold_of[family(sample)] for sample in samples], np.int64)
 
 
-def fold_parts(samples: Sequence[Sample], folds: NDArray[np.int64], count: int, seed: int = 0) -> NDArray[np.int64]:
-    """(n,) part of every sample: each fold is cut into so many, numbered through all folds; -1 where the fold is -1.
+def fold_slices(samples: Sequence[Sample], folds: NDArray[np.int64], count: int, seed: int = 0) -> NDArray[np.int64]:
+    """(n,) slice of every sample: each fold is cut into so many, numbered through all folds; -1 where the fold is -1.
 
-    A source is never split, nor is a family that its fold holds all of: what folds leave out as a whole, parts do.
+    A source is never split, nor is a family that its fold holds all of: what folds leave out as a whole, slices do.
 
     Parameters
     ----------
     samples, folds
         The data set, and the fold of each sample.
     count
-        Parts of a fold; fewer where a fold has fewer sources.
+        Slices of a fold; fewer where a fold has fewer sources.
     seed
-        Of who comes into which part.
+        Of who comes into which slice.
     """
     families = [family(sample) for sample in samples]
     spans = Counter(name for name, _ in set(zip(families, folds.tolist(), strict=True)))
     names = [one if spans[one] == 1 else origin for one, origin in zip(families, origins(samples), strict=True)]
-    rng, parts = np.random.default_rng([seed, 5]), np.full(len(samples), -1)
+    rng, slices = np.random.default_rng([seed, 5]), np.full(len(samples), -1)
     for fold in sorted(set(folds.tolist()) - {-1}):
         mine = np.flatnonzero(folds == fold)
         known, owner = np.unique([names[i] for i in mine], return_inverse=True)
-        parts[mine] = fold * count + (rng.permutation(len(known)) % count)[owner]
-    return parts
+        slices[mine] = fold * count + (rng.permutation(len(known)) % count)[owner]
+    return slices
 
 
 def origins(samples: Sequence[Sample]) -> list[str]:

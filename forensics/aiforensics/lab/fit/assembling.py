@@ -24,7 +24,7 @@ from aiforensics.features import EDITION
 from aiforensics.image.picture import WINDOW
 from aiforensics.lab.data.census import census
 from aiforensics.lab.data.dataset import Sample, learnable, thin
-from aiforensics.lab.data.folds import fold_parts, labels_of, origins
+from aiforensics.lab.data.folds import fold_slices, labels_of, origins
 from aiforensics.lab.data.overlap import record
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.fit.calibrating import Fit, calibrate, tightened
@@ -42,8 +42,8 @@ from aiforensics_models.calibration import Calibration
 from aiforensics_models.enlargement import Enlargement
 from aiforensics_models.heads import EMBEDDING
 
-PARTS = 3
-"""Parts of a fold, each judged by a joint perceptron that was fitted on all others."""
+SLICES = 3
+"""Slices of a fold, each judged by a joint perceptron that was fitted on all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def stack_data(
         labels=labels_of(samples)[table.sample],
         weights=row_weights(samples, table, config.network.emphasis),
         folds=folds[table.sample],
-        parts=fold_parts(samples, folds, PARTS, config.seed)[table.sample],
+        slices=fold_slices(samples, folds, SLICES, config.seed)[table.sample],
         strange=((folds >= 0) & (folds != familiar))[table.sample],
     )
 

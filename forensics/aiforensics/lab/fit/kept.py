@@ -23,7 +23,7 @@ from aiforensics.features import EDITION
 from aiforensics.lab.fit.calibrating import Floats
 from aiforensics.lab.fit.heads import FittedHead, HeadKind, Trees, XGBoostFurther
 from aiforensics.lab.fit.perceptrons import PerceptronConfig, PerceptronFit
-from aiforensics.lab.fit.stacking import Stack, StackData, joint_inputs, judged_by_parts
+from aiforensics.lab.fit.stacking import Stack, StackData, joint_inputs, judged_by_slices
 from aiforensics.lab.fit.weighing import levelled
 from aiforensics.lab.train.recipes import RecipeError
 from aiforensics_models.bundle import Bundle
@@ -106,7 +106,7 @@ class Kept:
         standing = self.mix.embedding * data.log_odds + self.mix.handcrafted * margin + self.mix.offset
         even = levelled(data.weights, data.labels)
         fit = partial(Further, self, seed=seed, many=many)
-        gained = judged_by_parts(data, even, standing, fit)[data.strange]
+        gained = judged_by_slices(data, even, standing, fit)[data.strange]
         whole = fit(data, even, standing)
         weight = self.mix.handcrafted  # without one the head adds nothing, and stays
         return Stack(

@@ -74,10 +74,10 @@ class StackData:
         (n,) out-of-fold log-odds of the network, and (n, dimension) its embeddings.
     labels, weights
         (n,) 1 for `ai`; weight.
-    folds, parts
+    folds, slices
         (n,) the fold that the picture was left out with, or -1 where a network may have learned from it and the head
-        alone may be fitted on it; and the part of the fold: the joint perceptron that judges it is fitted on all other
-        parts.
+        alone may be fitted on it; and the slice of the fold: the joint perceptron that judges it is fitted on all other
+        slices.
     strange
         (n,) whether its source was left out as well. What judges strangers is weighed on these; from a new picture of a
         known source head and joint perceptron learn alone, so that they do not forget such.
@@ -89,7 +89,7 @@ class StackData:
     labels: Floats
     weights: Floats
     folds: NDArray[np.int64]
-    parts: NDArray[np.int64]
+    slices: NDArray[np.int64]
     strange: NDArray[np.bool_]
 
     def of(self, kept: NDArray[np.bool_]) -> StackData:
@@ -118,7 +118,7 @@ def fit_stack(data: StackData, kind: HeadKind, seed: int) -> Stack:
     strange = left_out.of(left_out.strange)
     standing, _, _ = _mixed(both, left_out)
     even = levelled(left_out.weights, left_out.labels)
-    joint = judged_by_parts(left_out, even, standing, partial(fit_joint, seed=seed))
+    joint = judged_by_slices(left_out, even, standing, partial(fit_joint, seed=seed))
     parts = np.column_stack([both, joint])[left_out.strange]
     fused, slope, offset = _mixed(parts, strange)
     return Stack(
@@ -141,13 +141,13 @@ class JointHead(Protocol):
         ...
 
 
-def judged_by_parts(
+def judged_by_slices(
     data: StackData,
     weights: Floats,
     standing: Floats,
     fit: Callable[[StackData, Floats, Floats], JointHead],
 ) -> Floats:
-    """(n,) margins on strangers, each part's by what was fitted on all others; else 0.
+    """(n,) margins on strangers, each slice's by what was fitted on all others; else 0.
 
     Parameters
     ----------
@@ -159,8 +159,8 @@ def judged_by_parts(
         Fits it on some pictures with their weights and standing log-odds.
     """
     margins = np.zeros(len(standing))
-    for part in np.unique(data.parts[data.strange]):
-        out = data.parts == part
+    for one in np.unique(data.slices[data.strange]):
+        out = data.slices == one
         margins[out] = fit(data.of(~out), weights[~out], standing[~out]).margin(joint_inputs(data.of(out)))
     return margins
 
