@@ -202,9 +202,9 @@ def judge_test(
     job: Job,
     report: Report,
     *,
+    of: int,
+    seen: Container[str] | None,
     title: str = "",
-    of: int | None = None,
-    seen: Container[str] | None = None,
     take: Callable[[Evaluation], None] = lambda _found: None,
 ) -> dict[str, Any]:
     """Evaluate as found and under matched conditions; the full figures and their page go to the work folder.
@@ -217,10 +217,10 @@ def judge_test(
         Where the figures go, and the seed.
     report, take
         Take a line of progress, and the evaluation itself with every judgement.
-    title
-        What is judged, for the page; else the name of the job's bundle's folder.
     of, seen
         As of `evaluate`.
+    title
+        What is judged, for the page; else the name of the job's bundle's folder.
 
     Returns
     -------
@@ -285,23 +285,12 @@ def new_draft(job: Job, *kept: Path) -> Path:
     taken = {path.resolve() for path in (job.out, *kept)}
     names = (f"{DRAFT}{i or ''}" for i in range(len(taken) + 1))
     draft = next(path for name in names if (path := job.work / name).resolve() not in taken)
-    clear(draft)
-    return draft
-
-
-def clear(folder: Path) -> None:
-    """Make an empty folder for a bundle, in the place of one of this tool, finished or not.
-
-    Raises
-    ------
-    TrainingError
-        Something else stands there.
-    """
-    check_output(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    check_output(draft)
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
     unfinished = json.dumps({"schema": "aiforensics.draft/1"})  # what a stopped training leaves is known by it
-    (folder / MANIFEST).write_text(unfinished, encoding="utf-8")
+    (draft / MANIFEST).write_text(unfinished, encoding="utf-8")
+    return draft
 
 
 def publish(draft: Path, out: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
 from aiforensics_models.generators.average import moving_average
+from aiforensics_models.generators.widths import widths_of
 from aiforensics_models.parts import Parts
 
 
@@ -133,7 +134,7 @@ class Generator(nn.Module):
 
     def __init__(self, config: GanConfig) -> None:
         super().__init__()
-        widths = _widths(config)[::-1]  # from 4×4 outwards
+        widths = widths_of(config.side, config.width)[::-1]  # from 4×4 outwards
         self.first = nn.Sequential(
             nn.Linear(config.latent, widths[0] * 16, bias=False),
             nn.Unflatten(1, (widths[0], 4, 4)),
@@ -164,7 +165,7 @@ class Discriminator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
-        for place, width in enumerate(_widths(config)):
+        for place, width in enumerate(widths_of(config.side, config.width)):
             layers.append(nn.Conv2d(channels, width, 4, 2, 1, bias=place == 0))
             if place:  # no batch norm next to the pixels
                 layers.append(nn.BatchNorm2d(width))
@@ -177,12 +178,6 @@ class Discriminator(nn.Module):
         """(n, 3, side, side) in [-1, 1] → (n,) log-odds."""
         log_odds: Tensor = self.layers(pictures)[:, 0]
         return log_odds
-
-
-def _widths(config: GanConfig) -> list[int]:
-    """Channels from the pixels inwards, one for each halving down to 4×4."""
-    halvings = {32: 3, 64: 4}[config.side]
-    return [config.width * 2**i for i in range(halvings)]
 
 
 def _start(module: nn.Module) -> None:

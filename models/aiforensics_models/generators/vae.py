@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody writes it
 
+from aiforensics_models.generators.widths import widths_of
 from aiforensics_models.parts import Parts
 
 
@@ -119,7 +120,7 @@ class Encoder(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
-        for width in _widths(config):
+        for width in widths_of(config.side, config.width):
             layers += [nn.Conv2d(channels, width, 3, 2, 1), nn.BatchNorm2d(width), nn.SiLU()]
             channels = width
         self.layers = nn.Sequential(*layers, nn.Flatten())
@@ -136,7 +137,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
-        widths = _widths(config)[::-1]
+        widths = widths_of(config.side, config.width)[::-1]
         self.first = nn.Sequential(
             nn.Linear(config.latent, widths[0] * 16), nn.Unflatten(1, (widths[0], 4, 4)), nn.SiLU()
         )
@@ -154,9 +155,3 @@ class Decoder(nn.Module):
         """(n, latent) → (n, 3, side, side) in [-1, 1]."""
         made: Tensor = self.layers(self.first(latent))
         return made
-
-
-def _widths(config: VaeConfig) -> list[int]:
-    """Channels from the pixels inwards, one for each halving down to 4×4."""
-    halvings = {32: 3, 64: 4}[config.side]
-    return [config.width * 2**i for i in range(halvings)]
