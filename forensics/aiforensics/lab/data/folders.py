@@ -66,7 +66,7 @@ def read_folder(root: Path) -> Folder:
         found = ", ".join(sorted(folders)[:5]) or "none"
         raise DatasetError(f"{root}: expected subfolders real/ and ai/, or a manifest.csv (subfolders found: {found})")
     labels: tuple[Label, ...] = ("real", "ai")
-    classes = [(folder, label) for label in labels for folder in folders.get(label, ())]
+    classes: list[tuple[Path, Label]] = [(folder, label) for label in labels for folder in folders.get(label, ())]
     rows: list[Row] = []
     others: Counter[str] = Counter()
     for folder, label in classes:
