@@ -468,7 +468,7 @@ def test_a_picture_under_one_tint_is_not_called_black_and_white(scanner):
     tinted = np.add(grey, [16.0, 0.0, -16.0]).astype(np.uint8)
     assert (
         scanner.scan_bytes(encoded(tinted, "PNG")).quality.reasons[0]
-        == "one tint: no colour to measure (its shares say only that)"
+        == "one tint: no colour to measure (the shares of colour say only that)"
     )
 
 

@@ -273,9 +273,11 @@ def test_a_picture_is_called_black_and_white_only_where_it_was_examined():
     pixels = cv2.GaussianBlur(grey, (0, 0), 1.0).astype(np.uint8)
     pixels[:700, :700] = np.linspace(60, 200, 700)[:, None, None] * np.array([1.0, 0.2, 0.1])
     assert reasons(pixels) == (
-        "black and white where it was examined: no colour to measure (its shares say only that)",
+        "black and white where it was examined: no colour to measure (the shares of colour say only that)",
     )
-    assert reasons(pixels[800:1200, 800:1200]) == ("black and white: no colour to measure (its shares say only that)",)
+    assert reasons(pixels[800:1200, 800:1200]) == (
+        "black and white: no colour to measure (the shares of colour say only that)",
+    )
 
 
 def test_a_smooth_subject_is_not_said_to_be_enlarged_blurred_or_noisy_for_certain():

@@ -129,7 +129,8 @@ app = typer.Typer(
 def _refuse_empty(command: Any, args: list[str]) -> None:  # noqa: ANN401 - a command or a group, whose kinds Typer hides
     """Refuse an option whose value is empty, such as a variable that is not set: as a path it is the current folder."""
     params = [p for one in (command, *getattr(command, "commands", {}).values()) for p in one.params]
-    named = {opt for p in params if p.param_type_name == "option" and not p.is_flag for opt in p.opts}
+    # Where nothing is the default, it can be said as well.
+    named = {o for p in params if p.param_type_name == "option" and not p.is_flag and p.default != "" for o in p.opts}
     words = args[: args.index("--")] if "--" in args else args
     given = {word.removesuffix("=") for word in words if word.endswith("=")}
     given |= {word for word, after in pairwise(words) if not after}

@@ -110,7 +110,7 @@ def assess(picture: Picture, values: Mapping[str, float], strangeness: float) ->
     if grey and not flat:
         tint = "one tint" if tinted(picture.windows[0].pixels) else "black and white"
         where = "" if share_examined(picture) > 0.99 else " where it was examined"
-        limited.append(f"{tint}{where}: no colour to measure (its shares say only that)")
+        limited.append(f"{tint}{where}: no colour to measure (the shares of colour say only that)")
     if not flat and not enlarged and values["spectrum.top_share"] < SOFT:
         limited.append("hardly any fine detail: out of focus, blurred, enlarged or smooth")
     if strangeness > 2.0:

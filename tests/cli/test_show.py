@@ -91,7 +91,7 @@ def test_every_sign_of_our_own_words_has_a_plain_one():
 
     from aiforensics import explain
     from aiforensics.analyzers import ANALYZERS
-    from aiforensics_cli.show import _PLAIN
+    from aiforensics_cli.console import _PLAIN
 
     told = [*explain.LIMITS, explain.CAUTION, explain.SHARES, *astuple(explain.NETWORK_CARD)]
     for analyzer in ANALYZERS:

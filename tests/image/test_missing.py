@@ -19,7 +19,7 @@ OPTIONS = {
     "AVIF": {"quality": 75, "speed": 10},
     "HEIF": {"quality": 75},
 }
-VALUES = dict(zip(READ, (100.0, 100.0, 0.0), strict=True))
+VALUES = dict(zip(READ, (100.0, 100.0, 0.0, 0.0), strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,8 @@ def adapt(
     What it learns from is audited first, as `train` does. Test pictures that
     the bundle had learned from, or learns from now, judge nothing.
     The changes have the interval of a paired bootstrap: both times the same
-    pictures are judged. Without --old the fall on the old domain (forgetting) cannot be measured.
+    pictures are judged. Without --old the fall on the old domain (forgetting)
+    cannot be measured.
     After `full`, the thresholds of a fusion rest on sources that its first
     weights had seen; the bundle says so.
     A test picture that cannot be judged is told and left out; the status is

@@ -33,7 +33,9 @@ def compare(
         ),
     ],
     *,
-    recipes: Annotated[str, typer.Option(metavar="A,B,C", help="Names; aiforensics train --recipes lists them.")],
+    recipes: Annotated[
+        str, typer.Option(metavar="A,B,C", help="Names; aiforensics train --recipes lists them. None: bundles alone.")
+    ] = "",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the page, metrics.json and the bundles.")] = Path(
         "comparison"
     ),
