@@ -1,6 +1,8 @@
 """TIFF files that are made to cost much, refused at once."""
 
 import struct
+import subprocess
+import sys
 import time
 
 import pytest
@@ -106,3 +108,14 @@ def test_strips_that_overlap_are_not_searched_without_end():
     entries += [(273, 4, count, 300), (278, 4, 1, 1), (279, 4, count, 300 + 4 * count)]
     places = struct.pack(f"<{count}I", *range(end, end + count)) + struct.pack(f"<{count}I", *[2_000_000] * count)
     assert refused(tiff(entries).ljust(300, b"\0") + places + bytes(2_000_000)) == "too-large"
+
+
+def test_what_pillow_logs_of_a_file_is_not_written_to_standard_error(tmp_path):
+    path = tmp_path / "samples.tif"
+    path.write_bytes(tiff([(256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 2048)]))
+    code = (
+        "import sys; from aiforensics.image import read\ntry: read(sys.argv[1])\nexcept Exception as e: print(e.kind)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout == "unreadable\n"
+    assert done.stderr == ""

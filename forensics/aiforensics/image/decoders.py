@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import threading
@@ -94,6 +95,8 @@ _MAX_EXIF = 8 << 20
 _LOCK = threading.Lock()
 if hasattr(os, "register_at_fork"):  # a fork waits for a decoder: its child would wait for the lock for ever
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+# What Pillow logs of a file is for programs that ask for it; for others Python would write it to standard error.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
