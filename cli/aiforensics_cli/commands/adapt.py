@@ -76,7 +76,7 @@ def adapt(
 
     from rich.table import Table  # noqa: PLC0415 - only here
 
-    from aiforensics.lab.pages.words import gap  # noqa: PLC0415
+    from aiforensics.lab.pages.words import SHOWN, gap  # noqa: PLC0415
 
     headings = [f"{domain}\n{what}" for domain in content["domains"] for what in ("before", "after", "change, 95 %")]
     table = Table("figure", *headings, box=None, pad_edge=False, padding=(0, 1, 0, 0))  # two domains fit 80 columns
@@ -88,6 +88,6 @@ def adapt(
             cells.append("\n".join(gap(change["value"], change["interval"])))
         table.add_row(*cells)
     results().print(table)
-    results().print("A change whose interval holds 0 is not shown by these pictures.", soft_wrap=True)
+    results().print(f"{SHOWN}.", soft_wrap=True)
     told = (panel["refused"] for both in content["domains"].values() for panel in both.values())
     raise typer.Exit(tell_refused(list(dict.fromkeys(tuple(pair) for refused in told for pair in refused))))

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiforensics.lab.pages.markdown import number, shell, table
 from aiforensics.lab.pages.strangers import strangers_section
-from aiforensics.lab.pages.words import gap, percent, reach
+from aiforensics.lab.pages.words import SHOWN, gap, percent, reach
 from aiforensics_models.lineage import ever, steps
 
 _FIGURES = (
@@ -102,7 +102,6 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         [name, *(cell for domain, both in adapted["domains"].items() for cell in _row(both, changes.get(domain), name))]
         for name in figures
     )
-    shown = "A change whose interval holds 0 is not shown by these pictures (paired bootstrap over groups)."
     lost = "" if "old" in adapted["domains"] else " What it forgot was not measured: no old data was given."
     parts = [
         f"# {manifest['name']} {manifest['version']}",
@@ -114,7 +113,7 @@ def adapted_card(manifest: Mapping[str, Any], figures: Sequence[str]) -> str:
         "On the split `test` of each domain, files as found, not under matched conditions: `aiforensics evaluate` "
         f"gives those, with intervals.{lost}",
         table(["figure", *heads], rows),
-        shown if changes else "",
+        f"{SHOWN} (paired bootstrap over groups)." if changes else "",
         *_learned(adapted.get("held_out", {})),
         *_not_judged(adapted["domains"]),
         *(f"Mind: {remark}." for remark in adapted.get("remarks", ())),

@@ -8,6 +8,11 @@ from typing import Any
 
 TEMPLATES = Path(__file__).parent / "templates"
 """Templates of the pages; they extend the base of the report's."""
+SHOWN = (
+    "A change whose interval holds 0 is not shown by these pictures; without an interval stands one of fewer than five "
+    "groups of a class, or that is the same in every draw"
+)
+"""What a change is worth."""
 
 
 def percent(share: float | None) -> str:
