@@ -21,7 +21,6 @@ from aiforensics.provenance.dossier import Dossier
 
 Tables = tuple[tuple[int, ...], ...]
 SEGMENTS = {
-    "APP13 Photoshop": "a segment that Photoshop or a program of its form writes",
     "APP12 Ducky": "a segment that Photoshop's 'Save for web' writes",
 }
 """What a segment of a JPEG tells of the program that wrote it."""
