@@ -22,7 +22,7 @@ from aiforensics.lab.making import (  # noqa: E402
     TrainingError,
 )
 from aiforensics.lab.pages.words import gap  # noqa: E402
-from aiforensics.lab.refit import refit  # noqa: E402
+from aiforensics.lab.retraining import retrained  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402
 from aiforensics_cli.lines import show_manifest  # noqa: E402
 from aiforensics_models.bundle import Bundle, write_manifest  # noqa: E402
@@ -194,7 +194,7 @@ def test_a_fusion_with_another_head_says_what_made_which_part(old, fusion, tmp_p
     assert any("are known to mine" in line for line in lines), "it was made of these very pictures"
     assert set(manifest["metrics"]) == {"not_out_of_fold"}
     with pytest.raises(DatasetError, match="leave sources out of the bundle that it was adapted from"):
-        refit(manifest, tmp_path / "refits")
+        retrained(manifest, tmp_path / "refits")
     console = Console(width=100, file=io.StringIO())
     show_manifest(console, manifest)
     assert "training_before" in console.file.getvalue()

@@ -17,7 +17,7 @@ from aiforensics.image import decode
 from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.dataset import DatasetError, Sample
 from aiforensics.lab.data.views import CONDITIONS, SWEEP
-from aiforensics.lab.refit import check_cuts, refit
+from aiforensics.lab.retraining import check_cuts, retrained
 from aiforensics_cli.app import app
 
 
@@ -108,17 +108,17 @@ def test_leaving_sources_out_needs_a_recipe(run, make_folder, tmp_path) -> None:
     assert "cannot be fitted again" in done.stderr
     with pytest.raises(DatasetError, match=r"started from first\.safetensors"):
         stated = {"config": {}, "weights": "first.safetensors"}
-        refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
+        retrained({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
     with pytest.raises(DatasetError, match="no such file of weights"):
-        refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path, weights=str(tmp_path / "gone.pth"))
+        retrained({"recipe": "fusion-xgboost", "training": stated}, tmp_path, weights=str(tmp_path / "gone.pth"))
     with pytest.raises(DatasetError, match="went on from default"):
         stated = {"config": {}, "extended": {"from": "default"}}
-        refit({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
+        retrained({"recipe": "fusion-xgboost", "training": stated}, tmp_path)
     (tmp_path / "network.safetensors").write_bytes(b"")  # it has learned from all old sources
     with pytest.raises(DatasetError, match="started from that of mine, which had learned from sources that would be"):
         adapted = {"strategy": "full", "from": "mine"}
         manifest = {"recipe": "cnn", "training": {"config": {}, "weights": "network.safetensors"}, "adapted": adapted}
-        refit(manifest, tmp_path, weights=str(tmp_path / "network.safetensors"))
+        retrained(manifest, tmp_path, weights=str(tmp_path / "network.safetensors"))
 
 
 def test_a_limit_does_not_reach_what_is_left_out_and_that_is_said(run, make_folder, tmp_path, monkeypatch) -> None:
@@ -128,7 +128,7 @@ def test_a_limit_does_not_reach_what_is_left_out_and_that_is_said(run, make_fold
         judged.append(len(samples))
         return SimpleNamespace(to_dict=lambda: {"rows": {}})
 
-    monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.evaluating.retrained", lambda *_, **__: object())
     monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: (2, []))  # of so few pictures
     monkeypatch.setattr("aiforensics.lab.evaluating.leave_one_source_out", left_out)
     words = ("evaluate", make_folder(8, bright), "--split", "all", "--leave-one-source-out", "--work", tmp_path / "w")
@@ -140,7 +140,7 @@ def test_a_limit_does_not_reach_what_is_left_out_and_that_is_said(run, make_fold
 
 
 def test_what_cannot_be_left_out_is_told_before_anything_is_judged(run, make_folder, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.evaluating.retrained", lambda *_, **__: object())
     monkeypatch.setattr("aiforensics.lab.evaluating.evaluate", lambda *_, **__: 1 / 0)
     words = ("--split", "all", "--leave-one-source-out", "--work", tmp_path / "w")
     root = make_folder(20, bright)
@@ -151,7 +151,7 @@ def test_what_cannot_be_left_out_is_told_before_anything_is_judged(run, make_fol
 
 
 def test_a_work_folder_in_use_is_told_before_anything_is_judged(run, make_folder, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.evaluating.retrained", lambda *_, **__: object())
     monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: (2, []))  # of so few pictures
     monkeypatch.setattr("aiforensics.lab.evaluating.evaluate", lambda *_, **__: 1 / 0)
     with alone(tmp_path / "w"):
@@ -180,7 +180,7 @@ def test_a_training_that_fails_loses_nothing_that_was_judged(run, make_folder, t
     def fail(*_, **__):
         raise DatasetError("the power is gone")
 
-    monkeypatch.setattr("aiforensics.lab.evaluating.refit", lambda *_, **__: object())
+    monkeypatch.setattr("aiforensics.lab.evaluating.retrained", lambda *_, **__: object())
     monkeypatch.setattr("aiforensics.lab.evaluating.cuts", lambda *_, **__: (2, []))  # of so few pictures
     monkeypatch.setattr("aiforensics.lab.evaluating.leave_one_source_out", fail)
     metrics, page, work = tmp_path / "metrics.json", tmp_path / "page.html", tmp_path / "w"
@@ -195,7 +195,7 @@ def test_a_training_that_fails_loses_nothing_that_was_judged(run, make_folder, t
 
 
 @pytest.mark.train
-def test_refit_of_an_adapted_head_fits_the_head_alone(monkeypatch, tmp_path) -> None:
+def test_a_recipe_trained_again_of_an_adapted_head_fits_the_head_alone(monkeypatch, tmp_path) -> None:
     classifiers = pytest.importorskip("aiforensics.lab.fit.classifiers")
     trained = []
 
@@ -208,14 +208,14 @@ def test_refit_of_an_adapted_head_fits_the_head_alone(monkeypatch, tmp_path) -> 
     samples = [Sample(tmp_path / "a.png", "ai", "s", "g", "a", "train")]
     for stated in ({"head_only": True}, {"head_only": False}, {}):
         with pytest.raises(KeyboardInterrupt):
-            refit({"recipe": "cnn", "training": {"config": {"network": "cnn", "side": 32}, **stated}}, tmp_path)(
+            retrained({"recipe": "cnn", "training": {"config": {"network": "cnn", "side": 32}, **stated}}, tmp_path)(
                 samples
             )
     assert trained == [("cnn", True), ("cnn", False), ("cnn", False)]
 
 
 @pytest.mark.train
-def test_refit_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_path) -> None:
+def test_a_recipe_trained_again_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_path) -> None:
     fusion = pytest.importorskip("aiforensics.lab.fit.fusion")
     monkeypatch.setattr(aiforensics.pipeline, "Scanner", Scanner)
     trained = []
@@ -227,7 +227,7 @@ def test_refit_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_pa
 
     monkeypatch.setattr(fusion, "train_fusion", train_fusion)
     config = {"head": "deep", "network": {"seed": 5}}
-    fit = refit({"recipe": "fusion-deep", "training": {"config": config}}, tmp_path / "work")
+    fit = retrained({"recipe": "fusion-deep", "training": {"config": config}}, tmp_path / "work")
     picture = tmp_path / "a.png"
     Image.new("RGB", (64, 64), "white").save(picture)
     samples = [Sample(picture, "ai", "s", "g", str(i), "train") for i in range(3)]
@@ -236,12 +236,14 @@ def test_refit_follows_the_recipe_once_for_each_training_set(monkeypatch, tmp_pa
     fit(samples)
     assert trained == [(3, "deep", 5, "none")]
     # Another recipe, other knobs, other weights: the bundle that is there is not theirs.
-    refit({"recipe": "fusion-xgboost", "training": {"config": config}}, tmp_path / "work")(samples)
+    retrained({"recipe": "fusion-xgboost", "training": {"config": config}}, tmp_path / "work")(samples)
     other = {"head": "deep", "network": {"seed": 6}}
-    refit({"recipe": "fusion-deep", "training": {"config": other}}, tmp_path / "work")(samples)
+    retrained({"recipe": "fusion-deep", "training": {"config": other}}, tmp_path / "work")(samples)
     first = tmp_path / "first.safetensors"
     for content in (b"one", b"two", b"two"):
         first.write_bytes(content)
-        refit({"recipe": "fusion-deep", "training": {"config": config}}, tmp_path / "work", weights=str(first))(samples)
+        retrained({"recipe": "fusion-deep", "training": {"config": config}}, tmp_path / "work", weights=str(first))(
+            samples
+        )
     assert [seed for _, _, seed, _ in trained] == [5, 5, 6, 5, 5]
     assert [weights for *_, weights in trained] == ["none"] * 3 + [str(first)] * 2

@@ -32,7 +32,7 @@ from aiforensics.lab.making import (  # noqa: E402
     classification_report,
     publish,
 )
-from aiforensics.lab.refit import refit  # noqa: E402
+from aiforensics.lab.retraining import retrained  # noqa: E402
 from aiforensics.lab.systems import System, fusion_config  # noqa: E402
 from aiforensics.lab.train.batches import audited_view  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError, recipe, settings  # noqa: E402
@@ -208,7 +208,7 @@ def test_a_comparison_refuses_a_fusion_of_too_few_sources_before_it_trains_anyth
 
 def test_a_classifier_is_fitted_again_for_leave_one_source_out(old, made, tmp_path):
     torch.set_num_threads(1)
-    fit = refit(Bundle.load(made[0] / "mine").manifest, tmp_path)
+    fit = retrained(Bundle.load(made[0] / "mine").manifest, tmp_path)
     train = [sample for sample in old if sample.split != "test" and sample.source != "ai-1"]
     test = [sample for sample in old if sample.split == "test"][:4]
     found = fit(train)(test, CLEAN)

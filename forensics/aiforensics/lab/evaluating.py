@@ -18,7 +18,7 @@ from aiforensics.lab.data.views import CONDITIONS, SIDE, SWEEP, cut_to
 from aiforensics.lab.judge.detector import ScannerDetector
 from aiforensics.lab.judge.evaluate import evaluate
 from aiforensics.lab.judge.leaveout import Fit, cuts, leave_one_source_out
-from aiforensics.lab.refit import check_cuts, refit
+from aiforensics.lab.retraining import check_cuts, retrained
 from aiforensics.pipeline import Scanner
 from aiforensics_models.bundle import Bundle, Device
 
@@ -103,7 +103,7 @@ def run_evaluation(plan: Plan, bar: Bar, report: Report, keep: Callable[[dict[st
     split, there = _of_split(plan, samples, bundle)
     fit, readable = None, []
     if plan.leave_one_source_out:  # refused before an hour of judging, not after it
-        fit = refit(bundle.manifest, plan.work, weights=plan.weights, seed=plan.seed, report=report)
+        fit = retrained(bundle.manifest, plan.work, weights=plan.weights, seed=plan.seed, report=report)
         readable = _readable(samples, bar)
         _, found = cuts(readable, folds=plan.folds, seed=plan.seed)
         check_cuts(bundle.manifest, (cut.train for cut in found))

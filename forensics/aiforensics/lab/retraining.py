@@ -17,7 +17,7 @@ from aiforensics.lab.train import recipes
 from aiforensics.lab.train.recipes import NAMED_WEIGHTS, weights_sum
 
 
-def refit(
+def retrained(
     manifest: Mapping[str, Any],
     work: Path,
     *,
@@ -82,7 +82,7 @@ def check_cuts(manifest: Mapping[str, Any], learned: Iterable[Sequence[Sample]])
     Parameters
     ----------
     manifest
-        The bundle's `bundle.json`, as of `refit`.
+        The bundle's `bundle.json`, as of `retrained`.
     learned
         Training samples of each fit.
 
