@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.data.overlap import drawn
+from aiforensics.lab.drafts import DRAFT
 from aiforensics.lab.fit.assembling import chosen, stack_data
 from aiforensics.lab.fit.knobs import FusionConfig
 from aiforensics.lab.fit.measure import Table
 from aiforensics.lab.fit.stacking import StackData
-from aiforensics.lab.making import DRAFT
 from aiforensics_models.bundle import MANIFEST
 
 

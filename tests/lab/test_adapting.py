@@ -16,11 +16,9 @@ from aiforensics.lab.adapting import Adaptation, AdaptError, adapt  # noqa: E402
 from aiforensics.lab.data import overlap  # noqa: E402
 from aiforensics.lab.data.dataset import DatasetError, load_dataset  # noqa: E402
 from aiforensics.lab.data.sums import sum_of  # noqa: E402
+from aiforensics.lab.drafts import TrainingError  # noqa: E402
 from aiforensics.lab.fit.knobs import FusionConfig  # noqa: E402
-from aiforensics.lab.making import (  # noqa: E402
-    Job,
-    TrainingError,
-)
+from aiforensics.lab.making import Job  # noqa: E402
 from aiforensics.lab.pages.words import gap  # noqa: E402
 from aiforensics.lab.retraining import retrained  # noqa: E402
 from aiforensics.lab.train.recipes import RecipeError  # noqa: E402

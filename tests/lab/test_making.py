@@ -21,17 +21,11 @@ from aiforensics.lab.audit.report import AuditReport  # noqa: E402
 from aiforensics.lab.compare import Contest, compare, write_comparison  # noqa: E402
 from aiforensics.lab.data.dataset import load_dataset  # noqa: E402
 from aiforensics.lab.data.views import CLEAN  # noqa: E402
+from aiforensics.lab.drafts import TrainingError, check_output, publish  # noqa: E402
 from aiforensics.lab.fit.classifiers import train_classifier  # noqa: E402
 from aiforensics.lab.judge.detector import Prediction  # noqa: E402
 from aiforensics.lab.judge.metrics import Figure  # noqa: E402
-from aiforensics.lab.making import (  # noqa: E402
-    Job,
-    TrainingError,
-    check_data,
-    check_output,
-    classification_report,
-    publish,
-)
+from aiforensics.lab.making import Job, check_data, classification_report  # noqa: E402
 from aiforensics.lab.retraining import retrained  # noqa: E402
 from aiforensics.lab.systems import System, fusion_config  # noqa: E402
 from aiforensics.lab.train.batches import audited_view  # noqa: E402

@@ -9,11 +9,12 @@ import pytest
 
 pytest.importorskip("torch")
 
-from aiforensics.lab import adapting, making
+from aiforensics.lab import adapting, drafts, making
 from aiforensics.lab import compare as comparing
 from aiforensics.lab.compare import Contest, compare
 from aiforensics.lab.data.alone import WorkError, alone
-from aiforensics.lab.making import Job, TrainingError, check_output, new_draft, publish
+from aiforensics.lab.drafts import TrainingError, check_output, new_draft, publish
+from aiforensics.lab.making import Job
 from aiforensics.lab.systems import System
 from aiforensics.lab.train.recipes import recipe, settings
 
@@ -25,15 +26,15 @@ def test_a_draft_takes_the_place_of_a_draft_alone(tmp_path):
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "thesis.txt").write_text("keep me")
     job = Job(tmp_path / "model", tmp_path)
-    draft = new_draft(job)
+    draft = new_draft(job.work, job.out)
     assert (tmp_path / "bundle" / "thesis.txt").exists()
     (draft / "network.onnx").write_bytes(b"half of a network")
-    assert new_draft(job) == draft, "what a stopped run left is replaced"
+    assert new_draft(job.work, job.out) == draft, "what a stopped run left is replaced"
     assert [path.name for path in draft.iterdir()] == ["bundle.json"]
     (draft / "bundle.json").unlink()
     (draft / "thesis.txt").write_text("keep me")
     with pytest.raises(TrainingError, match="holds no bundle: name another folder"):
-        new_draft(job)
+        new_draft(job.work, job.out)
     assert (draft / "thesis.txt").exists()
 
 
@@ -116,7 +117,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_training(tmp_path, mo
     def read_only(**_place):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(making, "TemporaryFile", read_only)
+    monkeypatch.setattr(drafts, "TemporaryFile", read_only)
     (tmp_path / "there").mkdir()
     with pytest.raises(TrainingError, match="Read-only file system"):
         check_output(tmp_path / "there")
@@ -124,7 +125,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_training(tmp_path, mo
 
 
 def test_a_bundle_that_cannot_be_published_is_said_to_lie_in_its_draft(tmp_path):
-    draft = new_draft(Job(tmp_path / "mine", tmp_path / "work"))
+    draft = new_draft(tmp_path / "work", tmp_path / "mine")
     (tmp_path / "mine").write_text("a file that came in the meantime")
     with pytest.raises(TrainingError) as told:
         publish(draft, tmp_path / "mine")

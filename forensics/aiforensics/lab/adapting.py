@@ -20,6 +20,7 @@ from aiforensics.lab.data.dataset import Sample, joined
 from aiforensics.lab.data.folds import family_folds
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.sums import sum_of
+from aiforensics.lab.drafts import check_output, new_draft, publish
 from aiforensics.lab.fit.assembling import fit
 from aiforensics.lab.fit.classifiers import train_classifier
 from aiforensics.lab.fit.fusion import fold_count, train_fusion
@@ -30,7 +31,7 @@ from aiforensics.lab.judge.domains import held_out, judged
 from aiforensics.lab.judge.evaluate import Judged, plain
 from aiforensics.lab.judge.paired import difference
 from aiforensics.lab.judge.quick import open_detector
-from aiforensics.lab.making import CARD, METRICS, Job, check_data, check_output, new_draft, publish
+from aiforensics.lab.making import CARD, METRICS, Job, check_data
 from aiforensics.lab.pages.card import adapted_card, at_bounds
 from aiforensics.lab.train.batches import audited_view
 from aiforensics.lab.train.recipes import stated
@@ -147,7 +148,7 @@ def adapt(
         said: dict[str, Judged] = {}
         said_now: dict[str, Judged] = {}
         before = judged(domains, open_detector(model), report, said)
-        draft = new_draft(job, bundle.folder)
+        draft = new_draft(job.work, job.out, bundle.folder)
         remarks = []
         if bundle.manifest["head"]["kind"] == "none":
             _classifier(bundle, train, draft, how, job, report)

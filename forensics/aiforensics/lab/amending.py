@@ -11,6 +11,7 @@ from aiforensics.lab.data import overlap
 from aiforensics.lab.data.census import census, generators_of
 from aiforensics.lab.data.dataset import Sample, load_dataset
 from aiforensics.lab.data.progress import Report
+from aiforensics.lab.judge.judging import processes_for
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.making import Job, judge_test, state_figures
 from aiforensics_models.bundle import Bundle, write_manifest
@@ -86,4 +87,6 @@ def amend(bundle: Bundle, out: Path, step: Step, *, test: Path, work: Path, repo
     samples = load_dataset(test, seed=seed, shares=shares, need=("test",))
     pictures = [sample for sample in samples if sample.split == "test"]
     seen = overlap.seen(Bundle.load(out))
-    state_figures(out, manifest, judge_test(pictures, open_detector(out), job, report, of=len(pictures), seen=seen))
+    many = processes_for(len(pictures))
+    judged = judge_test(pictures, open_detector(out), job, report, of=len(pictures), seen=seen, workers=many)
+    state_figures(out, manifest, judged)

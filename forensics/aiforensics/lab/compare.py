@@ -19,12 +19,13 @@ from aiforensics.lab.data import overlap
 from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.progress import Report
+from aiforensics.lab.drafts import check_output, new_draft, publish
 from aiforensics.lab.fit.classifiers import fit
 from aiforensics.lab.judge.detector import Detector, Prediction
 from aiforensics.lab.judge.evaluate import ByCondition, Evaluation, plain
 from aiforensics.lab.judge.paired import at_once, difference
 from aiforensics.lab.judge.quick import open_detector
-from aiforensics.lab.making import Job, Train, check_data, check_output, finish, judge_test, new_draft, publish
+from aiforensics.lab.making import Job, Train, check_data, finish, judge_test
 from aiforensics.lab.pages.plots import history_plot
 from aiforensics.lab.pages.standing import in_words, leader
 from aiforensics.lab.systems import System
@@ -105,7 +106,7 @@ def compare(
     ------
     aiforensics.lab.train.recipes.RecipeError
         The samples have too few sources for a fusion.
-    aiforensics.lab.making.TrainingError
+    aiforensics.lab.drafts.TrainingError
         A bundle's folder holds something else or cannot be written, or the audit refuses the data set and the job is
         not forced.
     aiforensics.lab.data.alone.WorkError
@@ -251,7 +252,7 @@ def _trained(
     goes_on = any(mine.work.iterdir())
     report(f"{name}: training")
     started = time.monotonic()
-    draft = new_draft(mine)
+    draft = new_draft(mine.work, mine.out)
     told = train(draft, mine.work)
     history_plot(told["history"], mine.work / "history.png")
     seconds = told.get("seconds", None if goes_on else time.monotonic() - started)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from aiforensics.batch.crew import usable_processors
 from aiforensics.lab.data.alone import alone
 from aiforensics.lab.data.dataset import DatasetError, Sample, load_dataset, states_splits, thin
 from aiforensics.lab.data.overlap import drawn, seen
@@ -17,6 +16,7 @@ from aiforensics.lab.data.reading import read_each
 from aiforensics.lab.data.views import CONDITIONS, SIDE, SWEEP, cut_to
 from aiforensics.lab.judge.detector import ScannerDetector
 from aiforensics.lab.judge.evaluate import evaluate
+from aiforensics.lab.judge.judging import processes_for
 from aiforensics.lab.judge.leaveout import Fit, cuts, leave_one_source_out
 from aiforensics.lab.retraining import check_cuts, retrained
 from aiforensics.pipeline import Scanner
@@ -24,8 +24,6 @@ from aiforensics_models.bundle import Bundle, Device
 
 Bar = Callable[[str], AbstractContextManager[Progress]]
 """Opens a progress bar under some words; the block gets what tells it how far the work is."""
-_MANY = 32
-"""Pictures from which on several processes judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def run_evaluation(plan: Plan, bar: Bar, report: Report, keep: Callable[[dict[st
                 of=len(there),
                 seen=seen(bundle),
                 seed=plan.seed,
-                workers=plan.workers or _processes(plan.device, len(judged)),
+                workers=plan.workers or (1 if plan.device == "cuda" else processes_for(len(judged))),
                 progress=progress,
             )
         content = evaluation.to_dict()
@@ -138,11 +136,6 @@ def run_evaluation(plan: Plan, bar: Bar, report: Report, keep: Callable[[dict[st
             keep(content)
             content["leave_one_source_out"] = _left_out(plan, readable, fit, bar, report)
     return content
-
-
-def _processes(device: Device, pictures: int) -> int:
-    """One process per processor; one on a GPU, and for few pictures, which are done before others have started."""
-    return 1 if device == "cuda" or pictures < _MANY else usable_processors()
 
 
 def _of_split(plan: Plan, samples: Sequence[Sample], bundle: Bundle) -> tuple[str, list[Sample]]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Container, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from aiforensics.lab.audit.auditing import AnyView, AuditReport, audit, audit_prepared
@@ -22,8 +19,10 @@ from aiforensics.lab.data.census import generators_of
 from aiforensics.lab.data.dataset import Sample, thin
 from aiforensics.lab.data.progress import Report
 from aiforensics.lab.data.views import CONDITIONS
+from aiforensics.lab.drafts import TrainingError, check_output, new_draft, publish
 from aiforensics.lab.judge.detector import Detector
 from aiforensics.lab.judge.evaluate import HEADLINE, Evaluation, evaluate
+from aiforensics.lab.judge.judging import processes_for
 from aiforensics.lab.judge.quick import open_detector
 from aiforensics.lab.pages.card import card
 from aiforensics.lab.pages.evaluation import evaluation_page
@@ -37,12 +36,6 @@ Train = Callable[[Path, Path], Mapping[str, Any]]
 AUDITED = 2000
 """Pictures at most, evenly over classes and sources, whose training view is audited."""
 METRICS, CARD = "metrics.json", "CARD.md"
-DRAFT = "aiforensics-draft"
-"""Folder in the work folder where a bundle is built."""
-
-
-class TrainingError(Exception):
-    """A training that does not start, with the one line that tells what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,41 +105,17 @@ def make_bundle(
     chosen = test if job.test_pictures is None else thin(test, job.test_pictures, seed=job.seed)
     with alone(job.work):
         check_data(samples, job, view, report)
-        draft = new_draft(job)
+        draft = new_draft(job.work, job.out)
         history = train(draft, job.work)["history"]
         (job.work / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
         history_plot(history, job.work / "history.png")
         report(f"evaluating on {len(chosen)} test pictures, as found and under {len(CONDITIONS)} matched conditions")
         known = overlap.seen(Bundle.load(draft))
-        metrics = judge_test(chosen, open_detector(draft), job, report, of=len(test), seen=known)
+        judge, workers = open_detector(draft), processes_for(len(chosen))
+        metrics = judge_test(chosen, judge, job, report, of=len(test), seen=known, workers=workers)
         finish(draft, metrics, job, samples)
         publish(draft, job.out)
     return metrics
-
-
-def check_output(out: Path) -> None:
-    """Check that a folder is free for a bundle, or holds one that may be replaced, and that it can be written.
-
-    Raises
-    ------
-    TrainingError
-        It holds something else, or nothing can be written there.
-    """
-    if out.exists() and not out.is_dir():
-        raise TrainingError(f"{out} is a file: name a folder for the bundle")
-    if out.is_dir() and any(out.iterdir()) and not _is_ours(out):
-        raise TrainingError(f"{out} is not empty and holds no bundle: name another folder")
-    missing = [path for path in (out, *out.parents) if not path.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise TrainingError(f"{out} cannot be written ({error.strerror}): name another folder") from error
-    finally:
-        for path in missing:  # a training that is refused later leaves no empty folder
-            with suppress(OSError):
-                path.rmdir()
 
 
 def check_data(samples: Sequence[Sample], job: Job, view: AnyView, report: Report, *, name: str = "audit.json") -> None:
@@ -205,6 +174,7 @@ def judge_test(
     of: int,
     seen: Container[str] | None,
     title: str = "",
+    workers: int = 1,
     take: Callable[[Evaluation], None] = lambda _found: None,
 ) -> dict[str, Any]:
     """Evaluate as found and under matched conditions; the full figures and their page go to the work folder.
@@ -217,7 +187,7 @@ def judge_test(
         Where the figures go, and the seed.
     report, take
         Take a line of progress, and the evaluation itself with every judgement.
-    of, seen
+    of, seen, workers
         As of `evaluate`.
     title
         What is judged, for the page; else the name of the job's bundle's folder.
@@ -234,7 +204,7 @@ def judge_test(
             told = done * 10 // total
             report(f"judging: {done}/{total}")
 
-    found = evaluate(samples, detector, CONDITIONS, of=of, seen=seen, seed=job.seed, progress=progress)
+    found = evaluate(samples, detector, CONDITIONS, of=of, seen=seen, seed=job.seed, workers=workers, progress=progress)
     if line := left_out(found.refused, len(samples)):
         report(line)
     take(found)
@@ -274,44 +244,6 @@ def state_figures(folder: Path, manifest: Mapping[str, Any], metrics: Mapping[st
     write_manifest(folder, stated)
 
 
-def new_draft(job: Job, *kept: Path) -> Path:
-    """Make an empty folder in the work folder, where a bundle is built before it is published; never one of `kept`.
-
-    Raises
-    ------
-    TrainingError
-        Something else stands there.
-    """
-    taken = {path.resolve() for path in (job.out, *kept)}
-    names = (f"{DRAFT}{i or ''}" for i in range(len(taken) + 1))
-    draft = next(path for name in names if (path := job.work / name).resolve() not in taken)
-    check_output(draft)
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    unfinished = json.dumps({"schema": "aiforensics.draft/1"})  # what a stopped training leaves is known by it
-    (draft / MANIFEST).write_text(unfinished, encoding="utf-8")
-    return draft
-
-
-def publish(draft: Path, out: Path) -> None:
-    """Replace the files of a bundle in a folder by those of a finished draft; whatever else lies there stays.
-
-    Raises
-    ------
-    TrainingError
-        The folder cannot be written; the line names the draft, which is a whole bundle.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in _files_of(out):
-            (out / name).unlink(missing_ok=True)
-        for path in sorted(draft.iterdir()):
-            shutil.copyfile(path, out / path.name)
-    except OSError as error:
-        line = f"{out} cannot be written ({error.strerror}): the finished bundle is in {draft}, copy it from there"
-        raise TrainingError(line) from error
-
-
 def classification_report(matrix: Mapping[str, Mapping[str, int]]) -> str:
     """Precision, recall, F1 and number of each class, as a table of text.
 
@@ -330,24 +262,6 @@ def classification_report(matrix: Mapping[str, Mapping[str, int]]) -> str:
     total = sum(sum(row.values()) for row in matrix.values())
     lines.append(f"{'accuracy':<10} {sum(matrix[k][k] for k in matrix) / max(total, 1):>8.3f} {'':>15} {total:>8}")
     return "\n".join(lines) + "\n"
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether a folder holds a bundle of this tool, or what a stopped training left of one."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and str(manifest.get("schema", "")).startswith("aiforensics.")
-
-
-def _files_of(folder: Path) -> list[str]:
-    """Names of the files of the bundle in a folder, its manifest included; none where there is no bundle."""
-    try:
-        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("files", ())
-    except (OSError, ValueError):
-        return []
-    return [MANIFEST, *(name for name in files if Path(name).name == name)]
 
 
 def _audit_key(samples: Sequence[Sample], view: AnyView, seed: int) -> str:

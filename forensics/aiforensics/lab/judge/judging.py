@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from aiforensics.batch.crew import usable_processors
 from aiforensics.evidence import InputError
 from aiforensics.image import Picture, read
 from aiforensics.lab.data.dataset import Sample
 from aiforensics.lab.data.views import View
 from aiforensics.lab.data.workers import side_by_side
 from aiforensics.lab.judge.detector import Detector, Prediction, redeliver
+
+MANY = 32
+"""Pictures from which on several processes judge: fewer are done before the others have started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,11 @@ class Answer:
     refusal: str = ""
     sha256: str = ""
     jpeg: bool = False
+
+
+def processes_for(pictures: int) -> int:
+    """One process per processor, and one alone for few pictures."""
+    return 1 if pictures < MANY else usable_processors()
 
 
 def answers(cases: Sequence[Case], detector: Detector, *, seed: int = 0, workers: int = 1) -> Iterator[Answer]:
