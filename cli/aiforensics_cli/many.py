@@ -293,9 +293,8 @@ def _plain(result: Result, encoding: str) -> str:
     if "error" in result:
         return clean(f"{'refused':<13} {'':>4}  {'':<8} {named(result['path'])}: {result['error']['message']}")
     quality = result["quality"]["level"]
-    score = (
-        carried("–", encoding) if quality == "poor" else percent(result["p_ai"])
-    )  # of too poor evidence it is not to be used
+    # A score of too poor evidence is not to be used.
+    score = carried("–", encoding) if quality == "poor" else percent(result["p_ai"])
     return clean(f"{result['verdict']:<13} {score:>4}  {quality:<8} {result['path']}")
 
 

@@ -66,19 +66,19 @@ def evaluate(
     from aiforensics.lab.pages.words import known  # noqa: PLC0415 - not for --help
 
     plan = Plan(
-        tuple(data),
-        model,
-        device,
-        split,
-        limit,
-        side,
-        robustness,
-        leave_one_source_out,
-        folds,
-        weights,
-        work,
-        seed,
-        workers,
+        data=tuple(data),
+        model=model,
+        device=device,
+        split=split,
+        limit=limit,
+        side=side,
+        robustness=robustness,
+        leave_one_source_out=leave_one_source_out,
+        folds=folds,
+        weights=weights,
+        work=work,
+        seed=seed,
+        workers=workers,
     )
     told = options.reporter()
 
